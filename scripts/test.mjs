@@ -1,0 +1,9 @@
+// npm test [-- vitest arguments]: installs what is missing (or says how), builds, and runs the tests as a user that
+// PostgreSQL accepts.
+import { require as need } from './prerequisites.mjs';
+import { runUnprivileged } from './unprivileged.mjs';
+
+need(['postgresql', 'flock', 'script', 'systemd', 'rsync']);
+const args = process.argv.slice(2);
+const script = 'node scripts/build.mjs && exec node node_modules/vitest/vitest.mjs run "$@"';
+process.exitCode = runUnprivileged('sh', ['-c', script, 'sh', ...args]);

@@ -1,0 +1,142 @@
+/**
+ * External programs: one way to run them, one shape of result. Arguments are an array and never meet a shell, except
+ * `runShell`, which is for command lines that the administrator wrote into the configuration.
+ */
+import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { CommandError } from '../domain/errors.ts';
+
+export interface RunOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+  /** Written to the program's standard input, which is then closed. */
+  readonly input?: string | Uint8Array;
+  /** Called for each line of stdout or stderr as it arrives. */
+  readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Aborting sends SIGTERM (or the signal named by `killSignal`), then SIGKILL after 10 s. */
+  readonly signal?: AbortSignal;
+  readonly killSignal?: NodeJS.Signals;
+  /** Milliseconds after which the program is ended; 0 or unset for no limit. */
+  readonly timeoutMs?: number;
+}
+
+export interface RunResult {
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Exit code; null when a signal ended it. */
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Wall time, milliseconds. */
+  readonly durationMs: number;
+  readonly timedOut: boolean;
+}
+
+/**
+ * Runs a program to its end and gathers its output. A non-zero exit is a result, not an error.
+ * @throws CommandError when the program cannot be started
+ */
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const started = performance.now();
+  const child = spawn(command, args, {
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    env: options.env,
+    cwd: options.cwd,
+  });
+  const out = collect(child.stdout, (line) => options.onLine?.(line, 'stdout'), options.onLine !== undefined);
+  const err = collect(child.stderr, (line) => options.onLine?.(line, 'stderr'), options.onLine !== undefined);
+  if (options.input !== undefined) {
+    // A program that ends without reading its input is judged by its exit code, not by our broken pipe.
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(options.input);
+  }
+  let timedOut = false;
+  const stop = supervise(child, options, () => {
+    timedOut = true;
+  });
+  try {
+    const { code, signal } = await ended(child, command);
+    const [stdout, stderr] = await Promise.all([out, err]);
+    return { command, args, code, signal, stdout, stderr, durationMs: performance.now() - started, timedOut };
+  } finally {
+    stop();
+  }
+}
+
+/** Runs the administrator's own command line with `sh -c`. */
+export async function runShell(commandLine: string, options: RunOptions = {}): Promise<RunResult> {
+  return run('/bin/sh', ['-c', commandLine], options);
+}
+
+/** Starts a program with the given stdio and hands over the child: for relaying (get-wal, receive-wal) and background work. */
+export function start(
+  command: string,
+  args: readonly string[],
+  options: { stdio: StdioOptions; env?: NodeJS.ProcessEnv; detached?: boolean; cwd?: string },
+): ChildProcess {
+  return spawn(command, args, options);
+}
+
+/** Waits for the end of a child; rejects with CommandError when it could not be started. */
+export function ended(child: ChildProcess, command: string): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  return new Promise((resolve, reject) => {
+    child.once('error', (cause) => reject(new CommandError(`${command}: ${cause.message}`, { cause })));
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+function collect(stream: Readable | null, onLine: (line: string) => void, byLine: boolean): Promise<string> {
+  if (stream === null) return Promise.resolve('');
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  if (byLine) createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
+  return new Promise((resolve) => {
+    stream.once('close', () => resolve(Buffer.concat(chunks).toString('utf8')));
+  });
+}
+
+function supervise(child: ChildProcess, options: RunOptions, onTimeout: () => void): () => void {
+  let killTimer: NodeJS.Timeout | undefined;
+  const end = () => {
+    child.kill(options.killSignal ?? 'SIGTERM');
+    killTimer = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    killTimer.unref();
+  };
+  options.signal?.addEventListener('abort', end, { once: true });
+  if (options.signal?.aborted) end();
+  const limit = options.timeoutMs
+    ? setTimeout(() => {
+        onTimeout();
+        end();
+      }, options.timeoutMs)
+    : undefined;
+  return () => {
+    options.signal?.removeEventListener('abort', end);
+    clearTimeout(limit);
+    clearTimeout(killTimer);
+  };
+}
+
+/** The search path of a server: its `path_prefix` before the caller's PATH. */
+export function searchPath(pathPrefix: string | null, env: NodeJS.ProcessEnv = process.env): string {
+  return pathPrefix ? `${pathPrefix}${delimiter}${env.PATH ?? ''}` : (env.PATH ?? '');
+}
+
+/** The first executable regular file called `name` on a search path; undefined when there is none. */
+export function which(name: string, path: string): string | undefined {
+  for (const directory of path.split(delimiter)) {
+    if (directory === '') continue;
+    const candidate = join(directory, name);
+    try {
+      accessSync(candidate, constants.X_OK);
+      if (statSync(candidate).isFile()) return candidate;
+    } catch {
+      // Not there, or not ours to run: the next directory may have it.
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,82 @@
+/**
+ * barman_home as one API: the only code that knows where things are. Reads are safe beside a running Barman of either
+ * make; every write is durable when its promise resolves. Source: spec catalog.md.
+ */
+import type { BackupInfo } from '../domain/backup-info.ts';
+import type { WalRecord } from '../domain/xlogdb.ts';
+import type { CatalogLayout } from './layout.ts';
+
+export type KeepTarget = 'full' | 'standalone';
+
+/** A record that is there and cannot be read: zero bytes, cut, unknown field. It always counts as needed. */
+export interface DamagedBackup {
+  readonly backupId: string;
+  readonly path: string;
+  readonly reason: string;
+}
+
+export interface CatalogListing {
+  /** Readable records in id order, oldest first, whatever their status. */
+  readonly backups: readonly BackupInfo[];
+  readonly damaged: readonly DamagedBackup[];
+}
+
+export interface Identity {
+  readonly systemid: string;
+  readonly version: string | null;
+}
+
+export interface Catalog {
+  readonly layout: CatalogLayout;
+
+  /** Creates every missing directory of the server. @throws BarmanError with `PATH: reason` */
+  createDirectories(): Promise<void>;
+
+  /** All backups. Cached for the life of this object until a save or a removal. */
+  listBackups(): Promise<CatalogListing>;
+  /** One record read afresh from disk; undefined when it does not exist. @throws BackupError when it is damaged */
+  getBackup(backupId: string): Promise<BackupInfo | undefined>;
+  /** Writes `meta/<id>-backup.info` durably. @throws BackupError rather than overwrite a damaged record */
+  saveBackup(info: BackupInfo): Promise<void>;
+  /**
+   * Claims a new id (local time of `now`, a later second when that one is taken) by creating `base/<id>` exclusively,
+   * then saves the record that `build` makes for it.
+   */
+  createBackup(now: Date, build: (backupId: string) => BackupInfo): Promise<BackupInfo>;
+
+  /** The keep annotation; an empty or unreadable one counts as 'full'. Moves an old-style one to meta/. */
+  keepOf(backupId: string): Promise<KeepTarget | null>;
+  setKeep(backupId: string, target: KeepTarget): Promise<void>;
+  releaseKeep(backupId: string): Promise<void>;
+
+  readIdentity(): Promise<Identity | null>;
+  /** Writes identity.json once; does nothing when it exists. */
+  writeIdentity(identity: Identity): Promise<void>;
+
+  /**
+   * One streamed pass over xlog.db in file order, under its lock; builds the file first when it is missing. Stops when
+   * `visit` returns false. A torn or bad line raises WalError with the rebuild-xlogdb hint, except a torn last line,
+   * which is skipped with a warning.
+   */
+  readWals(visit: (record: WalRecord) => boolean | void): Promise<void>;
+  /** Appends lines under the lock and flushes the file. */
+  appendWals(records: readonly WalRecord[]): Promise<void>;
+  /**
+   * Deletes the archived files whose record `isObsolete` accepts and takes them out of xlog.db (history files are never
+   * asked about). Only named files are unlinked; a hash directory goes by rmdir when empty. A file that is already gone
+   * is no failure. `before`/`after` run around each file (hooks). Returns the removed records in order.
+   */
+  removeWals(
+    isObsolete: (record: WalRecord) => boolean,
+    hooks?: { before?: (record: WalRecord) => Promise<void>; after?: (record: WalRecord) => Promise<void> },
+  ): Promise<readonly WalRecord[]>;
+  /** True when xlog.db exists with content. */
+  hasWals(): Promise<boolean>;
+  /** Rebuilds xlog.db from the files of the archive. */
+  rebuildXlogdb(): Promise<{ history: number; labels: number; segments: number }>;
+
+  /** Path of an archived file (whether it exists or not). @throws WalError for a name that is no WAL name */
+  walPath(name: string): string;
+  /** The highest archived plain segment of each timeline, from the directories themselves. */
+  lastArchivedWals(): Promise<ReadonlyMap<number, string>>;
+}

@@ -1,0 +1,93 @@
+/** Where everything of one server is. Source: spec catalog.md section 1. */
+import { join } from 'node:path';
+import type { GlobalConfig, ServerConfig } from '../config/options.ts';
+import { BackupError, WalError } from '../domain/errors.ts';
+import { isBackupId } from '../domain/backup-info.ts';
+import { hashDir, parseWalName } from '../domain/wal.ts';
+
+export interface CatalogLayout {
+  readonly server: string;
+  readonly backupDirectory: string;
+  readonly baseDirectory: string;
+  readonly metaDirectory: string;
+  readonly walsDirectory: string;
+  readonly incomingDirectory: string;
+  readonly streamingDirectory: string;
+  readonly errorsDirectory: string;
+  readonly lockDirectory: string;
+  readonly xlogdb: string;
+  /** `wals/xlog.db` of releases before 3.13. */
+  readonly legacyXlogdb: string;
+  readonly identity: string;
+}
+
+export function catalogLayout(global: GlobalConfig, config: ServerConfig): CatalogLayout {
+  return {
+    server: config.name,
+    backupDirectory: config.backupDirectory,
+    baseDirectory: config.basebackupsDirectory,
+    metaDirectory: join(config.backupDirectory, 'meta'),
+    walsDirectory: config.walsDirectory,
+    incomingDirectory: config.incomingWalsDirectory,
+    streamingDirectory: config.streamingWalsDirectory,
+    errorsDirectory: config.errorsDirectory,
+    lockDirectory: global.barmanLockDirectory,
+    xlogdb: join(config.xlogdbDirectory, `${config.name}-xlog.db`),
+    legacyXlogdb: join(config.walsDirectory, 'xlog.db'),
+    identity: join(config.backupDirectory, 'identity.json'),
+  };
+}
+
+/** `base/<id>`. @throws BackupError for a text that is no backup id: it must never become a path */
+export function backupPath(layout: CatalogLayout, backupId: string): string {
+  return join(layout.baseDirectory, safeId(backupId));
+}
+
+/** `base/<id>/data`. */
+export function dataPath(layout: CatalogLayout, backupId: string): string {
+  return join(backupPath(layout, backupId), 'data');
+}
+
+/** `base/<id>/<oid>`: a tablespace. */
+export function tablespacePath(layout: CatalogLayout, backupId: string, oid: number): string {
+  return join(backupPath(layout, backupId), String(oid));
+}
+
+/** `meta/<id>-backup.info`: where records are written. */
+export function infoPath(layout: CatalogLayout, backupId: string): string {
+  return join(layout.metaDirectory, `${safeId(backupId)}-backup.info`);
+}
+
+/** `base/<id>/backup.info`: where releases before 3.13.2 wrote it. */
+export function legacyInfoPath(layout: CatalogLayout, backupId: string): string {
+  return join(backupPath(layout, backupId), 'backup.info');
+}
+
+/** `meta/<id>-keep` and `meta/<id>-delete_this`. */
+export function annotationPath(layout: CatalogLayout, backupId: string, key: 'keep' | 'delete_this'): string {
+  return join(layout.metaDirectory, `${safeId(backupId)}-${key}`);
+}
+
+/** Path of an archived WAL file. @throws WalError for a text that is no WAL name */
+export function archivedWalPath(layout: CatalogLayout, name: string): string {
+  const file = parseWalName(name);
+  if (!file) throw new WalError(`invalid WAL segment name '${name}'`);
+  return join(layout.walsDirectory, hashDir(file), name);
+}
+
+export type ServerActivity = 'cron' | 'backup' | 'archive-wal' | 'receive-wal' | 'xlogdb' | 'sync-wal';
+
+/** `.<server>-<activity>.lock`. */
+export function serverLock(layout: CatalogLayout, activity: ServerActivity): string {
+  return join(layout.lockDirectory, `.${layout.server}-${activity}.lock`);
+}
+
+/** `.<server>-<id>.lock`: one backup. */
+export function backupLock(layout: CatalogLayout, backupId: string): string {
+  return join(layout.lockDirectory, `.${layout.server}-${safeId(backupId)}.lock`);
+}
+
+function safeId(backupId: string): string {
+  if (!isBackupId(backupId)) throw new BackupError(`'${backupId}' is not a backup id (YYYYMMDDThhmmss)`);
+  return backupId;
+}

@@ -1,0 +1,208 @@
+/**
+ * argv in, exit code out. The only place that turns an error into text and a code; everything that a bare
+ * `--version` does not need is imported when it is needed.
+ */
+import type { CommandSpec } from './cli/spec.ts';
+import type { GlobalOptions, Invocation } from './cli/program.ts';
+import type { Log } from './adapters/log.ts';
+import type { Output } from './output/output.ts';
+import type { CommandContext } from './operations/context.ts';
+import { BarmanError, messageOf } from './domain/errors.ts';
+import { VERSION_LINE } from './domain/version.ts';
+
+const SIGNAL_CODES: Readonly<Record<string, number>> = { SIGINT: 1, SIGTERM: 143 };
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === '--version' || argv[0] === '-v') return printVersion();
+  const { parseCommandLine, UsageError, usageErrorText } = await import('./cli/program.ts');
+  let invocation: Invocation;
+  try {
+    invocation = parseCommandLine(argv);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(usageErrorText(error));
+    return 2;
+  }
+  switch (invocation.kind) {
+    case 'version':
+      return printVersion();
+    case 'help':
+      process.stdout.write(await helpPage(invocation.command));
+      return 0;
+    case 'run':
+      return runCommand(invocation);
+  }
+}
+
+function printVersion(): number {
+  process.stdout.write(`${VERSION_LINE}\n`);
+  return 0;
+}
+
+async function helpPage(command?: CommandSpec): Promise<string> {
+  const { helpText } = await import('./cli/help-text.ts');
+  const columns = Number(process.env.COLUMNS) || process.stdout.columns || 80;
+  return helpText(Math.max(columns - 2, 40), command);
+}
+
+/** Steps in Barman's order: main file, user, log, writer, included files, command. */
+async function runCommand(invocation: Extract<Invocation, { kind: 'run' }>): Promise<number> {
+  const { globals } = invocation;
+  const env = { ...process.env };
+  const started = await startUp(globals, env, invocation.options.nagios === true);
+  if (typeof started === 'number') return started;
+  const { log, output } = started;
+  try {
+    const config = await started.loadConfig(output);
+    const abort = new AbortController();
+    const ctx: CommandContext = { config, output, log, now: () => new Date(), signal: abort.signal, env };
+    const spec = invocation.command;
+    const options = await commandOptions(invocation);
+    const module = spec ? await spec.load() : await import('./commands/help.ts');
+    const run = module.run as (ctx: CommandContext, options: unknown) => Promise<void>;
+    const code = await untilSignal(abort, spec?.handlesSignals === true, () => run(ctx, options), output);
+    return code ?? output.close();
+  } catch (error) {
+    reportFailure(error, output);
+    return output.close() || 1;
+  }
+}
+
+async function commandOptions(invocation: Extract<Invocation, { kind: 'run' }>): Promise<unknown> {
+  if (invocation.command && invocation.command.name !== 'help') return invocation.options;
+  return { page: await helpPage() };
+}
+
+interface Started {
+  readonly log: Log;
+  readonly output: Output;
+  readonly loadConfig: (output: Output) => Promise<CommandContext['config']>;
+}
+
+/** Problems before the writer exists go to stderr as plain text: the exit code is returned. */
+async function startUp(globals: GlobalOptions, env: NodeJS.ProcessEnv, nagios: boolean): Promise<Started | number> {
+  const { readMainFile, loadConfig } = await import('./config/load.ts');
+  const { openLog, parseLogLevel } = await import('./adapters/log.ts');
+  const { redactSecrets } = await import('./domain/conninfo.ts');
+  try {
+    const main = readMainFile({ ...(globals.config === undefined ? {} : { path: globals.config }), env });
+    const { becomeUser } = await import('./cli/user.ts');
+    becomeUser(main.global.barmanUser, env);
+    const wanted = globals.logLevel ?? main.global.logLevel;
+    const level = parseLogLevel(wanted);
+    const log = openLog({
+      file: main.global.logFile,
+      level: level ?? 20,
+      format: main.global.logFormat,
+      redact: redactSecrets,
+    });
+    if (level === undefined) log.named('barman.cli').warning(`unknown log_level in config file: ${wanted}`);
+    const output = await openOutput(globals, log, nagios);
+    return {
+      log,
+      output,
+      loadConfig: async () => {
+        const config = loadConfig(main);
+        for (const { level: kind, text } of config.logMessages) log.named('barman.config')[kind](text);
+        for (const warning of config.warnings) output.warning(warning);
+        return config;
+      },
+    };
+  } catch (error) {
+    if (!(error instanceof BarmanError)) throw error;
+    process.stderr.write(`${redactSecrets(startUpText(error))}\n`);
+    return error.exitCode;
+  }
+}
+
+function startUpText(error: BarmanError): string {
+  const label = error.level === 'exception' ? 'EXCEPTION: ' : '';
+  return `${label}${error.message}${error.hint ? `\nHINT: ${error.hint}` : ''}`;
+}
+
+async function openOutput(globals: GlobalOptions, log: Log, nagios: boolean): Promise<Output> {
+  const streams = { stdout: process.stdout, stderr: process.stderr };
+  const messages = log.named('barman.cli');
+  if (nagios) {
+    const { nagiosOutput } = await import('./output/nagios.ts');
+    // compat 3.20.1: with -f json the empty document comes first.
+    return nagiosOutput({ stdout: process.stdout, prefix: globals.format === 'json' ? '{}' : '', log: messages });
+  }
+  if (globals.format === 'json') {
+    const { jsonOutput } = await import('./output/json.ts');
+    return jsonOutput({ ...streams, quiet: globals.quiet, debug: globals.debug, log: messages });
+  }
+  const { consoleOutput } = await import('./output/console.ts');
+  return consoleOutput({
+    ...streams,
+    color: globals.color,
+    quiet: globals.quiet,
+    debug: globals.debug,
+    log: messages,
+  });
+}
+
+/**
+ * Runs the body. A body that handles signals is told through the abort signal and awaited; the others are left where they
+ * are: SIGINT says so and ends with 1, SIGTERM keeps its default action. Returns a code only when a signal decided it.
+ */
+async function untilSignal(
+  abort: AbortController,
+  handlesSignals: boolean,
+  body: () => Promise<void>,
+  output: Output,
+): Promise<number | undefined> {
+  let stopped: string | undefined;
+  const interrupted = new Promise<void>((resolve) => {
+    const onSignal = (name: NodeJS.Signals) => {
+      stopped ??= name;
+      abort.abort(name);
+      if (!handlesSignals) resolve();
+    };
+    process.on('SIGINT', onSignal);
+    if (handlesSignals) process.on('SIGTERM', onSignal);
+  });
+  try {
+    await Promise.race([body(), interrupted]);
+  } catch (error) {
+    if (stopped === undefined || !isAbort(error)) throw error;
+    if (stopped === 'SIGINT') output.error('Process interrupted by user (KeyboardInterrupt)');
+    return output.close() || (SIGNAL_CODES[stopped] ?? 1);
+  }
+  if (stopped === undefined || handlesSignals) return undefined;
+  output.error('Process interrupted by user (KeyboardInterrupt)');
+  return output.close();
+}
+
+function isAbort(error: unknown): boolean {
+  return error === 'SIGINT' || error === 'SIGTERM' || (error instanceof Error && error.name === 'AbortError');
+}
+
+function reportFailure(error: unknown, output: Output): void {
+  if (error instanceof BarmanError && error.level === 'error') {
+    output.error(error.hint ? `${error.message}\nHINT: ${error.hint}` : error.message, { exitCode: error.exitCode });
+    return;
+  }
+  const stack = error instanceof Error ? error.stack : undefined;
+  output.exception(`${messageOf(error)}\nSee log file for more details.`, stack);
+}
+
+/** The reader of our output went away (`barman ... | head`): nothing more can be said. */
+function onBrokenPipe(error: NodeJS.ErrnoException): void {
+  process.stderr.write(`EXCEPTION: [Errno 32] ${error.code === 'EPIPE' ? 'Broken pipe' : error.message}\nSee log file for more details.\n`);
+  process.exit(120);
+}
+
+process.stdout.on('error', onBrokenPipe);
+process.stderr.on('error', () => process.exit(120));
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`EXCEPTION: ${messageOf(error)}\n`);
+  if (process.env.BARMAN_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exitCode = 1;
+}
+// A closed pipe is only told to the next write.
+await new Promise((resolve) => process.stdout.write('', resolve));
+// A forgotten timer or socket must not keep a finished command alive: output is written synchronously to files and pipes.
+process.exit();

@@ -1,0 +1,69 @@
+/**
+ * One walk over a finished copy: every file and directory is flushed to disk and measured. Only after it may a record
+ * say that the backup exists. Source: spec backup.md 2 step 8, catalog.md 3.
+ */
+import { constants } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { syncDirectory } from '../../adapters/files.ts';
+
+export interface TreeSize {
+  /** Bytes of all regular files. */
+  readonly size: number;
+  /** Bytes of those with one link only. */
+  readonly deduplicatedSize: number;
+}
+
+/**
+ * Flushes everything below `root`, the root and its entry in the parent directory. Symlinks are neither followed nor
+ * counted. Memory is bounded by the largest directory.
+ */
+export async function syncTree(root: string, options: { workers?: number; onStep?: () => void } = {}): Promise<TreeSize> {
+  const pending = [root];
+  let size = 0;
+  let deduplicatedSize = 0;
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    const entries = await readdir(directory, { withFileTypes: true });
+    const files: string[] = [];
+    for (const entry of entries) {
+      if (entry.isDirectory()) pending.push(join(directory, entry.name));
+      else if (entry.isFile()) files.push(join(directory, entry.name));
+    }
+    await inParallel(files, options.workers ?? 8, async (file) => {
+      options.onStep?.();
+      const facts = await syncAndStat(file);
+      size += facts.size;
+      if (facts.nlink === 1) deduplicatedSize += facts.size;
+    });
+    await syncDirectory(directory);
+  }
+  await syncDirectory(dirname(root));
+  return { size, deduplicatedSize };
+}
+
+async function syncAndStat(path: string): Promise<{ size: number; nlink: number }> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    await handle.sync();
+    return await handle.stat();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Runs `body` on every item, at most `workers` at a time; the first error ends it once the running ones are over. */
+export async function inParallel<T>(items: readonly T[], workers: number, body: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const lane = async () => {
+    while (!failed && next < items.length) {
+      const item = items[next++] as T;
+      await body(item).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: Math.min(workers, items.length) }, lane));
+  for (const outcome of lanes) if (outcome.status === 'rejected') throw outcome.reason;
+}

@@ -1,0 +1,42 @@
+/**
+ * One server at work: its configuration, its catalog and its lazily opened connections, bound to a scope.
+ */
+import type { PostgresConnection, StreamingConnection } from '../adapters/postgres.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { ServerConfig } from '../config/options.ts';
+import type { CommandContext } from './context.ts';
+
+export interface Server {
+  readonly name: string;
+  /** With command-line overrides and forced values applied (archiver, backup_options). */
+  readonly config: ServerConfig;
+  readonly catalog: Catalog;
+  readonly isActive: boolean;
+  readonly isPassive: boolean;
+  /** Configuration errors (Barman's msg_list): a server that has any is disabled. */
+  readonly problems: readonly string[];
+  /** The SQL connection of `conninfo`; null on an inactive, passive or misconfigured server. Opens at its first query. */
+  readonly postgres: PostgresConnection | null;
+  /** The connection to `primary_conninfo` when conninfo is a standby. */
+  readonly primary: PostgresConnection | null;
+  /** The replication connection; null when streaming is not configured. */
+  readonly streaming: StreamingConnection | null;
+  /** PATH for this server's programs: path_prefix first. */
+  readonly searchPath: string;
+  close(): Promise<void>;
+}
+
+/** Opens a server for the time of `body` and closes its connections afterwards. */
+export async function withServer<T>(
+  ctx: CommandContext,
+  config: ServerConfig,
+  body: (server: Server) => Promise<T>,
+): Promise<T> {
+  const { openServer } = await import('./open-server.ts');
+  const server = await openServer(ctx, config);
+  try {
+    return await body(server);
+  } finally {
+    await server.close();
+  }
+}

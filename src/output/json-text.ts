@@ -1,0 +1,76 @@
+/**
+ * JSON as Python's json.dumps writes it, because scripts compare the text: keys sorted, `, ` and `: `, everything outside
+ * ASCII escaped.
+ */
+import type { Json, JsonObject } from './output.ts';
+
+/** A number that is written with a decimal point even when it is whole: `24076561.0`. */
+export class JsonFloat {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+/** One line, or indented by `indent` blanks. */
+export function jsonText(value: Json, indent = 0): string {
+  return write(value, indent, '');
+}
+
+function write(value: Json, indent: number, margin: string): string {
+  if (value === null) return 'null';
+  if (typeof value === 'string') return quote(value);
+  if (typeof value === 'number') return number(value);
+  if (typeof value === 'boolean') return String(value);
+  if (value instanceof JsonFloat) return Number.isInteger(value.value) ? `${value.value}.0` : number(value.value);
+  const inner = margin + ' '.repeat(indent);
+  if (Array.isArray(value)) {
+    const items = (value as readonly Json[]).map((item) => write(item, indent, inner));
+    return block('[', items, ']', indent, margin, inner);
+  }
+  const object = value as JsonObject;
+  const items = Object.keys(object)
+    .sort(compareCodePoints)
+    .map((key) => `${quote(key)}: ${write(object[key] ?? null, indent, inner)}`);
+  return block('{', items, '}', indent, margin, inner);
+}
+
+function block(open: string, items: string[], close: string, indent: number, margin: string, inner: string): string {
+  if (items.length === 0) return open + close;
+  if (indent === 0) return `${open}${items.join(', ')}${close}`;
+  return `${open}\n${inner}${items.join(`,\n${inner}`)}\n${margin}${close}`;
+}
+
+/** Python's repr of a float: exponents have two digits, JavaScript's may have one. */
+function number(value: number): string {
+  return String(value).replace(/e([+-])(\d)$/, 'e$10$2');
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\u007f-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function compareCodePoints(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** Merges `extra` into `target`: objects key by key, anything else replaces. */
+export function mergeJson(target: Record<string, Json>, extra: JsonObject): void {
+  for (const [key, value] of Object.entries(extra)) {
+    const present = target[key];
+    if (isObject(present) && isObject(value)) {
+      const copy = { ...present };
+      mergeJson(copy, value);
+      target[key] = copy;
+    } else {
+      target[key] = value;
+    }
+  }
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof JsonFloat);
+}

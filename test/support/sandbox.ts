@@ -1,0 +1,108 @@
+/** A barman_home of its own with a configuration, and the two programs to run on it. */
+import { spawn } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface ProgramResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface ProgramOptions {
+  readonly env?: NodeJS.ProcessEnv;
+  readonly input?: string | Uint8Array;
+  /** Leave out `-c FILE`. */
+  readonly withoutConfig?: boolean;
+}
+
+export interface Sandbox {
+  readonly root: string;
+  /** barman_home. */
+  readonly home: string;
+  readonly configFile: string;
+  readonly logFile: string;
+  /** Writes the configuration: a [barman] section (plus `globalExtra` lines) and the given server sections. */
+  writeConfig(serverSections: string, globalExtra?: string): Promise<void>;
+  /** Our program. */
+  barman(args: readonly string[], options?: ProgramOptions): Promise<ProgramResult>;
+  /** The reference's program of the folder BARMAN_REFERENCE. */
+  reference(args: readonly string[], options?: ProgramOptions): Promise<ProgramResult>;
+  dispose(): Promise<void>;
+}
+
+/** Our launcher. */
+export const barmanProgram = fileURLToPath(new URL('../../bin/barman', import.meta.url));
+
+/** The folder of the reference's programs, or undefined. */
+export const referenceFolder = process.env.BARMAN_REFERENCE || undefined;
+
+/** Runs a program to its end; a signal counts as 128 + its number, as a shell says it. */
+export function runProgram(command: string, args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { env: { ...process.env, TZ: 'UTC', ...options.env }, stdio: 'pipe' });
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk));
+    child.stdin.on('error', () => {});
+    child.stdin.end(options.input ?? '');
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      resolve({
+        code: code ?? (signal === 'SIGTERM' ? 143 : signal === 'SIGKILL' ? 137 : 128),
+        stdout: Buffer.concat(stdout).toString('utf8'),
+        stderr: Buffer.concat(stderr).toString('utf8'),
+      });
+    });
+  });
+}
+
+export async function makeSandbox(): Promise<Sandbox> {
+  const root = await mkdtemp(join(tmpdir(), 'barman-box-'));
+  const home = join(root, 'home');
+  const configFile = join(root, 'barman.conf');
+  const logFile = join(root, 'barman.log');
+  await mkdir(home);
+  const run = (program: string, args: readonly string[], options: ProgramOptions = {}) =>
+    runProgram(program, options.withoutConfig ? args : ['-c', configFile, ...args], options);
+  return {
+    root,
+    home,
+    configFile,
+    logFile,
+    writeConfig: (serverSections, globalExtra = '') =>
+      writeFile(
+        configFile,
+        `[barman]\nbarman_user = ${userInfo().username}\nbarman_home = ${home}\nlog_file = ${logFile}\nlog_level = DEBUG\n${globalExtra}\n${serverSections}\n`,
+      ),
+    barman: (args, options) => run(barmanProgram, args, options),
+    reference: (args, options) => {
+      if (referenceFolder === undefined) throw new Error('BARMAN_REFERENCE is not set');
+      return run(join(referenceFolder, 'barman'), args, options);
+    },
+    dispose: () => rm(root, { recursive: true, force: true }),
+  };
+}
+
+/** The configuration section of a streaming server for a cluster. */
+export function streamingSection(
+  name: string,
+  cluster: { conninfo: string; streamingConninfo: string; binDir: string },
+  extra = '',
+): string {
+  return [
+    `[${name}]`,
+    `conninfo = ${cluster.conninfo}`,
+    `streaming_conninfo = ${cluster.streamingConninfo}`,
+    'backup_method = postgres',
+    'streaming_archiver = on',
+    'slot_name = barman',
+    'create_slot = auto',
+    `path_prefix = ${cluster.binDir}`,
+    extra,
+    '',
+  ].join('\n');
+}
