@@ -1,0 +1,98 @@
+/** Which pg_basebackup compression works with which programs. Source: spec config.md section 7. */
+import type { ServerConfig } from './options.ts';
+
+export interface CompressionVersions {
+  /** Major version of pg_basebackup, e.g. 15. */
+  readonly client: number;
+  /** Major version of the PostgreSQL server. */
+  readonly server: number;
+}
+
+/** Messages for the server's msg_list; none unless backup_method = postgres with a backup_compression. */
+export function backupCompressionProblems(config: ServerConfig, versions: CompressionVersions): string[] {
+  if (config.backupMethod !== 'postgres' || config.backupCompression === null) return [];
+  return [...placeProblems(config, versions), ...algorithmProblems(config, versions)];
+}
+
+function placeProblems(config: ServerConfig, { client, server }: CompressionVersions): string[] {
+  const { backupCompressionFormat: format, backupCompressionLocation: location } = config;
+  const problems: string[] = [];
+  if (location === 'server') {
+    if (client < 15) problems.push('backup_compression_location = server requires pg_basebackup 15 or greater');
+    if (server < 15) problems.push('backup_compression_location = server requires PostgreSQL 15 or greater');
+  } else if (format === 'plain') {
+    problems.push(
+      `backup_compression_format plain is not compatible with backup_compression_location ${location ?? 'None'}`,
+    );
+  }
+  return problems;
+}
+
+function algorithmProblems(config: ServerConfig, versions: CompressionVersions): string[] {
+  switch (config.backupCompression) {
+    case 'gzip':
+      return gzipProblems(config, versions);
+    case 'lz4':
+      return lz4Problems(config, versions);
+    case 'zstd':
+      return zstdProblems(config, versions);
+    case 'none':
+      return noneProblems(config);
+    case null:
+      return [];
+  }
+}
+
+function gzipProblems(config: ServerConfig, { client }: CompressionVersions): string[] {
+  const { backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
+  const problems: string[] = [];
+  const lowest = client < 15 ? 0 : 1;
+  if (level !== null && level !== -1 && (level < lowest || level > 9)) {
+    const range = client < 15 ? '-1 and 9' : '1 and 9';
+    const advice =
+      level === 0
+        ? '\nIf you need to create an archive not compressed, you should set `backup_compression = none`.'
+        : '';
+    problems.push(
+      `backup_compression_level ${level} unsupported by compression algorithm. gzip expects a compression level between ${range} (-1 will use default compression level).${advice}`,
+    );
+  }
+  if (workers !== null) problems.push('backup_compression_workers is not compatible with compression gzip');
+  return problems;
+}
+
+function lz4Problems(config: ServerConfig, { client }: CompressionVersions): string[] {
+  const { backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
+  const problems: string[] = [];
+  if (client < 15) problems.push('backup_compression = lz4 requires pg_basebackup 15 or greater');
+  if (level !== null && (level < 0 || level > 12)) {
+    problems.push(
+      `backup_compression_level ${level} unsupported by compression algorithm. lz4 expects a compression level between 1 and 12 (0 will use default compression level).`,
+    );
+  }
+  if (workers !== null) problems.push('backup_compression_workers is not compatible with compression lz4.');
+  return problems;
+}
+
+function zstdProblems(config: ServerConfig, { client }: CompressionVersions): string[] {
+  const { backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
+  const problems: string[] = [];
+  if (client < 15) problems.push('backup_compression = zstd requires pg_basebackup 15 or greater');
+  if (level !== null && (level < -131_072 || level > 22)) {
+    problems.push(
+      `backup_compression_level ${level} unsupported by compression algorithm. 'zstd' expects a compression level between -131072 and 22 (3 will use default compression level).`,
+    );
+  }
+  if (workers !== null && workers < 0) {
+    problems.push(`backup_compression_workers should be a positive integer: '${workers}' is invalid.`);
+  }
+  return problems;
+}
+
+function noneProblems(config: ServerConfig): string[] {
+  const { backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
+  const problems: string[] = [];
+  if (level !== null && level !== 0) problems.push('backup_compression none only supports backup_compression_level 0.');
+  if (workers !== null) problems.push("backup_compression_workers is not compatible with compression 'none'.");
+  return problems;
+}

@@ -1,0 +1,164 @@
+/**
+ * The INI dialect of Barman's files: sections, `=` or `:`, whole-line comments, continuation lines and `%(key)s`.
+ * Error texts are the ones administrators know. Source: spec config.md section 3.
+ */
+import { ConfigError } from '../domain/errors.ts';
+import { pythonRepr } from '../domain/python-repr.ts';
+
+export type IniSection = ReadonlyMap<string, string>;
+/** Sections in file order; `[DEFAULT]` is already copied into each and `%(key)s` resolved once. */
+export type IniFile = ReadonlyMap<string, IniSection>;
+
+/** Blanks as the reference's language sees them: a byte order mark is none. */
+const EDGE_BLANKS =
+  /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
+const LEADING_BLANKS = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*/;
+const TRAILING_BLANKS = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/;
+
+/** Removes blanks at both ends. */
+export function strip(text: string): string {
+  return text.replace(EDGE_BLANKS, '');
+}
+
+/**
+ * Reads one file.
+ * @throws ConfigError (level exception) for text before the first section, a key without value, a bad `%`
+ */
+export function parseIni(text: string, file: string): IniFile {
+  const raw = parseLines(text, file);
+  const defaults = raw.get('DEFAULT') ?? new Map<string, string>();
+  const resolved = new Map<string, Map<string, string>>();
+  for (const [section, own] of raw) {
+    if (section === 'DEFAULT') continue;
+    const values = new Map([...defaults, ...own]);
+    const result = new Map<string, string>();
+    for (const key of values.keys()) {
+      const value = interpolate(values, section, key);
+      rejectStrayPercent(value);
+      result.set(key, value);
+    }
+    resolved.set(section, result);
+  }
+  return resolved;
+}
+
+const HEADER = /^\[([^\n]+)\]/;
+
+function parseLines(text: string, file: string): Map<string, Map<string, string>> {
+  const sections = new Map<string, Map<string, string[]>>();
+  const badLines: string[] = [];
+  let section: Map<string, string[]> | undefined;
+  let value: string[] | undefined;
+  let indent = 0;
+  for (const [index, line] of splitLines(text).entries()) {
+    const content = strip(line);
+    const isComment = content.startsWith('#') || content.startsWith(';');
+    if (content === '' || isComment) {
+      // An empty line stays inside a value that goes on below; a comment leaves no trace.
+      if (!isComment) value?.push('');
+      continue;
+    }
+    const lineIndent = LEADING_BLANKS.exec(line)?.[0].length ?? 0;
+    if (value && lineIndent > indent) {
+      value.push(content);
+      continue;
+    }
+    indent = lineIndent;
+    const name = HEADER.exec(content)?.[1];
+    if (name !== undefined) {
+      section = sections.get(name) ?? new Map<string, string[]>();
+      sections.set(name, section);
+      value = undefined;
+      continue;
+    }
+    if (!section) throw failure(`File contains no section headers.\nfile: ${pythonRepr(file)}, line: ${index + 1}\n${pythonRepr(line)}`);
+    const delimiter = content.search(/[=:]/);
+    if (delimiter <= 0) badLines.push(`\n\t[line ${String(index + 1).padStart(2)}]: ${pythonRepr(line)}`);
+    if (delimiter < 0) continue;
+    // Nothing continues a value without a key.
+    if (delimiter === 0) {
+      value = undefined;
+      continue;
+    }
+    value = [strip(content.slice(delimiter + 1))];
+    section.set(strip(content.slice(0, delimiter)).toLowerCase(), value);
+  }
+  if (badLines.length > 0) throw failure(`Source contains parsing errors: ${pythonRepr(file)}${badLines.join('')}`);
+  return joinValues(sections);
+}
+
+/** Lines with their newline, which is `\n` whatever the file has. */
+function splitLines(text: string): string[] {
+  const lines = text.replace(/\r\n?/g, '\n').split('\n');
+  const last = lines.pop();
+  const whole = lines.map((line) => `${line}\n`);
+  return last ? [...whole, last] : whole;
+}
+
+function joinValues(sections: Map<string, Map<string, string[]>>): Map<string, Map<string, string>> {
+  const joined = new Map<string, Map<string, string>>();
+  for (const [name, keys] of sections) {
+    const values = new Map<string, string>();
+    for (const [key, lines] of keys) values.set(key, lines.join('\n').replace(TRAILING_BLANKS, ''));
+    joined.set(name, values);
+  }
+  return joined;
+}
+
+const REFERENCE = /^%\(([^)]+)\)s/;
+const MAX_DEPTH = 10;
+
+/**
+ * Resolves `%(other)s` and `%%` in the value of `key`, with the keys of the same section.
+ * @throws ConfigError (level exception)
+ */
+export function interpolate(values: IniSection, section: string, key: string): string {
+  const original = values.get(key) ?? '';
+  return original.includes('%') ? expand(original, 1) : original;
+
+  function expand(value: string, depth: number): string {
+    if (depth > MAX_DEPTH) {
+      throw failure(
+        `Recursion limit exceeded in value substitution: option ${pythonRepr(key)} in section ${pythonRepr(section)} ` +
+          `contains an interpolation key which cannot be substituted in ${MAX_DEPTH} steps. Raw value: ${pythonRepr(original)}`,
+      );
+    }
+    let result = '';
+    let rest = value;
+    for (;;) {
+      const percent = rest.indexOf('%');
+      if (percent < 0) return result + rest;
+      result += rest.slice(0, percent);
+      rest = rest.slice(percent);
+      if (rest[1] === '%') {
+        result += '%';
+        rest = rest.slice(2);
+        continue;
+      }
+      if (rest[1] !== '(') throw failure(`'%' must be followed by '%' or '(', found: ${pythonRepr(rest)}`);
+      const match = REFERENCE.exec(rest);
+      if (!match) throw failure(`bad interpolation variable reference ${pythonRepr(rest)}`);
+      const name = (match[1] ?? '').toLowerCase();
+      const other = values.get(name);
+      if (other === undefined) {
+        throw failure(
+          `Bad value substitution: option ${pythonRepr(key)} in section ${pythonRepr(section)} contains an interpolation key ` +
+            `${pythonRepr(name)} which is not a valid option name. Raw value: ${pythonRepr(original)}`,
+        );
+      }
+      result += other.includes('%') ? expand(other, depth + 1) : other;
+      rest = rest.slice(match[0].length);
+    }
+  }
+}
+
+/** What one resolution left must itself be well formed: it is resolved once more when it is used. */
+function rejectStrayPercent(value: string): void {
+  if (!value.includes('%')) return;
+  const position = value.replaceAll('%%', '').replace(/%\([^)]+\)s/g, '').indexOf('%');
+  if (position >= 0) throw failure(`invalid interpolation syntax in ${pythonRepr(value)} at position ${position}`);
+}
+
+function failure(message: string): ConfigError {
+  return new ConfigError(message, { level: 'exception' });
+}

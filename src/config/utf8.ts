@@ -1,0 +1,38 @@
+/** Strict UTF-8: configuration that is not is refused with the position of the bad byte. Source: spec config.md section 3. */
+import { isUtf8 } from 'node:buffer';
+import { ConfigError } from '../domain/errors.ts';
+
+/**
+ * Decodes a configuration file; a byte order mark stays in the text.
+ * @throws ConfigError (level exception)
+ */
+export function decodeUtf8(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString('utf8');
+  const { position, reason } = firstFault(bytes);
+  const byte = (bytes[position] ?? 0).toString(16).padStart(2, '0');
+  throw new ConfigError(`'utf-8' codec can't decode byte 0x${byte} in position ${position}: ${reason}`, {
+    level: 'exception',
+  });
+}
+
+function firstFault(bytes: Buffer): { position: number; reason: string } {
+  let position = 0;
+  while (position < bytes.length) {
+    const length = sequenceLength(bytes[position] ?? 0);
+    if (length === 0) return { position, reason: 'invalid start byte' };
+    const sequence = bytes.subarray(position, position + length);
+    if (!isUtf8(sequence)) {
+      const isShort = sequence.length < length && sequence.subarray(1).every((byte) => byte >> 6 === 0b10);
+      return { position, reason: isShort ? 'unexpected end of data' : 'invalid continuation byte' };
+    }
+    position += length;
+  }
+  return { position: 0, reason: 'invalid data' };
+}
+
+function sequenceLength(first: number): number {
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return 2;
+  if (first >= 0xe0 && first <= 0xef) return 3;
+  return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+}
