@@ -74,7 +74,11 @@ export interface BaseBackupProgress {
 export interface PostgresConnection {
   /** The conninfo as configured. Not to be printed without redactSecrets. */
   readonly conninfo: string;
+  /** Booleans and integers (bigint beyond 2^53) are converted; every other type comes as PostgreSQL's text. */
   query<Row extends Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
+  /** From now on a lost connection is an error (`Connection lost, reconnection not allowed`) until `unpin`. */
+  pin(): void;
+  unpin(): void;
   /** server_version_num, e.g. 150018. */
   serverVersion(): Promise<number>;
   /** `15.18` from `version()`. */
@@ -88,7 +92,10 @@ export interface PostgresConnection {
   show(name: string): Promise<string>;
   /** Start or end of a pg_basebackup (backup.md 4.1 step 1); on a standby from the last replayed LSN. */
   walPosition(): Promise<WalPosition>;
-  /** Closes the current WAL segment (backup.md 3.4). The name of the closed one, or null when no switch was needed. */
+  /**
+   * Closes the current WAL segment (backup.md 3.4). The name of the closed one, or null when no switch was needed.
+   * Not for a standby: ask isInRecovery first.
+   */
   switchWal(): Promise<string | null>;
   checkpoint(): Promise<void>;
   createRestorePoint(name: string): Promise<void>;
@@ -103,6 +110,9 @@ export interface PostgresConnection {
   baseBackupProgress(applicationName: string): Promise<BaseBackupProgress | null>;
   /** Every status value that show-servers, status and check use, keyed as the reference prints them; failures become null. */
   remoteStatus(slotName: string | null): Promise<Readonly<Record<string, unknown>>>;
+  /** archive_mode, archive_command and pg_stat_archiver with is_archiving; failures become null or leave keys out. */
+  archiverStatus(): Promise<Readonly<Record<string, unknown>>>;
+  /** Ends the connection, also one with a statement under way; a later question opens a new one. */
   close(): Promise<void>;
 }
 
@@ -118,12 +128,28 @@ export interface StreamingConnection {
   readonly dsn: string;
   /** Keywords of the conninfo, e.g. application_name when the user set one. */
   readonly keywords: Readonly<Record<string, string>>;
+  /** server_version_num. @throws PostgresError */
+  serverVersion(): Promise<number>;
   /** @throws PostgresError */
   identifySystem(): Promise<SystemIdentity>;
-  /** @throws PostgresError; SQLSTATE in `cause.code` (42710 exists, 53400 all in use) */
+  /** @throws PostgresError; sqlStateOf (postgres/failure.ts) or `cause.code`: 42710 exists, 53400 all in use */
   createPhysicalSlot(name: string): Promise<void>;
   /** @throws PostgresError; 42704 unknown, 55006 in use */
   dropSlot(name: string): Promise<void>;
   remoteStatus(): Promise<Readonly<Record<string, unknown>>>;
   close(): Promise<void>;
+}
+
+/** Where the adapter tells what it found wrong without failing: logger `barman.postgres`. */
+export interface PostgresLog {
+  debug(text: string): void;
+  warning(text: string): void;
+}
+
+export interface PostgresOptions {
+  readonly conninfo: string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: PostgresLog;
+  /** Aborting it gives up a connection attempt that is under way; open connections stay. */
+  readonly signal?: AbortSignal;
 }

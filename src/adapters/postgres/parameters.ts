@@ -1,0 +1,208 @@
+/**
+ * From a connection string to what libpq would use: the string, then a service, then the environment, then defaults.
+ * Source: PostgreSQL documentation, "Parameter Key Words", "Environment Variables", "The Connection Service File".
+ */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { homedir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { type ConninfoKeywords, parseConninfo } from '../../domain/conninfo.ts';
+import { errnoOf, PostgresError } from '../../domain/errors.ts';
+
+/** One server to try; several for `host=a,b`. */
+export interface Candidate {
+  /** As it was named: a host name, an address or a socket directory. */
+  readonly host: string;
+  /** An address given by hostaddr, which spares the look-up. */
+  readonly address: string | undefined;
+  readonly port: number;
+}
+
+export interface Parameters {
+  /** Everything that was given or found, by libpq keyword. */
+  readonly keywords: ConninfoKeywords;
+  readonly candidates: readonly Candidate[];
+  readonly user: string;
+  readonly database: string;
+  readonly home: string;
+}
+
+const ENVIRONMENT: Readonly<Record<string, string>> = {
+  PGHOST: 'host',
+  PGHOSTADDR: 'hostaddr',
+  PGPORT: 'port',
+  PGDATABASE: 'dbname',
+  PGUSER: 'user',
+  PGPASSWORD: 'password',
+  PGPASSFILE: 'passfile',
+  PGREQUIREAUTH: 'require_auth',
+  PGREQUIREPEER: 'requirepeer',
+  PGGSSENCMODE: 'gssencmode',
+  PGSSLCRLDIR: 'sslcrldir',
+  PGCHANNELBINDING: 'channel_binding',
+  PGOPTIONS: 'options',
+  PGAPPNAME: 'application_name',
+  PGSSLMODE: 'sslmode',
+  PGSSLNEGOTIATION: 'sslnegotiation',
+  PGSSLCERT: 'sslcert',
+  PGSSLKEY: 'sslkey',
+  PGSSLROOTCERT: 'sslrootcert',
+  PGSSLCRL: 'sslcrl',
+  PGSSLSNI: 'sslsni',
+  PGSSLMINPROTOCOLVERSION: 'ssl_min_protocol_version',
+  PGSSLMAXPROTOCOLVERSION: 'ssl_max_protocol_version',
+  PGCONNECT_TIMEOUT: 'connect_timeout',
+  PGTARGETSESSIONATTRS: 'target_session_attrs',
+  PGLOADBALANCEHOSTS: 'load_balance_hosts',
+};
+
+/** Keywords of libpq 18, those of no meaning here included: a typing error must not go unseen. */
+const KNOWN: ReadonlySet<string> = new Set([
+  ...Object.values(ENVIRONMENT),
+  ...`service client_encoding fallback_application_name replication keepalives keepalives_idle keepalives_interval
+  keepalives_count tcp_user_timeout tty authtype requiressl sslcompression sslcertmode sslpassword sslcrldir requirepeer
+  krbsrvname gsslib gssencmode gssdelegation servicefile min_protocol_version max_protocol_version scram_client_key
+  scram_server_key oauth_issuer oauth_client_id oauth_client_secret oauth_scope sslkeylogfile`.split(/\s+/),
+]);
+
+const CHOICES: Readonly<Record<string, readonly string[]>> = {
+  sslmode: ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'],
+  target_session_attrs: ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'],
+  channel_binding: ['disable', 'prefer', 'require'],
+  load_balance_hosts: ['disable', 'random'],
+  sslnegotiation: ['postgres', 'direct'],
+};
+
+/** What would make a connection safer and cannot be done here: refused rather than passed over. */
+function unsupportedOption(keywords: ConninfoKeywords): string | undefined {
+  if (keywords.gssencmode === 'require') return 'gssencmode=require';
+  return ['requirepeer', 'sslcrldir'].find((key) => keywords[key] !== undefined);
+}
+
+const DEFAULT_SOCKET_DIRECTORIES = ['/var/run/postgresql', '/tmp'];
+
+/** Resolves a connection string. @throws PostgresError in libpq's words */
+export async function resolveParameters(conninfo: string, env: NodeJS.ProcessEnv): Promise<Parameters> {
+  const given = readConninfo(conninfo);
+  for (const key of Object.keys(given)) {
+    if (!KNOWN.has(key)) throw new PostgresError(`invalid connection option "${key}"`);
+  }
+  const home = env.HOME || homedir();
+  const service = given.service ?? env.PGSERVICE;
+  const keywords: Record<string, string> = {};
+  for (const [variable, key] of Object.entries(ENVIRONMENT)) {
+    const value = env[variable];
+    if (value !== undefined && value !== '') keywords[key] = value;
+  }
+  if (service) Object.assign(keywords, await readService(service, env, home));
+  // libpq takes an empty value for the default.
+  for (const [key, value] of Object.entries(given)) if (value !== '') keywords[key] = value;
+  for (const [key, words] of Object.entries(CHOICES)) {
+    const value = keywords[key];
+    if (value !== undefined && !words.includes(value)) throw new PostgresError(`invalid ${key} value: "${value}"`);
+  }
+  const unsupported = unsupportedOption(keywords);
+  if (unsupported !== undefined) throw new PostgresError(`connection option "${unsupported}" is not supported`);
+  const user = keywords.user ?? userInfo().username;
+  return { keywords, candidates: readCandidates(keywords), user, database: keywords.dbname ?? user, home };
+}
+
+function readConninfo(conninfo: string): ConninfoKeywords {
+  try {
+    return parseConninfo(conninfo);
+  } catch (cause) {
+    throw new PostgresError((cause as Error).message, { cause });
+  }
+}
+
+/** An integer option of the keywords; undefined when it was not given. */
+export function integerOption(keywords: ConninfoKeywords, key: string): number | undefined {
+  const text = keywords[key];
+  if (text === undefined) return undefined;
+  if (!/^\s*[+-]?\d+\s*$/.test(text)) {
+    throw new PostgresError(`invalid integer value "${text}" for connection option "${key}"`);
+  }
+  return Number(text);
+}
+
+function readCandidates(keywords: ConninfoKeywords): readonly Candidate[] {
+  const hosts = keywords.host?.split(',');
+  const addresses = keywords.hostaddr?.split(',');
+  if (hosts && addresses && hosts.length !== addresses.length) {
+    throw new PostgresError(`could not match ${hosts.length} host names to ${addresses.length} hostaddr values`);
+  }
+  const count = (addresses ?? hosts ?? ['']).length;
+  const ports = (keywords.port ?? '').split(',');
+  if (ports.length > 1 && ports.length !== count) {
+    throw new PostgresError(`could not match ${ports.length} port numbers to ${count} hosts`);
+  }
+  return Array.from({ length: count }, (_, index) => {
+    const address = addresses?.[index];
+    if (address && isIP(address) === 0) {
+      throw new PostgresError(`could not parse network address "${address}": Name or service not known`);
+    }
+    return {
+      host: hosts?.[index] || address || defaultSocketDirectory(),
+      address: address || undefined,
+      port: readPort(ports.length > 1 ? ports[index] : ports[0]),
+    };
+  });
+}
+
+function readPort(text: string | undefined): number {
+  if (!text) return 5432;
+  const port = integerOption({ port: text }, 'port') ?? 0;
+  if (port < 1 || port > 65_535) throw new PostgresError(`invalid port number: "${text}"`);
+  return port;
+}
+
+function defaultSocketDirectory(): string {
+  return DEFAULT_SOCKET_DIRECTORIES.find((path) => existsSync(path)) ?? '/tmp';
+}
+
+async function readService(name: string, env: NodeJS.ProcessEnv, home: string): Promise<ConninfoKeywords> {
+  const own = env.PGSERVICEFILE || join(home, '.pg_service.conf');
+  const shared = ['/etc/postgresql-common', '/etc', '/usr/local/etc'].map((path) => join(path, 'pg_service.conf'));
+  const files = [own, ...(env.PGSYSCONFDIR ? [join(env.PGSYSCONFDIR, 'pg_service.conf')] : shared)];
+  for (const file of files) {
+    const text = await readIfPresent(file);
+    if (text === undefined && env.PGSERVICEFILE && file === own) {
+      throw new PostgresError(`service file "${file}" not found`);
+    }
+    const keywords = text === undefined ? undefined : findService(text, name, file);
+    if (keywords) return keywords;
+  }
+  throw new PostgresError(`definition of service "${name}" not found`);
+}
+
+function findService(text: string, name: string, file: string): ConninfoKeywords | undefined {
+  let keywords: Record<string, string> | undefined;
+  for (const [index, raw] of text.split('\n').entries()) {
+    const line = raw.trim();
+    if (line === '' || line.startsWith('#')) continue;
+    if (line.startsWith('[')) {
+      if (keywords) break;
+      if (line === `[${name}]`) keywords = {};
+      continue;
+    }
+    if (!keywords) continue;
+    const equals = line.indexOf('=');
+    const key = line.slice(0, Math.max(equals, 0)).trim();
+    // The text of the line stays out of the message: it may be a password.
+    if (!KNOWN.has(key)) throw new PostgresError(`syntax error in service file "${file}", line ${index + 1}`);
+    // The first of two equal keywords wins here, unlike in a connection string.
+    keywords[key] ??= line.slice(equals + 1).trim();
+  }
+  return keywords;
+}
+
+async function readIfPresent(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT' || code === 'EACCES' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}

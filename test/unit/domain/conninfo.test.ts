@@ -1,0 +1,179 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  conninfoProblem,
+  formatConninfo,
+  parseConninfo,
+  redactSecrets,
+  streamingDsn,
+  toolConnection,
+  withApplicationName,
+} from '../../../src/domain/conninfo.ts';
+
+describe('parseConninfo', () => {
+  it.each<[string, Record<string, string>]>([
+    ['host=a port=5432', { host: 'a', port: '5432' }],
+    ['  host = a   port= 5432 ', { host: 'a', port: '5432' }],
+    [String.raw`password='it''s'`.replace("''", String.raw`\'`), { password: "it's" }],
+    [String.raw`password=a\ b\\c`, { password: String.raw`a b\c` }],
+    ["password='' user=x", { password: '', user: 'x' }],
+    ["options='-c search_path=x'", { options: '-c search_path=x' }],
+    ['host=a host=b', { host: 'b' }],
+    ['password=a=b', { password: 'a=b' }],
+    ['password= dbname=x', { password: 'dbname=x' }],
+    ['', {}],
+  ])('reads the keywords of %j', (text, expected) => {
+    expect(parseConninfo(text)).toEqual(expected);
+  });
+
+  it.each<[string, Record<string, string>]>([
+    ['postgresql://', {}],
+    ['postgresql://localhost', { host: 'localhost' }],
+    [
+      'postgres://u:p%40ss@h:5433/db?connect_timeout=3',
+      { user: 'u', password: 'p@ss', host: 'h', port: '5433', dbname: 'db', connect_timeout: '3' },
+    ],
+    ['postgresql://u@[2001:db8::1]:1/d', { user: 'u', host: '2001:db8::1', port: '1', dbname: 'd' }],
+    ['postgresql://h1:1,h2:2/d', { host: 'h1,h2', port: '1,2', dbname: 'd' }],
+    ['postgresql://h1,h2:2/', { host: 'h1,h2', port: ',2' }],
+    ['postgresql://%2Fvar%2Frun/db', { host: '/var/run', dbname: 'db' }],
+    ['postgresql:///db?host=h&ssl=true', { dbname: 'db', host: 'h', sslmode: 'require' }],
+    ['postgresql://?user=a%20b', { user: 'a b' }],
+  ])('reads the URI %j', (text, expected) => {
+    expect(parseConninfo(text)).toEqual(expected);
+  });
+
+  it.each([
+    ['host=a port', 'missing "=" after "port" in connection info string'],
+    ["host='a", 'unterminated quoted string in connection info string'],
+    ['postgresql://u:%zz@h', 'invalid percent-encoded token: in "password"'],
+    ['postgresql://h?x', 'missing key/value separator "=" in URI query parameter: "x"'],
+    ['postgresql://h?x=1=2', 'extra key/value separator "=" in URI query parameter: "x"'],
+    ['postgresql://[::1', 'invalid host "[::1" in connection URI'],
+  ])('refuses %j', (text, message) => {
+    expect(() => parseConninfo(text)).toThrow(message);
+  });
+
+  it('reads back what formatConninfo writes', () => {
+    const key = fc.stringMatching(/^[a-z_]{1,10}$/);
+    fc.assert(
+      fc.property(fc.dictionary(key, fc.string(), { noNullPrototype: true }), (keywords) => {
+        expect(parseConninfo(formatConninfo(keywords))).toEqual(keywords);
+      }),
+    );
+  });
+});
+
+describe('conninfoProblem', () => {
+  it("is null for what libpq accepts, quoted values and URIs without '=' included", () => {
+    for (const text of ['host=a', "password = 'x y'", 'postgresql://u:p@h/d']) expect(conninfoProblem(text)).toBeNull();
+  });
+
+  it('quotes the whole string without its password', () => {
+    expect(conninfoProblem('host=a port')).toBe('"host=a port" is not a valid connection string');
+    expect(conninfoProblem('password=s3cr3t port')).toBe('"password=*REDACTED* port" is not a valid connection string');
+    expect(conninfoProblem('postgresql://u:s3cr3t@h?x')).toBe(
+      '"postgresql://u:*REDACTED*@h?x" is not a valid connection string',
+    );
+  });
+});
+
+describe('the strings of the client programs', () => {
+  it('sorts the keywords and forces those of a replication connection', () => {
+    expect(streamingDsn('user=streaming_barman host=127.0.0.1 port=5432 dbname=x options=-cfoo=1')).toBe(
+      'dbname=replication host=127.0.0.1 options=-cdatestyle=iso port=5432 replication=true user=streaming_barman',
+    );
+  });
+
+  it('reads a URI', () => {
+    expect(streamingDsn('postgresql://u:pw@h:1/d?sslmode=require')).toBe(
+      'dbname=replication host=h options=-cdatestyle=iso port=1 replication=true sslmode=require user=u',
+    );
+  });
+
+  it('keeps the password out of the arguments and hands it over by the environment', () => {
+    expect(toolConnection("host=h user=u password='s3 cr3t'", 'barman_receive_wal')).toEqual({
+      dsn: 'dbname=replication host=h options=-cdatestyle=iso replication=true user=u application_name=barman_receive_wal',
+      env: { PGPASSWORD: 's3 cr3t' },
+    });
+  });
+
+  it("keeps the user's own application_name, sorted with the others", () => {
+    expect(toolConnection('host=h application_name=mine', 'barman_receive_wal')).toEqual({
+      dsn: 'application_name=mine dbname=replication host=h options=-cdatestyle=iso replication=true',
+      env: {},
+    });
+  });
+
+  it('quotes values that need it', () => {
+    expect(withApplicationName('host=h', "it's me")).toBe(String.raw`host=h application_name='it\'s me'`);
+    expect(streamingDsn(String.raw`sslcert='/a b/c.crt'`)).toBe(
+      "dbname=replication options=-cdatestyle=iso replication=true sslcert='/a b/c.crt'",
+    );
+  });
+
+  it('refuses a secret that only an argument could carry', () => {
+    expect(() => toolConnection('host=h sslpassword=x', 'n')).toThrow(
+      "the 'sslpassword' of a streaming_conninfo would be visible in the process list",
+    );
+  });
+});
+
+describe('redactSecrets', () => {
+  it.each([
+    ['host=h password=s3cr3t user=u', 'host=h password=*REDACTED* user=u'],
+    ['host=h password=s3cr3t', 'host=h password=*REDACTED*'],
+    ["password = 's3 cr3t' user=u", 'password=*REDACTED* user=u'],
+    [String.raw`password='s3\'cr3t x' user=u`, 'password=*REDACTED* user=u'],
+    [String.raw`password=s3\ cr3t user=u`, 'password=*REDACTED* user=u'],
+    ['sslpassword=s3cr3t PGPASSWORD=s3cr3t', 'sslpassword=*REDACTED* PGPASSWORD=*REDACTED*'],
+    [
+      "'conninfo' overridden with 'host=h password=s3cr3t' and",
+      "'conninfo' overridden with 'host=h password=*REDACTED*' and",
+    ],
+    ['("password=s3cr3t").', '("password=*REDACTED*").'],
+    ['password=s3cr3t!"$%&/()=? user=u', 'password=*REDACTED* user=u'],
+    ['conninfo: password=s3cr3t\n\tcreate_slot: manual', 'conninfo: password=*REDACTED*\n\tcreate_slot: manual'],
+    ['postgresql://u:s3cr3t@h:1/d', 'postgresql://u:*REDACTED*@h:1/d'],
+    ['postgres://u:s3cr3t@h', 'postgres://u:*REDACTED*@h'],
+    ['postgresql://u:s3@cr3t@h', 'postgresql://u:*REDACTED*@h'],
+    ['postgresql://u:s3/cr3t@h', 'postgresql://u:*REDACTED*@h'],
+    [
+      'postgresql://h/d?user=u&password=s3cr3t&sslmode=require',
+      'postgresql://h/d?user=u&password=*REDACTED*&sslmode=require',
+    ],
+    ['"postgresql://h/d?password=s3cr3t" is', '"postgresql://h/d?password=*REDACTED*" is'],
+    [
+      'a: postgresql://u:s3cr3t@h b: postgresql://v:s3cr3t@i',
+      'a: postgresql://u:*REDACTED*@h b: postgresql://v:*REDACTED*@i',
+    ],
+    ["host=h password='s3cr3t unterminated", 'host=h password=*REDACTED*'],
+    ['scram_client_key=s3cr3t', 'scram_client_key=*REDACTED*'],
+  ])('cleans %j', (text, expected) => {
+    expect(redactSecrets(text)).toBe(expected);
+    expect(redactSecrets(expected)).toBe(expected);
+  });
+
+  it.each([
+    'FATAL:  password authentication failed for user "x"',
+    'postgresql://u@h:5432/db?application_name=me@x',
+    'postgresql://h1:5432,h2:5433/db?options=a@b',
+    'postgresql://[::1]:5432/db',
+    'fe_sendauth: no password supplied',
+    'password= ',
+  ])('leaves %j alone', (text) => {
+    expect(redactSecrets(text)).toBe(text);
+  });
+
+  it('hides any password of any valid string', () => {
+    const password = fc.string({ minLength: 4 }).filter((text) => /^[^\s].*[^\s]$/.test(text) && !/^\W*$/.test(text));
+    fc.assert(
+      fc.property(password, fc.constantFrom('', 'user=u '), (secret, before) => {
+        const text = `${before}${formatConninfo({ password: secret, host: 'h' })}`;
+        expect(redactSecrets(text)).toBe(`${before}password=*REDACTED* host=h`);
+        const uri = `postgresql://u:${encodeURIComponent(secret)}@h/d`;
+        expect(redactSecrets(uri)).toBe('postgresql://u:*REDACTED*@h/d');
+      }),
+    );
+  });
+});
