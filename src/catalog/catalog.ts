@@ -43,28 +43,37 @@ export interface Catalog {
    * then saves the record that `build` makes for it.
    */
   createBackup(now: Date, build: (backupId: string) => BackupInfo): Promise<BackupInfo>;
+  /** Removes the record itself, in `meta/` and at its old place: the last step of a delete. Gone already is no failure. */
+  removeRecord(backupId: string): Promise<void>;
 
   /** The keep annotation; an empty or unreadable one counts as 'full'. Moves an old-style one to meta/. */
   keepOf(backupId: string): Promise<KeepTarget | null>;
   setKeep(backupId: string, target: KeepTarget): Promise<void>;
   releaseKeep(backupId: string): Promise<void>;
 
+  /** The note `delete_this`: a delete is at work, or was cut short. */
+  isMarkedForDelete(backupId: string): Promise<boolean>;
+  markForDelete(backupId: string): Promise<void>;
+  unmarkForDelete(backupId: string): Promise<void>;
+
+  /** null when there is none or it is empty. @throws BackupError when it is damaged */
   readIdentity(): Promise<Identity | null>;
   /** Writes identity.json once; does nothing when it exists. */
   writeIdentity(identity: Identity): Promise<void>;
 
   /**
-   * One streamed pass over xlog.db in file order, under its lock; builds the file first when it is missing. Stops when
-   * `visit` returns false. A torn or bad line raises WalError with the rebuild-xlogdb hint, except a torn last line,
-   * which is skipped with a warning.
+   * One streamed pass over xlog.db in file order, under its lock; builds the file first when it is missing, and repairs a
+   * torn last line. Stops when `visit` returns false. A line may come twice. `visit` must not use this catalog's WAL
+   * functions: they would wait for the lock. @throws WalError with the rebuild-xlogdb hint for a bad line
    */
   readWals(visit: (record: WalRecord) => boolean | void): Promise<void>;
-  /** Appends lines under the lock and flushes the file. */
+  /** Appends lines under the lock and flushes the file. On failure none of them is there. */
   appendWals(records: readonly WalRecord[]): Promise<void>;
   /**
    * Deletes the archived files whose record `isObsolete` accepts and takes them out of xlog.db (history files are never
-   * asked about). Only named files are unlinked; a hash directory goes by rmdir when empty. A file that is already gone
-   * is no failure. `before`/`after` run around each file (hooks). Returns the removed records in order.
+   * asked about); the verdict must depend on the name alone. Only named files are unlinked; a hash directory goes by rmdir
+   * when empty. A file that is already gone is no failure. `before`/`after` run around each file (hooks), under the lock;
+   * when one throws, the files that are gone leave xlog.db all the same. Returns the removed records in order.
    */
   removeWals(
     isObsolete: (record: WalRecord) => boolean,
@@ -79,4 +88,10 @@ export interface Catalog {
   walPath(name: string): string;
   /** The highest archived plain segment of each timeline, from the directories themselves. */
   lastArchivedWals(): Promise<ReadonlyMap<number, string>>;
+}
+
+/** Where a catalog says what the administrator should know; `log` is for the log alone. */
+export interface Notify {
+  warning(text: string): void;
+  log?(text: string): void;
 }

@@ -22,17 +22,20 @@ export interface CatalogLayout {
 }
 
 export function catalogLayout(global: GlobalConfig, config: ServerConfig): CatalogLayout {
+  const metaDirectory = join(config.backupDirectory, 'meta');
+  // An index cannot live in object storage.
+  const xlogdbDirectory = config.xlogdbDirectory.includes('://') ? metaDirectory : config.xlogdbDirectory;
   return {
     server: config.name,
     backupDirectory: config.backupDirectory,
     baseDirectory: config.basebackupsDirectory,
-    metaDirectory: join(config.backupDirectory, 'meta'),
+    metaDirectory,
     walsDirectory: config.walsDirectory,
     incomingDirectory: config.incomingWalsDirectory,
     streamingDirectory: config.streamingWalsDirectory,
     errorsDirectory: config.errorsDirectory,
     lockDirectory: global.barmanLockDirectory,
-    xlogdb: join(config.xlogdbDirectory, `${config.name}-xlog.db`),
+    xlogdb: join(xlogdbDirectory, `${config.name}-xlog.db`),
     legacyXlogdb: join(config.walsDirectory, 'xlog.db'),
     identity: join(config.backupDirectory, 'identity.json'),
   };

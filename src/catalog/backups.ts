@@ -1,0 +1,110 @@
+/** The backups of one server: the listing with its cache, single records, and the claim of a new id. */
+import { mkdir } from 'node:fs/promises';
+import { exists, makeDirectory, rmdirIfEmpty, syncDirectory } from '../adapters/files.ts';
+import type { BackupInfo } from '../domain/backup-info.ts';
+import { BackupError, errnoOf } from '../domain/errors.ts';
+import type { Catalog, CatalogListing, DamagedBackup } from './catalog.ts';
+import { backupPath, type CatalogLayout, infoPath } from './layout.ts';
+import { systemReason } from './reason.ts';
+import { damagedError, readRecord, recordedIds, removeRecord, writeRecord } from './records.ts';
+
+type BackupCatalog = Pick<Catalog, 'listBackups' | 'getBackup' | 'saveBackup' | 'createBackup' | 'removeRecord'>;
+
+export function openBackups(layout: CatalogLayout): BackupCatalog {
+  let cached: Promise<CatalogListing> | undefined;
+  const saveBackup = async (info: BackupInfo) => {
+    cached = undefined;
+    try {
+      await writeRecord(layout, info);
+    } finally {
+      // A listing that began while we wrote may hold the old record.
+      cached = undefined;
+    }
+  };
+  return {
+    saveBackup,
+    listBackups: () => {
+      cached ??= readAll(layout).catch((error: unknown) => {
+        cached = undefined;
+        throw error;
+      });
+      return cached;
+    },
+    getBackup: async (backupId) => {
+      const state = await readRecord(layout, backupId);
+      if (state.kind === 'damaged') throw damagedError(state.damaged);
+      return state.kind === 'good' ? state.info : undefined;
+    },
+    createBackup: async (now, build) => {
+      const backupId = await claimId(layout, now);
+      try {
+        const info = build(backupId);
+        await saveBackup(info);
+        return info;
+      } catch (error) {
+        await rmdirIfEmpty(backupPath(layout, backupId));
+        throw error;
+      }
+    },
+    removeRecord: async (backupId) => {
+      await removeRecord(layout, backupId);
+      cached = undefined;
+    },
+  };
+}
+
+/** Records are small: reading some at a time hides the latency of a network file system. */
+const AT_ONCE = 16;
+
+async function readAll(layout: CatalogLayout): Promise<CatalogListing> {
+  const ids = await recordedIds(layout);
+  const backups: BackupInfo[] = [];
+  const damaged: DamagedBackup[] = [];
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    const states = await Promise.all(ids.slice(from, from + AT_ONCE).map((id) => readRecord(layout, id)));
+    for (const state of states) {
+      if (state.kind === 'good') backups.push(state.info);
+      if (state.kind === 'damaged') damaged.push(state.damaged);
+    }
+  }
+  return { backups, damaged };
+}
+
+/**
+ * mkdir is the claim: of two processes one gets the id, the other takes the next free second. A record without a
+ * directory (the reference makes the record first; an orphan) is a claim too.
+ */
+async function claimId(layout: CatalogLayout, now: Date): Promise<string> {
+  if (layout.baseDirectory.includes('://')) {
+    throw new BackupError(`backups in object storage ('${layout.baseDirectory}') are not supported by this release`);
+  }
+  await makeDirectory(layout.baseDirectory);
+  for (let time = now.getTime(); ; time += 1000) {
+    const backupId = idOf(new Date(time));
+    if (await exists(infoPath(layout, backupId))) continue;
+    if (!(await makeClaim(backupPath(layout, backupId)))) continue;
+    if (await exists(infoPath(layout, backupId))) {
+      await rmdirIfEmpty(backupPath(layout, backupId));
+      continue;
+    }
+    await syncDirectory(layout.baseDirectory);
+    return backupId;
+  }
+}
+
+async function makeClaim(path: string): Promise<boolean> {
+  try {
+    await mkdir(path);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw new BackupError(`cannot create the backup directory '${path}': ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** Local time as `YYYYMMDDThhmmss`. */
+function idOf(time: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = `${String(time.getFullYear()).padStart(4, '0')}${two(time.getMonth() + 1)}${two(time.getDate())}`;
+  return `${day}T${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`;
+}

@@ -1,0 +1,63 @@
+/** `identity.json`: which PostgreSQL system this server's backups come from. Source: spec catalog.md section 8. */
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { makeDirectory, writeDurably } from '../adapters/files.ts';
+import { BackupError, errnoOf } from '../domain/errors.ts';
+import type { Catalog, Identity } from './catalog.ts';
+import type { CatalogLayout } from './layout.ts';
+import { systemReason } from './reason.ts';
+
+export function openIdentity(layout: CatalogLayout): Pick<Catalog, 'readIdentity' | 'writeIdentity'> {
+  return {
+    readIdentity: () => readIdentity(layout.identity),
+    writeIdentity: async (identity) => {
+      if ((await readText(layout.identity)) !== null) return;
+      await makeDirectory(dirname(layout.identity));
+      await writeDurably(layout.identity, formatIdentity(identity));
+    },
+  };
+}
+
+async function readIdentity(path: string): Promise<Identity | null> {
+  const text = await readText(path);
+  if (text === null) return null;
+  const z = await import('zod');
+  const schema = z.object({
+    systemid: z.string().regex(/^\d+$/),
+    version: z
+      .string()
+      .nullish()
+      .transform((version) => version ?? null),
+  });
+  try {
+    return schema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new BackupError(`cannot read '${path}': it is not the identity of a PostgreSQL system`, {
+      cause,
+      hint: 'put a good copy of the file in its place, or move it away: the next backup writes a new one',
+    });
+  }
+}
+
+/** null when there is no file, or an empty one: what a power cut leaves of a file that was never flushed. */
+async function readText(path: string): Promise<string | null> {
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      const text = await handle.readFile('utf8');
+      return /^[\s\0]*$/.test(text) ? null : text;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return null;
+    if (errnoOf(error) === undefined) throw error;
+    throw new BackupError(`cannot read '${path}': ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** compat 3.20.1: indented by 4, keys sorted, one newline at the end. */
+function formatIdentity({ systemid, version }: Identity): string {
+  return `${JSON.stringify({ systemid, version }, null, 4)}\n`;
+}

@@ -1,0 +1,167 @@
+/**
+ * `<server>-xlog.db` as a file: scanned in blocks, appended, repaired, replaced. Whoever calls holds the xlogdb lock.
+ * Source: spec wal.md section 2.
+ */
+import { constants, writeSync } from 'node:fs';
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { makeDirectory, syncDirectory, unlinkIfPresent } from '../adapters/files.ts';
+import { errnoOf, WalError } from '../domain/errors.ts';
+import { formatWalLine, isWholeLine, type WalRecord } from '../domain/xlogdb.ts';
+import { modeOf } from './paths.ts';
+import { systemReason } from './reason.ts';
+
+const BLOCK_BYTES = 512 * 1024;
+/** Longer than any line: the names are 40 characters at most, the compressions words. */
+const MAX_LINE = 4096;
+
+/**
+ * Hands over each line without its newline until `onLine` returns false. A last line without a newline is handed over only
+ * when it is whole. Characters are bytes. @throws WalError for something that is no index
+ */
+export async function scanLines(path: string, onLine: (line: string) => boolean | void): Promise<void> {
+  const handle = await openIndex(path, constants.O_RDONLY);
+  try {
+    const block = Buffer.allocUnsafe(BLOCK_BYTES);
+    let rest = '';
+    for (;;) {
+      const { bytesRead } = await handle.read(block, 0, BLOCK_BYTES, null);
+      if (bytesRead === 0) break;
+      const text = rest + block.toString('latin1', 0, bytesRead);
+      let start = 0;
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+        if (end > start && onLine(text.slice(start, end)) === false) return;
+        start = end + 1;
+      }
+      rest = text.slice(start);
+      if (rest.length > MAX_LINE) throw new WalError(`'${path}' is not an index of WAL files`);
+    }
+    if (isWholeLine(rest)) onLine(rest);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Appends all records or, when that fails, none. Creates the file. */
+export async function appendLines(path: string, records: readonly WalRecord[]): Promise<void> {
+  const lines = Buffer.from(records.map(formatWalLine).join(''));
+  await makeDirectory(dirname(path));
+  const isNew = (await modeOf(path)) === undefined;
+  const handle = await openIndex(path, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT);
+  try {
+    const { size } = await handle.stat();
+    try {
+      await handle.appendFile(lines);
+      await handle.sync();
+    } catch (error) {
+      await handle.truncate(size);
+      throw new WalError(`cannot write '${path}': ${systemReason(error)}`, { cause: error });
+    }
+  } finally {
+    await handle.close();
+  }
+  if (isNew) await syncDirectory(dirname(path));
+}
+
+/** What a last line that was cut short is to become: `undefined` drops it. */
+export type Restore = (torn: string) => Promise<WalRecord | undefined>;
+
+export type Repair = 'none' | 'newline' | 'restored' | 'dropped';
+
+/**
+ * Ends the last line when a crash kept its writer from it: a whole line gets its newline, any other becomes what `restore`
+ * makes of it. Killed on the way, the next call does it again.
+ */
+export async function repairTail(path: string, restore: Restore): Promise<Repair> {
+  const handle = await openIndex(path, constants.O_RDWR);
+  try {
+    const { size } = await handle.stat();
+    const from = Math.max(0, size - MAX_LINE);
+    const tail = Buffer.alloc(size - from);
+    await handle.read(tail, 0, tail.length, from);
+    const lastNewline = tail.lastIndexOf(0x0a);
+    if (lastNewline === tail.length - 1) return 'none';
+    const torn = tail.toString('latin1', lastNewline + 1);
+    const start = from + lastNewline + 1;
+    if (lastNewline < 0 && from > 0) throw new WalError(`'${path}' is not an index of WAL files`);
+    const isWhole = isWholeLine(torn);
+    const record = isWhole ? undefined : await restore(torn);
+    const line = isWhole ? `${torn}\n` : record === undefined ? '' : formatWalLine(record);
+    await handle.write(line, start);
+    await handle.truncate(start + line.length);
+    await handle.sync();
+    return isWhole ? 'newline' : record === undefined ? 'dropped' : 'restored';
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Replaces the index by what `produce` writes: after any crash either the old or the new one is there, whole. (Readers and
+ * writers of either make open the file after taking the lock, so a new inode is no harm.)
+ */
+export async function replaceIndex(
+  path: string,
+  produce: (write: (line: string) => void) => Promise<void>,
+): Promise<void> {
+  // A name that begins like the index itself is what a rebuild passes over.
+  const temporary = `${path}.tmp`;
+  await makeDirectory(dirname(path));
+  await unlinkIfPresent(temporary);
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
+  const handle = await open(temporary, flags, 0o666);
+  try {
+    const mode = await modeOf(path);
+    if (mode !== undefined) await handle.chmod(mode);
+    const buffer = new LineBuffer(handle);
+    await produce((line) => buffer.add(line));
+    buffer.flush();
+    await handle.sync();
+  } catch (error) {
+    await handle.close();
+    await unlinkIfPresent(temporary);
+    if (errnoOf(error) === undefined) throw error;
+    throw new WalError(`cannot write '${path}': ${systemReason(error)}`, { cause: error });
+  }
+  await handle.close();
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/** Gathers lines into writes of a useful size, at once: the scan that feeds it cannot wait. */
+class LineBuffer {
+  private readonly handle: FileHandle;
+  private lines: string[] = [];
+  private length = 0;
+
+  constructor(handle: FileHandle) {
+    this.handle = handle;
+  }
+
+  add(line: string): void {
+    this.lines.push(line);
+    this.length += line.length;
+    if (this.length >= BLOCK_BYTES) this.flush();
+  }
+
+  flush(): void {
+    const bytes = Buffer.from(this.lines.join(''), 'latin1');
+    this.lines = [];
+    this.length = 0;
+    for (let done = 0; done < bytes.length;) done += writeSync(this.handle.fd, bytes, done);
+  }
+}
+
+async function openIndex(path: string, flags: number): Promise<FileHandle> {
+  try {
+    return await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o666);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT' || code === undefined) throw error;
+    const reason = code === 'ELOOP' ? 'it is a symbolic link' : systemReason(error);
+    throw new WalError(`cannot open '${path}': ${reason}`, {
+      cause: error,
+      ...(code === 'ELOOP' ? { hint: 'set xlogdb_directory to the folder that holds the file' } : {}),
+    });
+  }
+}

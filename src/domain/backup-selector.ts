@@ -1,0 +1,71 @@
+/** What an administrator types for a backup -> one backup of a list. Source: spec catalog.md section 2, cli.md section 3. */
+import { type BackupInfo, isBackupId, isCopyDone } from './backup-info.ts';
+
+export type Selection =
+  | { readonly kind: 'found'; readonly info: BackupInfo }
+  | { readonly kind: 'unknown' }
+  /** Several backups have this name: their ids, oldest first. */
+  | { readonly kind: 'ambiguous'; readonly ids: readonly string[] };
+
+/**
+ * Resolves a shortcut, an id or a name among `backups` (in id order).
+ *
+ * compat 3.20.1: every part of the word `last-failed` means it, but here a backup that has that very name comes first,
+ * and the empty text (an unset variable of a script) is nothing at all.
+ */
+export function selectBackup(backups: readonly BackupInfo[], text: string): Selection {
+  switch (text) {
+    case '':
+      return { kind: 'unknown' };
+    case 'latest':
+    case 'last':
+      return found(backups.findLast(isCopyDone));
+    case 'oldest':
+    case 'first':
+      return found(backups.find(isCopyDone));
+    case 'latest-full':
+    case 'last-full':
+      return found(backups.findLast((backup) => isCopyDone(backup) && backup.parentBackupId === null));
+    case 'last-failed':
+      return found(lastFailed(backups));
+  }
+  if (isBackupId(text)) return found(backups.find(({ backupId }) => backupId === text));
+  const named = backups.filter((backup) => isCopyDone(backup) && backup.backupName === text);
+  if (named.length > 1) return { kind: 'ambiguous', ids: named.map(({ backupId }) => backupId) };
+  return found(named[0] ?? ('last-failed'.includes(text) ? lastFailed(backups) : undefined));
+}
+
+function lastFailed(backups: readonly BackupInfo[]): BackupInfo | undefined {
+  return backups.findLast(({ status }) => status === 'FAILED');
+}
+
+function found(info: BackupInfo | undefined): Selection {
+  return info === undefined ? { kind: 'unknown' } : { kind: 'found', info };
+}
+
+/** The neighbours in id order among the backups that can be restored. */
+export function neighbours(
+  backupId: string,
+  backups: readonly BackupInfo[],
+): { readonly previous: BackupInfo | undefined; readonly next: BackupInfo | undefined } {
+  return {
+    previous: backups.findLast((other) => other.backupId < backupId && isCopyDone(other)),
+    next: backups.find((other) => other.backupId > backupId && isCopyDone(other)),
+  };
+}
+
+/**
+ * The chain from an incremental backup up to its root, the backup itself first. A parent that is missing or EMPTY, and a
+ * cycle, end the walk.
+ */
+export function chainOf(info: BackupInfo, backups: readonly BackupInfo[]): readonly BackupInfo[] {
+  const chain = [info];
+  for (let parentId = info.parentBackupId; parentId !== null; ) {
+    const wanted = parentId;
+    const parent = backups.find(({ backupId }) => backupId === wanted);
+    if (parent === undefined || parent.status === 'EMPTY' || chain.includes(parent)) break;
+    chain.push(parent);
+    parentId = parent.parentBackupId;
+  }
+  return chain;
+}

@@ -1,0 +1,129 @@
+/**
+ * What a retention policy says about each backup, and which backups go when it is enforced. Pure: the annotations and the
+ * clock are arguments. Source: spec config.md section 12, recorded with Barman 3.20.1.
+ */
+import { type BackupInfo, isCopyDone } from './backup-info.ts';
+import type { RetentionPolicy } from './retention-policy.ts';
+
+export type RetentionVerdict = 'VALID' | 'OBSOLETE' | 'POTENTIALLY_OBSOLETE' | 'KEEP:FULL' | 'KEEP:STANDALONE' | '-';
+
+export interface RetentionFacts {
+  /** Keep annotations by backup id. */
+  readonly keeps: ReadonlyMap<string, 'full' | 'standalone'>;
+  readonly minimumRedundancy: number;
+  readonly now: Date;
+}
+
+/** A verdict for each of `backups`. Only DONE backups are judged; incremental ones inherit from the root of their chain. */
+export function backupVerdicts(
+  backups: readonly BackupInfo[],
+  policy: RetentionPolicy,
+  facts: RetentionFacts,
+): ReadonlyMap<string, RetentionVerdict> {
+  const verdicts = new Map<string, RetentionVerdict>(backups.map(({ backupId }) => [backupId, '-']));
+  const judge = policy.kind === 'redundancy' ? byRedundancy(policy.count, facts) : byWindow(policy.seconds, facts);
+  const newestFirst = [...backups].sort((left, right) => compare(right.backupId, left.backupId));
+  for (const root of newestFirst) {
+    if (root.parentBackupId !== null || root.status !== 'DONE') continue;
+    const { verdict, isInside } = judge(root, facts.keeps.get(root.backupId));
+    verdicts.set(root.backupId, verdict);
+    const inherited = inheritedVerdict(verdict, isInside);
+    for (const child of descendants(root.backupId, backups)) verdicts.set(child.backupId, inherited);
+  }
+  return verdicts;
+}
+
+/** The number of full backups that REDUNDANCY keeps: never fewer than minimum_redundancy. */
+export function effectiveRedundancy(count: number, minimumRedundancy: number): number {
+  return Math.max(count, minimumRedundancy);
+}
+
+/** Everything that is built on a backup, nearest first. Cycles and children that are nowhere recorded end the walk. */
+export function descendants(backupId: string, backups: readonly BackupInfo[]): readonly BackupInfo[] {
+  const found: BackupInfo[] = [];
+  const seen = new Set([backupId]);
+  const parents = [backupId];
+  for (let parent = parents.shift(); parent !== undefined; parent = parents.shift()) {
+    // Either record may name the link: a crash can leave one side without it.
+    const listed = new Set(backups.find((backup) => backup.backupId === parent)?.childrenBackupIds ?? []);
+    for (const backup of backups) {
+      const isChild = backup.parentBackupId === parent || (listed.has(backup.backupId) && backup.parentBackupId !== null);
+      if (!isChild || seen.has(backup.backupId)) continue;
+      seen.add(backup.backupId);
+      parents.push(backup.backupId);
+      found.push(backup);
+    }
+  }
+  return found;
+}
+
+/**
+ * The obsolete backups in the order in which they may go: oldest chain first, within a chain children before parents, so
+ * that no moment shows a backup without what it is built on. A chain that somebody is adding to stays whole.
+ */
+export function deletionOrder(
+  backups: readonly BackupInfo[],
+  verdicts: ReadonlyMap<string, RetentionVerdict>,
+): readonly BackupInfo[] {
+  const isObsolete = ({ backupId }: BackupInfo) => verdicts.get(backupId) === 'OBSOLETE';
+  const order: BackupInfo[] = [];
+  for (const root of backups.filter(({ parentBackupId }) => parentBackupId === null)) {
+    const chain = descendants(root.backupId, backups);
+    const isGrowing = chain.some(({ status }) => status === 'EMPTY' || status === 'STARTED' || status === 'SYNCING');
+    const isNeeded = isObsolete(root) && chain.some((backup) => isCopyDone(backup) && !isObsolete(backup));
+    if (isGrowing || isNeeded) continue;
+    order.push(...[root, ...chain].reverse().filter(isObsolete));
+  }
+  return order;
+}
+
+interface Judgement {
+  readonly verdict: RetentionVerdict;
+  /** Still inside what the policy protects: decides about the children of a backup that is kept standalone. */
+  readonly isInside: boolean;
+}
+
+type Judge = (root: BackupInfo, keep: 'full' | 'standalone' | undefined) => Judgement;
+
+/** A kept backup uses up a place like any other. */
+function byRedundancy(count: number, { minimumRedundancy }: RetentionFacts): Judge {
+  const places = effectiveRedundancy(count, minimumRedundancy);
+  let taken = 0;
+  return (_root, keep) => {
+    const isInside = taken < places;
+    taken += 1;
+    return { verdict: keepVerdict(keep) ?? (isInside ? 'VALID' : 'OBSOLETE'), isInside };
+  };
+}
+
+/** The newest backup that ended before the window is the one that makes the whole window recoverable: it stays. */
+function byWindow(seconds: number, { minimumRedundancy, now }: RetentionFacts): Judge {
+  const windowStart = BigInt(now.getTime()) * 1000n - BigInt(seconds) * 1_000_000n;
+  let isCovered = false;
+  let counted = 0;
+  return (root, keep) => {
+    if (!isCovered) {
+      counted += 1;
+      isCovered = root.endTime !== null && root.endTime.epochMicros < windowStart;
+      return { verdict: keepVerdict(keep) ?? 'VALID', isInside: !isCovered };
+    }
+    const isPotential = counted < minimumRedundancy;
+    if (isPotential) counted += 1;
+    return { verdict: keepVerdict(keep) ?? (isPotential ? 'POTENTIALLY_OBSOLETE' : 'OBSOLETE'), isInside: false };
+  };
+}
+
+function keepVerdict(keep: 'full' | 'standalone' | undefined): RetentionVerdict | undefined {
+  if (keep === undefined) return undefined;
+  return keep === 'standalone' ? 'KEEP:STANDALONE' : 'KEEP:FULL';
+}
+
+function inheritedVerdict(root: RetentionVerdict, isInside: boolean): RetentionVerdict {
+  if (root === 'KEEP:FULL') return 'VALID';
+  if (root === 'KEEP:STANDALONE') return isInside ? 'VALID' : 'OBSOLETE';
+  return root;
+}
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}

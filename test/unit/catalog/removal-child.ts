@@ -1,0 +1,6 @@
+/** Removes WAL until it is killed. Arguments: root, the first name to keep. */
+import { makeHome } from './home.ts';
+
+const [root = '', horizon = ''] = process.argv.slice(2);
+const { catalog } = makeHome(root);
+await catalog.removeWals(({ name }) => name < horizon);
