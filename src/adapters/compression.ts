@@ -1,0 +1,180 @@
+/**
+ * Compression of WAL files: one table of algorithms, recognition by magic number, streams that compress and decompress.
+ * gzip runs in this process, the others through their standard programs. Source: spec wal.md 4.
+ */
+import { open } from 'node:fs/promises';
+import type { Duplex } from 'node:stream';
+import { createGunzip, createGzip } from 'node:zlib';
+import type { ServerConfig } from '../config/options.ts';
+import { WalError } from '../domain/errors.ts';
+import { identifyWal, parseMagic } from '../domain/wal-content.ts';
+import { programFilter } from './compression/filter.ts';
+import { which } from './process.ts';
+
+export type Compression = NonNullable<ServerConfig['compression']>;
+
+export type CompressionLevel = NonNullable<ServerConfig['compressionLevel']>;
+
+/** What the streams need to know of a server. */
+export interface CompressionSettings {
+  readonly level: CompressionLevel;
+  /** Command lines of the administrator; run by a shell. */
+  readonly customCompressionFilter: string | null;
+  readonly customDecompressionFilter: string | null;
+  /** `0x...`: how a file of the custom filter begins. */
+  readonly customCompressionMagic: string | null;
+  readonly searchPath: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+interface Levels {
+  readonly low: number;
+  readonly medium: number;
+  readonly high: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+interface Algorithm {
+  /** Name of the algorithm as recognition tells it: `pigz` files are `gzip` files. */
+  readonly format: string;
+  readonly levels: Levels;
+  /** The program, and its arguments to compress at a level; null: gzip of this process. */
+  readonly program: string | null;
+  readonly compressArgs: (level: number) => readonly string[];
+}
+
+const GZIP_LEVELS: Levels = { low: 1, medium: 6, high: 9, min: 1, max: 9 };
+const BZIP2_LEVELS: Levels = { low: 1, medium: 5, high: 9, min: 1, max: 9 };
+const byLevel = (level: number) => ['-c', `-${level}`];
+
+const GZIP: Algorithm = { format: 'gzip', levels: GZIP_LEVELS, program: null, compressArgs: byLevel };
+const BZIP2: Algorithm = { format: 'bzip2', levels: BZIP2_LEVELS, program: 'bzip2', compressArgs: byLevel };
+
+const ALGORITHMS: Readonly<Partial<Record<Compression, Algorithm>>> = {
+  gzip: GZIP,
+  pygzip: GZIP,
+  pigz: { ...GZIP, program: 'pigz' },
+  bzip2: BZIP2,
+  pybzip2: BZIP2,
+  xz: {
+    format: 'xz',
+    levels: { low: 1, medium: 3, high: 5, min: 1, max: 9 },
+    program: 'xz',
+    compressArgs: byLevel,
+  },
+  zstd: {
+    format: 'zstd',
+    levels: { low: 1, medium: 4, high: 9, min: -22, max: 22 },
+    program: 'zstd',
+    compressArgs: zstdArgs,
+  },
+  lz4: {
+    format: 'lz4',
+    levels: { low: 0, medium: 6, high: 10, min: 0, max: 16 },
+    program: 'lz4',
+    // The program knows 1 to 12; beyond that the library does the same as at its ends.
+    compressArgs: (level) => ['-q', '-c', `-${Math.min(Math.max(level, 1), 12)}`],
+  },
+};
+
+/** How many bytes of a file recognition looks at. */
+export const HEAD_LENGTH = 64;
+
+export function compressionSettings(
+  config: ServerConfig,
+  searchPath: string,
+  env: NodeJS.ProcessEnv,
+): CompressionSettings {
+  return {
+    level: config.compressionLevel ?? 'medium',
+    customCompressionFilter: config.customCompressionFilter,
+    customDecompressionFilter: config.customDecompressionFilter,
+    customCompressionMagic: config.customCompressionMagic,
+    searchPath,
+    env,
+  };
+}
+
+/** The algorithm of a file that begins with these bytes; null when it is not recognised (taken as not compressed). */
+export function detectCompression(head: Uint8Array, customMagic: string | null = null): string | null {
+  const magic = parseMagic(customMagic);
+  return identifyWal(head, magic === null ? undefined : { magic }).compression;
+}
+
+/** The same for a file on disk. */
+export async function detectFileCompression(path: string, customMagic: string | null = null): Promise<string | null> {
+  const handle = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_LENGTH), 0, HEAD_LENGTH, 0);
+    return detectCompression(buffer.subarray(0, bytesRead), customMagic);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The format that a configured name writes: `pigz` and `pygzip` write gzip. */
+export function formatOf(name: string): string {
+  return ALGORITHMS[name as Compression]?.format ?? name;
+}
+
+/** True when what it wrote needs no second look: the code is this process's own. */
+export function isInProcess(name: Compression): boolean {
+  return ALGORITHMS[name]?.program === null;
+}
+
+/** The number for a level word, or the number clamped to what the algorithm knows. */
+export function levelOf(name: Compression, level: CompressionLevel): number | null {
+  const levels = ALGORITHMS[name]?.levels;
+  if (levels === undefined) return null;
+  if (typeof level !== 'number') return levels[level];
+  return Math.min(Math.max(level, levels.min), levels.max);
+}
+
+/** A stream that compresses. @throws WalError when this host cannot do it */
+export function compressor(name: Compression, settings: CompressionSettings): Duplex {
+  if (name === 'custom') {
+    return shellFilter(settings.customCompressionFilter, 'custom_compression_filter', settings.env);
+  }
+  const algorithm = ALGORITHMS[name];
+  const level = levelOf(name, settings.level);
+  if (algorithm === undefined || level === null) throw unsupported(name);
+  if (algorithm.program === null) return createGzip({ level, chunkSize: 65_536 });
+  return programFilter(findProgram(algorithm.program, settings), algorithm.compressArgs(level), settings.env);
+}
+
+/** A stream that decompresses `name`, a configured name or a recognised one. @throws WalError when this host cannot do it */
+export function decompressor(name: string, settings: CompressionSettings): Duplex {
+  if (name === 'custom') {
+    return shellFilter(settings.customDecompressionFilter, 'custom_decompression_filter', settings.env);
+  }
+  const format = formatOf(name);
+  if (format === 'gzip') return createGunzip({ chunkSize: 65_536 });
+  const algorithm = ALGORITHMS[format as Compression];
+  if (algorithm?.program == null) throw unsupported(name);
+  return programFilter(findProgram(algorithm.program, settings), ['-d', '-c'], settings.env);
+}
+
+function unsupported(name: string): WalError {
+  return new WalError(`compression '${name}' is not supported by this program`, {
+    hint: "set 'compression' to gzip, bzip2, xz, zstd or lz4",
+  });
+}
+
+function findProgram(name: string, settings: CompressionSettings): string {
+  const path = which(name, settings.searchPath);
+  if (path !== undefined) return path;
+  throw new WalError(`the program '${name}' is not in the search path`, {
+    hint: `install it, e.g. "apt-get install ${name === 'xz' ? 'xz-utils' : name}", or set path_prefix`,
+  });
+}
+
+function shellFilter(commandLine: string | null, option: string, env: NodeJS.ProcessEnv): Duplex {
+  if (commandLine === null) throw new WalError(`compression is 'custom' but '${option}' is not set`);
+  return programFilter('/bin/sh', ['-c', commandLine], env);
+}
+
+function zstdArgs(level: number): readonly string[] {
+  if (level < 0) return ['-q', '-c', `--fast=${-level}`];
+  return ['-q', '-c', ...(level > 19 ? ['--ultra'] : []), `-${level === 0 ? 3 : level}`];
+}

@@ -1,0 +1,63 @@
+/** A program that reads stdin and writes stdout, as a stream to put into a pipeline. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { Duplex } from 'node:stream';
+import { CommandError } from '../../domain/errors.ts';
+
+/** How much of a failing program's stderr goes into the message, characters. */
+const STDERR_TAIL = 2_000;
+
+/** Starts the program. The stream fails with CommandError when it cannot be started or does not end with 0. */
+export function programFilter(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Duplex {
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env });
+  let stderr = '';
+  let gone = false;
+  let waiting: (() => void) | undefined;
+  const proceed = () => {
+    const next = waiting;
+    waiting = undefined;
+    next?.();
+  };
+  const stream = new Duplex({
+    write(chunk: Buffer, _encoding, done) {
+      if (gone || child.stdin.write(chunk)) done();
+      else waiting = done;
+    },
+    final(done) {
+      child.stdin.end();
+      done();
+    },
+    read() {
+      child.stdout.resume();
+    },
+    destroy(error, done) {
+      endChild(child);
+      done(error);
+    },
+  });
+  child.stdin.on('drain', proceed);
+  // A program that stops reading is judged by its exit code, not by our broken pipe.
+  child.stdin.on('error', proceed);
+  child.stdout.on('data', (chunk: Buffer) => {
+    if (!stream.push(chunk)) child.stdout.pause();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString('utf8')).slice(-STDERR_TAIL);
+  });
+  child.once('error', (cause) => stream.destroy(new CommandError(`${command}: ${cause.message}`, { cause })));
+  child.once('close', (code, signal) => {
+    gone = true;
+    if (code === 0) {
+      stream.push(null);
+      proceed();
+      return;
+    }
+    const end = signal === null ? `exit code ${code}` : `signal ${signal}`;
+    const words = stderr.trim();
+    stream.destroy(new CommandError(`${[command, ...args].join(' ')} failed with ${end}${words === '' ? '' : `: ${words}`}`));
+  });
+  return stream;
+}
+
+function endChild(child: ChildProcess): void {
+  if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
+}

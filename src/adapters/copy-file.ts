@@ -1,0 +1,80 @@
+/**
+ * Copying one file so that it survives a power cut: blocks are shared where the filesystem can, moved inside the kernel
+ * otherwise, and flushed before the promise resolves. Never overwrites, never follows a link at the destination.
+ */
+import { constants } from 'node:fs';
+import { copyFile, type FileHandle, open } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** File names may hold any bytes: a Buffer carries those that are no UTF-8. */
+export type Path = string | Buffer;
+
+/** Shares a bandwidth between copies that run at once. */
+export interface Throttle {
+  /** Resolves when `bytes` more may be written. */
+  take(bytes: number): Promise<void>;
+}
+
+/** Kilobytes (1024 bytes) a second, as rsync counts its --bwlimit; null or 0 for no limit. */
+export function createThrottle(kilobytesPerSecond: number | null): Throttle | null {
+  if (!kilobytesPerSecond) return null;
+  const bytesPerMs = (kilobytesPerSecond * 1024) / 1000;
+  let freeAt = performance.now();
+  return {
+    take: async (bytes) => {
+      const now = performance.now();
+      const start = Math.max(now, freeAt);
+      freeAt = start + bytes / bytesPerMs;
+      if (start > now) await sleep(start - now);
+    },
+  };
+}
+
+export interface CopyOptions {
+  /** Permission bits; unset for those of the source. */
+  readonly mode?: number;
+  /** Milliseconds since 1970; unset for the time of the copy. */
+  readonly mtimeMs?: number;
+  readonly throttle?: Throttle | null;
+  /** Told after each piece: bytes since the last call. */
+  readonly onBytes?: (bytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Copies a regular file to a name that does not exist yet. Resolves when its content and metadata are on disk. */
+export async function copyFileDurably(source: Path, destination: Path, size: number, options: CopyOptions): Promise<void> {
+  if (options.throttle) await copySlowly(source, destination, options.throttle, options);
+  else await copyFile(source, destination, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  const handle = await open(destination, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    if (options.mode !== undefined) await handle.chmod(options.mode);
+    if (options.mtimeMs !== undefined) await handle.utimes(Date.now() / 1000, options.mtimeMs / 1000);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  if (!options.throttle) options.onBytes?.(size);
+}
+
+const PIECE = 64 * 1024;
+
+async function copySlowly(source: Path, destination: Path, throttle: Throttle, options: CopyOptions): Promise<void> {
+  const reader = await open(source, constants.O_RDONLY | constants.O_NOFOLLOW);
+  let writer: FileHandle | undefined;
+  try {
+    writer = await open(destination, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    const buffer = Buffer.allocUnsafe(PIECE);
+    for (;;) {
+      options.signal?.throwIfAborted();
+      const { bytesRead } = await reader.read(buffer, 0, PIECE);
+      if (bytesRead === 0) break;
+      await throttle.take(bytesRead);
+      await writer.writeFile(buffer.subarray(0, bytesRead));
+      options.onBytes?.(bytesRead);
+    }
+    await writer.chmod((await reader.stat()).mode & 0o7777);
+  } finally {
+    await reader.close();
+    await writer?.close();
+  }
+}

@@ -1,0 +1,176 @@
+/** What happens to one file of a queue: stored, dropped as an identical twin, rejected, or left for later. */
+import type { BigIntStats } from 'node:fs';
+import { type FileHandle, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { makeDirectory } from '../../adapters/files.ts';
+import { runHooks, walHookVariables } from '../../adapters/hooks.ts';
+import { BarmanError, errnoOf, HookAbortError, messageOf, WalError } from '../../domain/errors.ts';
+import type { WalFile } from '../../domain/wal.ts';
+import type { WalProblem } from '../../domain/wal-header.ts';
+import type { WalRecord } from '../../domain/xlogdb.ts';
+import type { ArchiveRun } from './archive-run.ts';
+import { openWal } from './content.ts';
+import { examineWal } from './examine.ts';
+import type { Queue } from './queue.ts';
+import { moveToErrors } from './rejects.ts';
+import { mtimeOf, type StoreRequest, storeWal } from './store.ts';
+import { judgeTwin } from './twins.ts';
+
+/** A file that is too short is given this long after its last change before it is taken to be damaged, ms. */
+const GROWING = 60_000;
+
+export interface QueuedWal {
+  readonly file: WalFile;
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly stats: BigIntStats;
+  readonly compression: string | null;
+  readonly isEncrypted: boolean;
+}
+
+/** Deals with one file. @throws WalError when it cannot be stored, HookAbortError when a script said stop */
+export async function archiveFile(run: ArchiveRun, queue: Queue, file: WalFile): Promise<void> {
+  const path = join(queue.directory, file.name);
+  const handle = await openQueued(run, path, file);
+  if (handle === undefined) return;
+  try {
+    const stats = await handle.stat({ bigint: true });
+    const examined = await examineWal(file, handle, stats, run.settings, await run.systemId());
+    if (examined.problem !== null) {
+      await refuse(run, queue, file, stats, examined.problem);
+      return;
+    }
+    const { compression, isEncrypted } = examined;
+    const queued: QueuedWal = { file, path, handle, stats, compression, isEncrypted };
+    if (run.hasHooks) await withHooks(run, queued, () => place(run, queued));
+    else await place(run, queued);
+  } catch (error) {
+    throw failure(run, queue, file, error);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openQueued(run: ArchiveRun, path: string, file: WalFile): Promise<FileHandle | undefined> {
+  try {
+    return await openWal(path);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT') {
+      run.log.warning(`WAL file ${file.name} vanished before it was archived`);
+      return undefined;
+    }
+    if (code !== 'EACCES' && code !== 'EPERM') throw error;
+    run.output.error(`cannot read WAL file '${path}': ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/** compat 3.20.1: an empty or cut segment is archived there as it is. */
+async function refuse(
+  run: ArchiveRun,
+  queue: Queue,
+  file: WalFile,
+  stats: BigIntStats,
+  problem: WalProblem,
+): Promise<void> {
+  const { server } = run;
+  const what = `WAL file '${file.name}' of server '${server.name}' ${problem.text}`;
+  const age = run.ctx.now().getTime() - Number(stats.ctimeMs);
+  if (problem.mayGrow && Math.abs(age) < GROWING) {
+    run.output.warning(`${what}: it stays in '${queue.directory}' until it is complete`);
+    return;
+  }
+  const path = join(queue.directory, file.name);
+  const target = await moveToErrors(server.config.errorsDirectory, path, file.name, 'unknown', run.ctx.now());
+  run.output.warning(`${what}: it is not archived. Moved to '${target}'`);
+}
+
+/** The source goes with the next commit. */
+async function place(run: ArchiveRun, queued: QueuedWal): Promise<WalRecord | undefined> {
+  const { file, path, stats } = queued;
+  const target = run.server.catalog.walPath(file.name);
+  const hashDirectory = dirname(target);
+  const names = await run.namesIn(hashDirectory);
+  if (names.has(file.name)) {
+    const verdict = await judgeTwin(run, queued, target);
+    if (verdict === 'kept') return undefined;
+    if (verdict !== 'replaced') {
+      const record = verdict.isListed ? null : verdict.record;
+      await run.add({ sourcePath: path, inode: stats.ino, record, hashDirectory, isLinked: false });
+      return undefined;
+    }
+    names.delete(file.name);
+  }
+  const record = await storeInto(hashDirectory, {
+    file,
+    source: queued.handle,
+    sourcePath: path,
+    stats,
+    sourceCompression: queued.compression,
+    compression: queued.isEncrypted ? null : run.server.config.compression,
+    settings: run.settings,
+    hashDirectory,
+  });
+  names.add(file.name);
+  const isLinked = (await stat(target, { bigint: true })).ino === stats.ino;
+  await run.add({ sourcePath: path, inode: stats.ino, record, hashDirectory, isLinked });
+  return record;
+}
+
+/** A removal of other WAL may have taken the empty directory away meanwhile. */
+async function storeInto(hashDirectory: string, request: StoreRequest): Promise<WalRecord> {
+  try {
+    return await storeWal(request);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' || !(await makeDirectory(hashDirectory))) throw error;
+    return storeWal(request);
+  }
+}
+
+/** The post scripts see a file that is archived for good; they run after a failure too, with BARMAN_ERROR. */
+async function withHooks(
+  run: ArchiveRun,
+  queued: QueuedWal,
+  body: () => Promise<WalRecord | undefined>,
+): Promise<void> {
+  const { ctx, server } = run;
+  const { file, path, stats, compression } = queued;
+  const before: WalRecord = { name: file.name, size: Number(stats.size), time: mtimeOf(stats), compression, encryption: null };
+  try {
+    await runHooks(ctx, server.config, 'archive', 'pre', walHookVariables(before, path));
+  } catch (error) {
+    if (error instanceof HookAbortError) {
+      run.output.warning(
+        `Archiving of ${server.name}/${file.name} aborted by pre_archive_retry_script.Reason: ${error.message}`,
+      );
+    }
+    throw error;
+  }
+  const after = (record: WalRecord, error: string | null) =>
+    runHooks(ctx, server.config, 'archive', 'post', walHookVariables(record, server.catalog.walPath(file.name), error));
+  let record: WalRecord | undefined;
+  try {
+    record = await body();
+    await run.commit();
+  } catch (error) {
+    await after(before, messageOf(error));
+    throw error;
+  }
+  if (record !== undefined) await after(record, null);
+}
+
+function failure(run: ArchiveRun, queue: Queue, file: WalFile, error: unknown): unknown {
+  // An abort is a word or an AbortError; what is no system error and not ours is a bug.
+  if (error instanceof HookAbortError || (!(error instanceof BarmanError) && errnoOf(error)?.startsWith('E') !== true)) {
+    return error;
+  }
+  const isFull = errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT';
+  const next = `it stays in '${queue.directory}' and the next archive-wal tries again`;
+  const own = error instanceof BarmanError ? error.hint : undefined;
+  const hint = isFull ? `make space in '${run.server.config.walsDirectory}'; ${next}` : (own ?? next);
+  return new WalError(`cannot archive WAL file '${file.name}' of server '${run.server.name}': ${messageOf(error)}`, {
+    cause: error,
+    hint,
+  });
+}

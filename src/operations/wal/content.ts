@@ -1,0 +1,156 @@
+/** The plain content of WAL files, whatever they are compressed with: examined and compared as streams. */
+import { constants as FS } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { pipeline, Readable, Writable } from 'node:stream';
+import { constants as Z, gunzipSync } from 'node:zlib';
+import { type CompressionSettings, decompressor, detectCompression, HEAD_LENGTH } from '../../adapters/compression.ts';
+import { parseWalHeader, WAL_HEADER_LENGTH, type WalContent } from '../../domain/wal-header.ts';
+
+const BLOCK = 1_048_576;
+/** Enough compressed bytes to yield the header of a segment. */
+const GZIP_HEAD = 4_096;
+
+/** Opens a regular file for reading; a symbolic link is refused (ELOOP). */
+export function openWal(path: string): Promise<FileHandle> {
+  return open(path, FS.O_RDONLY | FS.O_NOFOLLOW | FS.O_NONBLOCK);
+}
+
+/** The first bytes of an open file. */
+export async function readHead(handle: FileHandle, length: number = HEAD_LENGTH): Promise<Buffer> {
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, 0);
+  return buffer.subarray(0, bytesRead);
+}
+
+/**
+ * The file from its beginning as a stream of large blocks. Unlike a stream made by the handle itself, destroying this one
+ * leaves the handle open.
+ */
+export function streamOf(handle: FileHandle): Readable {
+  return Readable.from(blocksOf(handle), { objectMode: false, highWaterMark: BLOCK });
+}
+
+async function* blocksOf(handle: FileHandle): AsyncGenerator<Buffer> {
+  for (let position = 0; ; ) {
+    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, position);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    position += bytesRead;
+  }
+}
+
+/** A stream that writes into the file from its beginning; ending or destroying it leaves the handle open. */
+export function sinkOf(handle: FileHandle): Writable {
+  let position = 0;
+  const writeAll = async (chunk: Buffer) => {
+    for (let offset = 0; offset < chunk.length; ) {
+      const { bytesWritten } = await handle.write(chunk, offset, chunk.length - offset, position);
+      offset += bytesWritten;
+      position += bytesWritten;
+    }
+  };
+  return new Writable({
+    highWaterMark: BLOCK,
+    write: (chunk: Buffer, _encoding, done) => {
+      writeAll(chunk).then(() => done(), done);
+    },
+  });
+}
+
+/** The plain content of an open file; `compression` null for a file that is plain already. */
+export function plainStream(handle: FileHandle, compression: string | null, settings: CompressionSettings): Readable {
+  const source = streamOf(handle);
+  if (compression === null) return source;
+  // The error of either stream reaches the reader of the second one.
+  return pipeline(source, decompressor(compression, settings), () => {});
+}
+
+/**
+ * What a compressed file holds, at the price of a few reads where it is gzip (whose last four bytes are the size of the
+ * content). Undefined when that is no answer: then measurePlain decides.
+ */
+export async function glanceAtGzip(handle: FileHandle, fileSize: number): Promise<WalContent | undefined> {
+  const trailer = Buffer.alloc(4);
+  if (fileSize < 18 || (await handle.read(trailer, 0, 4, fileSize - 4)).bytesRead !== 4) return undefined;
+  try {
+    const plain = gunzipSync(await readHead(handle, GZIP_HEAD), { finishFlush: Z.Z_SYNC_FLUSH });
+    if (plain.length < WAL_HEADER_LENGTH) return undefined;
+    return { size: trailer.readUInt32LE(0), head: plain.subarray(0, WAL_HEADER_LENGTH) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Decompresses the whole file. Undefined when that fails: it is cut or damaged. */
+export async function measurePlain(
+  handle: FileHandle,
+  compression: string | null,
+  settings: CompressionSettings,
+): Promise<WalContent | undefined> {
+  let size = 0;
+  let head = Buffer.alloc(0);
+  try {
+    for await (const chunk of plainStream(handle, compression, settings) as AsyncIterable<Buffer>) {
+      if (head.length < WAL_HEADER_LENGTH) head = Buffer.concat([head, chunk]).subarray(0, HEAD_LENGTH);
+      size += chunk.length;
+    }
+  } catch {
+    return undefined;
+  }
+  return { size, head };
+}
+
+/** True when both files hold the same plain content; false also when one of them cannot be decompressed. */
+export async function haveSameContent(
+  left: FileHandle,
+  right: FileHandle,
+  settings: CompressionSettings,
+): Promise<boolean> {
+  const [a, b] = await Promise.all([left.stat(), right.stat()]);
+  if (a.ino === b.ino && a.dev === b.dev) return true;
+  if (a.size === b.size && (await areEqual(streamOf(left), streamOf(right)))) return true;
+  const [first, second] = [await recognise(left, settings), await recognise(right, settings)];
+  if (first === null && second === null) return false;
+  try {
+    return await areEqual(plainStream(left, first, settings), plainStream(right, second, settings));
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The algorithm of an open file; null for a plain one. Where the custom filter has no magic number, what is neither known
+ * nor a WAL segment counts as its work.
+ */
+export async function recognise(handle: FileHandle, settings: CompressionSettings): Promise<string | null> {
+  const head = await readHead(handle);
+  const known = detectCompression(head, settings.customCompressionMagic);
+  if (known !== null || settings.customCompressionMagic !== null) return known;
+  const isCustom = settings.customDecompressionFilter !== null && head.length > 0 && parseWalHeader(head) === undefined;
+  return isCustom ? 'custom' : null;
+}
+
+/** Compares two streams of different chunk sizes. */
+async function areEqual(left: Readable, right: Readable): Promise<boolean> {
+  const chunks = right[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let rest: Buffer = Buffer.alloc(0);
+  try {
+    for await (const chunk of left as AsyncIterable<Buffer>) {
+      let offset = 0;
+      while (offset < chunk.length) {
+        if (rest.length === 0) {
+          const next = await chunks.next();
+          if (next.done === true) return false;
+          rest = next.value;
+        }
+        const length = Math.min(rest.length, chunk.length - offset);
+        if (rest.compare(chunk, offset, offset + length, 0, length) !== 0) return false;
+        rest = rest.subarray(length);
+        offset += length;
+      }
+    }
+    return rest.length === 0 && (await chunks.next()).done === true;
+  } finally {
+    left.destroy();
+    right.destroy();
+  }
+}

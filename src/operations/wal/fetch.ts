@@ -1,0 +1,158 @@
+/** Finds a WAL file wherever it is and writes its plain (or wished) form to a stream. Source: spec wal.md 8. */
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  type CompressionSettings,
+  compressionSettings,
+  compressor,
+  decompressor,
+  formatOf,
+} from '../../adapters/compression.ts';
+import { exists } from '../../adapters/files.ts';
+import { errnoOf, WalError } from '../../domain/errors.ts';
+import { hashDir, parseWalName, segmentName, type WalFile } from '../../domain/wal.ts';
+import type { CommandContext } from '../context.ts';
+import type { Server } from '../server.ts';
+import { openWal, streamOf } from './content.ts';
+import { examineWal } from './examine.ts';
+
+/** An open WAL file; the caller closes `handle`. */
+export interface FoundWal {
+  readonly file: WalFile;
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly compression: string | null;
+}
+
+export interface FindOptions {
+  /** Also take `<name>.partial`. */
+  readonly partial: boolean;
+  /** Appended to every message: ` (SSH host: 1.2.3.4)` or ''. */
+  readonly origin: string;
+}
+
+/** How the output is to be compressed: `keep` hands over the stored bytes. */
+export type Delivery = 'plain' | 'gzip' | 'bzip2' | 'keep';
+
+/**
+ * Opens the first usable copy: archive, incoming, streaming, then the archive again, as the archiver may have moved it
+ * meanwhile. A copy that cannot be what its name says is passed over with a warning. Undefined when there is none.
+ * @throws WalError for an encrypted file
+ */
+export async function findWal(
+  ctx: CommandContext,
+  server: Server,
+  file: WalFile,
+  options: FindOptions,
+): Promise<FoundWal | undefined> {
+  const settings = walSettings(ctx, server);
+  for (const path of lookupOrder(server, file, options.partial)) {
+    const handle = await openIfThere(path);
+    if (handle === undefined) continue;
+    let isTaken = false;
+    try {
+      const named = parseWalName(path.slice(path.lastIndexOf('/') + 1)) ?? file;
+      const stats = await handle.stat({ bigint: true });
+      if (!stats.isFile()) continue;
+      const { compression, problem, isEncrypted } = await examineWal(named, handle, stats, settings, null);
+      if (isEncrypted) {
+        throw new WalError(`Encrypted WAL file '${path}' detected: decryption is not supported${options.origin}`, {
+          hint: `decrypt it by hand: gpg --decrypt --output ${file.name} ${path}`,
+        });
+      }
+      if (problem === null) {
+        isTaken = true;
+        return { file: named, path, handle, compression };
+      }
+      ctx.output.warning(`WAL file '${path}' ${problem.text}: passed over${options.origin}`);
+    } finally {
+      if (!isTaken) await handle.close();
+    }
+  }
+  return undefined;
+}
+
+/** Streams the file; a partial file goes as it is. Rejects when either end breaks. `end` closes the target at the end. */
+export async function deliverWal(
+  ctx: CommandContext,
+  server: Server,
+  found: FoundWal,
+  delivery: Delivery,
+  target: Writable,
+  options: { readonly end: boolean },
+): Promise<void> {
+  const settings = walSettings(ctx, server);
+  const stages: (NodeJS.ReadableStream | NodeJS.ReadWriteStream)[] = [streamOf(found.handle)];
+  const stored = found.compression === null ? null : formatOf(found.compression);
+  const passes = delivery === 'keep' || found.file.kind === 'partial' || stored === (delivery === 'plain' ? null : delivery);
+  if (!passes) {
+    if (found.compression !== null) stages.push(decompressor(found.compression, settings));
+    if (delivery !== 'plain') stages.push(compressor(delivery, settings));
+  }
+  await pipeline([...stages, target], { end: options.end });
+}
+
+/**
+ * Up to `limit` names from `file` on that exist, without gaps. The segment size is not known here: where a name is
+ * missing and its number could be the size of a log (4 to 4096), the first segment of the next log is tried, once.
+ */
+export async function peekWals(server: Server, file: WalFile, limit: number): Promise<readonly string[]> {
+  const isThere = async (candidate: WalFile) => {
+    for (const directory of directoriesOf(server, candidate)) if (await exists(join(directory, candidate.name))) return true;
+    return false;
+  };
+  if (!(await isThere(file))) return [];
+  const names = [file.name];
+  if (file.kind !== 'segment') return names;
+  let { log, segment } = file;
+  let jumped = false;
+  while (names.length < limit) {
+    segment += 1;
+    let name = segmentName(file.timeline, log, segment);
+    if (!(await isThere({ ...file, name, log, segment }))) {
+      if (jumped || segment < 4 || segment > 4096 || !Number.isInteger(Math.log2(segment))) break;
+      jumped = true;
+      log += 1;
+      segment = 0;
+      name = segmentName(file.timeline, log, segment);
+      if (!(await isThere({ ...file, name, log, segment }))) break;
+    }
+    names.push(name);
+  }
+  return names;
+}
+
+function walSettings(ctx: CommandContext, server: Server): CompressionSettings {
+  return compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
+}
+
+function directoriesOf({ config }: Server, file: WalFile): readonly [archive: string, incoming: string, streaming: string] {
+  return [join(config.walsDirectory, hashDir(file)), config.incomingWalsDirectory, config.streamingWalsDirectory];
+}
+
+function lookupOrder(server: Server, file: WalFile, partial: boolean): readonly string[] {
+  const [archive, incoming, streaming] = directoriesOf(server, file);
+  const complete = [join(archive, file.name), join(incoming, file.name), join(streaming, file.name)];
+  if (!partial || file.kind !== 'segment') return [...complete, join(archive, file.name)];
+  const name = `${file.name}.partial`;
+  return [
+    ...complete,
+    join(streaming, name),
+    join(streaming, file.name),
+    join(archive, name),
+    join(incoming, name),
+    join(archive, file.name),
+  ];
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await openWal(path);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Puts one WAL file into its hash directory. The source stays where it is: the caller unlinks it once the archived file,
+ * its directory and its line of xlog.db are on disk, so that a kill at any instant leaves the source to start again from.
+ */
+import { type BigIntStats, constants as FS } from 'node:fs';
+import { type FileHandle, link, lstat, open, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { type Compression, type CompressionSettings, compressor, isInProcess } from '../../adapters/compression.ts';
+import { unlinkIfPresent } from '../../adapters/files.ts';
+import { errnoOf, WalError } from '../../domain/errors.ts';
+import type { WalFile } from '../../domain/wal.ts';
+import type { WalRecord } from '../../domain/xlogdb.ts';
+import { haveSameContent, sinkOf, streamOf } from './content.ts';
+
+export interface StoreRequest {
+  readonly file: WalFile;
+  readonly source: FileHandle;
+  readonly sourcePath: string;
+  readonly stats: BigIntStats;
+  /** What the source is compressed with already; null when it is plain. */
+  readonly sourceCompression: string | null;
+  /** What the archive compresses plain files with; null for nothing. */
+  readonly compression: Compression | null;
+  readonly settings: CompressionSettings;
+  readonly hashDirectory: string;
+}
+
+/** What a filesystem answers when it will not make this hard link, though a copy may do. */
+const NO_LINK: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** The name that a file has in its hash directory until it is complete. rebuild-xlogdb passes over `.tmp`. */
+export function temporaryName(name: string): string {
+  return `${name}.tmp`;
+}
+
+/**
+ * Stores the file and flushes its content; flushing the directory is left to the caller, once for many files. Nothing may
+ * exist under the final name. Returns the line for xlog.db.
+ */
+export async function storeWal(request: StoreRequest): Promise<WalRecord> {
+  const { file, stats, hashDirectory } = request;
+  const target = join(hashDirectory, file.name);
+  const packs = request.compression !== null && request.sourceCompression === null;
+  if (!packs && (await linkInto(request, target))) {
+    return record(request, Number(stats.size), request.sourceCompression);
+  }
+  const temporary = join(hashDirectory, temporaryName(file.name));
+  await unlinkIfPresent(temporary);
+  try {
+    await writeTemporary(request, temporary, packs);
+    const size = (await stat(temporary)).size;
+    await rename(temporary, target);
+    return record(request, size, packs ? request.compression : request.sourceCompression);
+  } catch (error) {
+    await unlinkIfPresent(temporary).catch(() => {});
+    throw error;
+  }
+}
+
+/** Modification time as Barman writes it: seconds + 1e-9 * nanoseconds, in this order of rounding. */
+export function mtimeOf(stats: BigIntStats): number {
+  return Number(stats.mtimeNs / 1_000_000_000n) + 1e-9 * Number(stats.mtimeNs % 1_000_000_000n);
+}
+
+function record({ file, stats }: StoreRequest, size: number, compression: string | null): WalRecord {
+  return { name: file.name, size, time: mtimeOf(stats), compression, encryption: null };
+}
+
+/**
+ * A second name for the flushed source: no copy, and it appears whole or not at all. False when the filesystem does not
+ * link it: another device, or a file of another user (protected_hardlinks).
+ */
+async function linkInto({ file, source, sourcePath, stats }: StoreRequest, target: string): Promise<boolean> {
+  await source.sync();
+  try {
+    await link(sourcePath, target);
+  } catch (error) {
+    if (NO_LINK.has(errnoOf(error) ?? '')) return false;
+    throw error;
+  }
+  const linked = await lstat(target, { bigint: true });
+  if (linked.ino === stats.ino && linked.size === stats.size) return true;
+  // Somebody put another file there meanwhile: it was not looked at.
+  await unlinkIfPresent(target);
+  throw new WalError(`WAL file '${file.name}' changed while it was archived`);
+}
+
+async function writeTemporary(request: StoreRequest, temporary: string, packs: boolean): Promise<void> {
+  const { source, stats, settings } = request;
+  const handle = await open(temporary, FS.O_RDWR | FS.O_CREAT | FS.O_EXCL | FS.O_NOFOLLOW, 0o600);
+  try {
+    const sink = sinkOf(handle);
+    if (packs && request.compression !== null) {
+      await pipeline(streamOf(source), compressor(request.compression, settings), sink);
+    } else {
+      await pipeline(streamOf(source), sink);
+    }
+    await verify(request, handle, packs);
+    await handle.chmod(Number(stats.mode & 0o7777n));
+    await handle.utimes(Number(stats.atimeMs) / 1000, mtimeOf(stats));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A copy has the size of its source; what another program compressed must give back the very bytes. */
+async function verify({ source, stats, compression, settings, file }: StoreRequest, copy: FileHandle, packs: boolean): Promise<void> {
+  if (!packs) {
+    const { size } = await copy.stat();
+    if (size !== Number(stats.size)) throw new WalError(`'${file.name}' changed while it was copied`);
+    return;
+  }
+  if (compression === null || isInProcess(compression)) return;
+  if (!(await haveSameContent(source, copy, settings))) {
+    throw new WalError(`the ${compression} copy of WAL file '${file.name}' does not give back the original`, {
+      hint: 'test the compression program by hand: compress a file, decompress it and compare',
+    });
+  }
+}

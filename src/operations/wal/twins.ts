@@ -1,0 +1,105 @@
+/** A WAL whose name is in the archive already. Source: spec wal.md 3 step 3; faults.md REF2, REF4, B9. */
+import { type FileHandle, stat } from 'node:fs/promises';
+import { formatOf } from '../../adapters/compression.ts';
+import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';
+import { parseWalHeader } from '../../domain/wal-header.ts';
+import type { WalRecord } from '../../domain/xlogdb.ts';
+import type { QueuedWal } from './archive-file.ts';
+import type { ArchiveRun } from './archive-run.ts';
+import { haveSameContent, measurePlain, openWal, recognise } from './content.ts';
+import { contentProblem } from './examine.ts';
+import { isListed } from './listed.ts';
+import { moveToErrors } from './rejects.ts';
+import { mtimeOf } from './store.ts';
+
+/**
+ * identical: the source can go, after its line was added where a killed run left none; replaced: the archived file was
+ * unusable and is out of the way; kept: the source was dealt with or stays.
+ */
+export type TwinVerdict =
+  | { readonly isListed: boolean; readonly record: WalRecord }
+  | 'replaced'
+  | 'kept';
+
+export async function judgeTwin(run: ArchiveRun, queued: QueuedWal, target: string): Promise<TwinVerdict> {
+  const { file } = queued;
+  const stored = await openStored(target);
+  try {
+    if (stored !== undefined && (await haveSameContent(queued.handle, stored, run.settings))) {
+      // The reference renames first and flushes later: this copy is about to be the only one.
+      await stored.sync();
+      return await identical(run, queued, target, await recognise(stored, run.settings));
+    }
+    if (stored === undefined || !(await isSound(run, queued, stored))) return await replace(run, queued, target);
+  } finally {
+    await stored?.close();
+  }
+  const { name, config } = run.server;
+  await moveToErrors(config.errorsDirectory, queued.path, file.name, 'duplicate', run.ctx.now());
+  run.output.info(`\tError: ${file.name} is already present in server ${name}. File moved to errors directory.`);
+  return 'kept';
+}
+
+/** Undefined for what is no regular file. */
+async function openStored(target: string): Promise<FileHandle | undefined> {
+  try {
+    const handle = await openWal(target);
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+    return undefined;
+  } catch (error) {
+    if (errnoOf(error) === 'ELOOP') return undefined;
+    throw error;
+  }
+}
+
+async function identical(
+  run: ArchiveRun,
+  queued: QueuedWal,
+  target: string,
+  detected: string | null,
+): Promise<TwinVerdict> {
+  const { file, stats } = queued;
+  const configured = run.server.config.compression;
+  const compression = configured !== null && detected === formatOf(configured) ? configured : detected;
+  const record: WalRecord = {
+    name: file.name,
+    size: (await stat(target)).size,
+    time: mtimeOf(stats),
+    compression,
+    encryption: null,
+  };
+  try {
+    const listed = await isListed(run.server.catalog, file.name);
+    if (!listed) run.log.warning(`WAL file ${file.name} was archived without its line in xlog.db: adding it`);
+    return { isListed: listed, record };
+  } catch (error) {
+    if (!(error instanceof WalError)) throw error;
+    // Without the index it is not known whether the file is indexed: the source is what keeps the question open.
+    run.output.error(`${messageOf(error)}${error.hint === undefined ? '' : `\nHINT: ${error.hint}`}`);
+    return 'kept';
+  }
+}
+
+/**
+ * False for an archived file that is certainly of no use: empty, cut, not to be decompressed, another segment. What
+ * cannot be looked into (encrypted) is believed.
+ */
+async function isSound(run: ArchiveRun, { file }: QueuedWal, stored: FileHandle): Promise<boolean> {
+  if (file.kind !== 'segment') return (await stored.stat()).size > 0;
+  const compression = await recognise(stored, run.settings);
+  const content = await measurePlain(stored, compression, run.settings);
+  const isOpaque = compression === null && content !== undefined && content.size > 0 && parseWalHeader(content.head) === undefined;
+  return isOpaque || contentProblem(file, content, null) === null;
+}
+
+/** A valid file beats an invalid one. compat 3.20.1: the first one stays there whatever it is. */
+async function replace(run: ArchiveRun, { file }: QueuedWal, target: string): Promise<'replaced'> {
+  const { name, config, catalog } = run.server;
+  const moved = await moveToErrors(config.errorsDirectory, target, file.name, 'duplicate', run.ctx.now());
+  await catalog.removeWals((record) => record.name === file.name);
+  run.output.warning(
+    `the archived WAL file '${file.name}' of server '${name}' was damaged: it is replaced by the one that arrived now. Moved to '${moved}'`,
+  );
+  return 'replaced';
+}

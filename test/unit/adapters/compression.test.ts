@@ -1,0 +1,116 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  type Compression,
+  type CompressionSettings,
+  compressor,
+  decompressor,
+  detectCompression,
+  detectFileCompression,
+  formatOf,
+  levelOf,
+} from '../../../src/adapters/compression.ts';
+import { which } from '../../../src/adapters/process.ts';
+import { walSegment } from '../../support/wal-files.ts';
+
+const settings: CompressionSettings = {
+  level: 'medium',
+  customCompressionFilter: null,
+  customDecompressionFilter: null,
+  customCompressionMagic: null,
+  searchPath: process.env.PATH ?? '',
+  env: process.env,
+};
+const WAL = walSegment('000000010000000000000001', { segmentSize: 4_194_304 });
+
+async function through(stage: ReturnType<typeof compressor>, input: Buffer): Promise<Buffer> {
+  const sink = new PassThrough();
+  const [result] = await Promise.all([buffer(sink), pipeline(Readable.from([input.subarray(0, 70_000), input.subarray(70_000)]), stage, sink)]);
+  return result;
+}
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'barman-compression-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const NAMES: readonly Compression[] = ['gzip', 'pygzip', 'pigz', 'bzip2', 'pybzip2', 'xz', 'zstd', 'lz4'];
+const programOf = (name: Compression) => (name === 'pigz' ? 'pigz' : formatOf(name));
+
+describe.each(NAMES)('%s', (name) => {
+  const isMissing = which(programOf(name), settings.searchPath) === undefined;
+
+  it.skipIf(isMissing)('comes back as it was, through the standard program too', async () => {
+    const packed = await through(compressor(name, settings), WAL);
+    expect(packed.length).toBeLessThan(WAL.length);
+    expect((await through(decompressor(name, settings), packed)).equals(WAL)).toBe(true);
+    const { stdout } = spawnSync(programOf(name), ['-d', '-c'], { input: packed, maxBuffer: 2 * WAL.length });
+    expect(stdout.equals(WAL)).toBe(true);
+    const path = join(folder, name);
+    writeFileSync(path, packed);
+    expect(await detectFileCompression(path)).toBe(formatOf(name));
+  });
+
+  it.skipIf(isMissing)('is an error when it is cut', async () => {
+    const packed = await through(compressor(name, settings), WAL);
+    await expect(through(decompressor(name, settings), packed.subarray(0, packed.length - 10))).rejects.toThrow();
+  });
+});
+
+it('compresses harder at a higher level', async () => {
+  const low = await through(compressor('gzip', { ...settings, level: 'low' }), WAL);
+  const high = await through(compressor('gzip', { ...settings, level: 'high' }), WAL);
+  expect(high.length).toBeLessThan(low.length);
+});
+
+it.each([
+  ['gzip', 'low', 1],
+  ['gzip', 'medium', 6],
+  ['gzip', 'high', 9],
+  ['gzip', 42, 9],
+  ['gzip', -3, 1],
+  ['bzip2', 'medium', 5],
+  ['xz', 'high', 5],
+  ['zstd', -100, -22],
+  ['zstd', 'medium', 4],
+  ['lz4', 'low', 0],
+  ['custom', 3, null],
+] as const)('level of %s %s is %s', (name, level, number) => {
+  expect(levelOf(name, level)).toBe(number);
+});
+
+describe('custom', () => {
+  const custom = { ...settings, customCompressionFilter: 'tr a-z b-za', customDecompressionFilter: 'tr b-za a-z', customCompressionMagic: '0x626364' };
+
+  it('runs the command lines of the administrator', async () => {
+    const packed = await through(compressor('custom', custom), Buffer.from('abc'.repeat(50_000)));
+    expect(detectCompression(packed, custom.customCompressionMagic)).toBe('custom');
+    expect((await through(decompressor('custom', custom), packed)).toString()).toBe('abc'.repeat(50_000));
+  });
+
+  it('fails with the words of the command', async () => {
+    const broken = { ...custom, customCompressionFilter: 'cat >/dev/null; echo no luck >&2; exit 7' };
+    await expect(through(compressor('custom', broken), WAL)).rejects.toThrow(
+      '/bin/sh -c cat >/dev/null; echo no luck >&2; exit 7 failed with exit code 7: no luck',
+    );
+    expect(() => compressor('custom', settings)).toThrow("compression is 'custom' but 'custom_compression_filter' is not set");
+  });
+
+  it('survives a command that does not read its input', async () => {
+    const deaf = { ...custom, customCompressionFilter: 'exec <&-; echo done' };
+    expect((await through(compressor('custom', deaf), WAL)).toString()).toBe('done\n');
+  });
+});
+
+it('says which program is missing', () => {
+  expect(() => compressor('zstd', { ...settings, searchPath: folder })).toThrow("the program 'zstd' is not in the search path");
+  expect(() => compressor('snappy', settings)).toThrow("compression 'snappy' is not supported by this program");
+});
