@@ -17,7 +17,7 @@ export interface Server {
   readonly problems: readonly string[];
   /** The SQL connection of `conninfo`; null on an inactive, passive or misconfigured server. Opens at its first query. */
   readonly postgres: PostgresConnection | null;
-  /** The connection to `primary_conninfo` when conninfo is a standby. */
+  /** The connection to `primary_conninfo` when conninfo is a standby or does not answer. */
   readonly primary: PostgresConnection | null;
   /** The replication connection; null when streaming is not configured. */
   readonly streaming: StreamingConnection | null;
@@ -26,14 +26,23 @@ export interface Server {
   close(): Promise<void>;
 }
 
+export interface OpenOptions {
+  /**
+   * The command asks PostgreSQL nothing: leave out the tests that need a connection (is conninfo a standby, does the
+   * backup_compression suit the versions).
+   */
+  readonly offline?: boolean;
+}
+
 /** Opens a server for the time of `body` and closes its connections afterwards. */
 export async function withServer<T>(
   ctx: CommandContext,
   config: ServerConfig,
   body: (server: Server) => Promise<T>,
+  options: OpenOptions = {},
 ): Promise<T> {
   const { openServer } = await import('./open-server.ts');
-  const server = await openServer(ctx, config);
+  const server = await openServer(ctx, config, options);
   try {
     return await body(server);
   } finally {

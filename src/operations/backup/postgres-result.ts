@@ -70,14 +70,16 @@ async function refuseUnknownArchives(data: string, suffix: string, tablespaces: 
  */
 export async function refuseStrayTablespaces(job: BackupJob, tablespaces: readonly Tablespace[]): Promise<void> {
   const links = join(job.directory, 'data', 'pg_tblspc');
-  const names = await readdir(links).catch((error: unknown) => {
+  const entries = await readdir(links, { withFileTypes: true }).catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return [];
     throw error;
   });
   const expected = new Map(tablespaces.map(({ oid }) => [String(oid), join(job.directory, String(oid))]));
-  for (const name of names) {
-    const target = resolve(links, await readlink(join(links, name)).catch(() => ''));
-    if (target !== expected.get(name)) throw newTablespace(name);
+  for (const entry of entries) {
+    // A directory is an in-place tablespace: its files are here.
+    if (!entry.isSymbolicLink()) continue;
+    const target = resolve(links, await readlink(join(links, entry.name)));
+    if (target !== expected.get(entry.name)) throw newTablespace(entry.name);
   }
 }
 

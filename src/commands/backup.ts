@@ -1,0 +1,75 @@
+/** `barman backup SERVER...`: one base backup of each server, one after the other. */
+import { overrideConfig, type ServerConfig } from '../config/options.ts';
+import { backupServer } from '../operations/backup/run.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { selectServers } from '../operations/select-servers.ts';
+import { withServer } from '../operations/server.ts';
+
+export interface BackupOptions {
+  readonly serverNames: readonly string[];
+  readonly immediateCheckpoint?: boolean;
+  readonly incremental?: string;
+  readonly reuseBackup?: 'copy' | 'link' | 'off';
+  readonly retryTimes?: number;
+  readonly retrySleep?: number;
+  readonly noRetry?: boolean;
+  readonly jobs?: number;
+  readonly jobsStartBatchPeriod?: number;
+  readonly jobsStartBatchSize?: number;
+  readonly bwlimit?: number;
+  readonly wait?: boolean;
+  readonly waitTimeout?: number;
+  readonly keepaliveInterval?: number;
+  readonly name?: string;
+  readonly manifest?: boolean;
+  readonly checkTimeout?: number;
+}
+
+export async function run(ctx: CommandContext, options: BackupOptions): Promise<void> {
+  const configs = await selectServers(ctx, options.serverNames, { inactive: 'skip', disabled: 'error', passive: 'skip' });
+  for (const config of configs) {
+    // Told to stop: the servers that are left are not begun.
+    ctx.signal.throwIfAborted();
+    const known = await withServer(ctx, withOverrides(config, options), async (server) => {
+      const [problem] = server.problems;
+      if (problem !== undefined) {
+        ctx.output.error(problem);
+        return true;
+      }
+      let parent: string | undefined;
+      if (options.incremental !== undefined) {
+        const { requireBackup } = await import('../operations/find-backup.ts');
+        parent = (await requireBackup(ctx, server, options.incremental))?.backupId;
+        if (parent === undefined) return false;
+      }
+      await backupServer(ctx, server, {
+        wait: options.wait === true,
+        waitTimeout: options.waitTimeout ?? null,
+        ...(options.name === undefined ? {} : { name: options.name }),
+        ...(parent === undefined ? {} : { incremental: parent }),
+      });
+      return true;
+    });
+    // compat 3.20.1: an unknown parent ends the whole command.
+    if (!known) return;
+  }
+}
+
+/** What the command line replaces for this run. */
+function withOverrides(config: ServerConfig, options: BackupOptions): ServerConfig {
+  const changes: Record<string, unknown> = {
+    immediateCheckpoint: options.immediateCheckpoint,
+    reuseBackup: options.reuseBackup,
+    basebackupRetryTimes: options.noRetry ? 0 : options.retryTimes,
+    basebackupRetrySleep: options.retrySleep,
+    parallelJobs: options.jobs,
+    parallelJobsStartBatchPeriod: options.jobsStartBatchPeriod,
+    parallelJobsStartBatchSize: options.jobsStartBatchSize,
+    bandwidthLimit: options.bwlimit,
+    keepaliveInterval: options.keepaliveInterval,
+    autogenerateManifest: options.manifest,
+    checkTimeout: options.checkTimeout,
+  };
+  const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+  return overrideConfig(config, Object.fromEntries(given) as Partial<ServerConfig>);
+}

@@ -1,0 +1,149 @@
+/**
+ * `barman get-wal SERVER WAL`: what restore_command calls. Exit codes: 1 not found, 3 bad name or output. Spec wal.md 8,
+ * cli.md 4.16.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { syncDirectory, unlinkIfPresent } from '../adapters/files.ts';
+import { errnoOf, messageOf } from '../domain/errors.ts';
+import { parseWalName } from '../domain/wal.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { type Server, withServer } from '../operations/server.ts';
+import { sinkOf } from '../operations/wal/content.ts';
+import { type Delivery, deliverWal, findWal, type FoundWal, peekWals } from '../operations/wal/fetch.ts';
+
+export interface GetWalOptions {
+  readonly serverName: string;
+  readonly walName: string;
+  readonly outputDirectory?: string;
+  readonly partial?: boolean;
+  readonly gzip?: boolean;
+  readonly bzip2?: boolean;
+  readonly keepCompression?: boolean;
+  readonly peek?: number;
+  readonly test?: boolean;
+}
+
+/** Exit code of a bad name and of an output that cannot be opened: restore_command scripts tell it from "not found". */
+const CANNOT = 3;
+
+export async function run(ctx: CommandContext, options: GetWalOptions): Promise<void> {
+  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
+  if (config === undefined) return;
+  if (options.test) {
+    ctx.output.info(`Ready to retrieve WAL files from the server ${config.name}`);
+    return;
+  }
+  const delivery = chooseDelivery(options);
+  if (options.keepCompression && delivery !== 'keep') {
+    ctx.output.error(`argument \`${delivery}\` not allowed with argument \`keep-compression\``);
+    return;
+  }
+  await withServer(ctx, config, (server) => getWal(ctx, server, options, delivery), { offline: true });
+}
+
+function chooseDelivery({ gzip, bzip2, keepCompression }: GetWalOptions): Delivery {
+  if (bzip2) return 'bzip2';
+  if (gzip) return 'gzip';
+  return keepCompression ? 'keep' : 'plain';
+}
+
+async function getWal(ctx: CommandContext, server: Server, options: GetWalOptions, delivery: Delivery): Promise<void> {
+  const origin = originOf(ctx.env);
+  const file = parseWalName(options.walName);
+  if (file === undefined) {
+    ctx.output.error(`'${options.walName}' is not a valid wal file name${origin}`, { exitCode: CANNOT });
+    return;
+  }
+  if (options.peek !== undefined) {
+    for (const name of await peekWals(server, file, options.peek)) ctx.output.info(name);
+    return;
+  }
+  const find = () => findWal(ctx, server, file, { partial: options.partial === true, origin });
+  if (options.outputDirectory === undefined) {
+    await deliver(ctx, server, options, await find(), async (found) => {
+      ctx.log.named('barman.server').info(`Sending WAL '${file.name}' for server '${server.name}' to standard output${origin}`);
+      await deliverWal(ctx, server, found, delivery, process.stdout, { end: false });
+    });
+    return;
+  }
+  const destination = await openDestination(ctx, join(options.outputDirectory, file.name), origin);
+  if (destination === undefined) return;
+  try {
+    await deliver(ctx, server, options, await find(), async (found) => {
+      ctx.output.info(`Sending WAL '${file.name}' for server '${server.name}' into '${destination.path}' file${origin}`);
+      await deliverWal(ctx, server, found, delivery, sinkOf(destination.handle), { end: true });
+      await publish(destination);
+    });
+  } finally {
+    await destination.handle.close();
+    await unlinkIfPresent(destination.temporary);
+  }
+}
+
+async function deliver(
+  ctx: CommandContext,
+  server: Server,
+  options: GetWalOptions,
+  found: FoundWal | undefined,
+  send: (found: FoundWal) => Promise<void>,
+): Promise<void> {
+  if (found === undefined) {
+    ctx.output.error(`WAL file '${options.walName}' not found in server '${server.name}'${originOf(ctx.env)}`);
+    return;
+  }
+  try {
+    await send(found);
+  } finally {
+    await found.handle.close();
+  }
+}
+
+/** ` (SSH host: ADDRESS)` when we were called through ssh. */
+function originOf(env: NodeJS.ProcessEnv): string {
+  const address = env.SSH_CONNECTION?.split(' ')[0];
+  return address ? ` (SSH host: ${address})` : '';
+}
+
+interface Destination {
+  readonly path: string;
+  readonly temporary: string;
+  readonly handle: FileHandle;
+}
+
+const ERRNO: Readonly<Record<string, readonly [number: number, words: string]>> = {
+  ENOENT: [2, 'No such file or directory'],
+  EACCES: [13, 'Permission denied'],
+  ENOTDIR: [20, 'Not a directory'],
+  EISDIR: [21, 'Is a directory'],
+  ENOSPC: [28, 'No space left on device'],
+  EROFS: [30, 'Read-only file system'],
+};
+
+/**
+ * The file appears under its name when it is complete. compat 3.20.1: there it is opened and cut first, so that a WAL that
+ * is not found leaves an empty file.
+ */
+async function openDestination(ctx: CommandContext, path: string, origin: string): Promise<Destination | undefined> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    if ((await stat(path).catch(() => undefined))?.isDirectory()) {
+      throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
+    }
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+    return { path, temporary, handle: await open(temporary, flags, 0o666) };
+  } catch (error) {
+    const known = ERRNO[errnoOf(error) ?? ''];
+    const reason = known ? `[Errno ${known[0]}] ${known[1]}: '${path}'` : messageOf(error);
+    ctx.output.error(`Unable to open '${path}' file${origin}: ${reason}`, { exitCode: CANNOT });
+    return undefined;
+  }
+}
+
+async function publish({ path, temporary, handle }: Destination): Promise<void> {
+  await handle.sync();
+  await rename(temporary, path);
+  await syncDirectory(join(path, '..'));
+}

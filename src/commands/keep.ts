@@ -1,0 +1,65 @@
+/** `barman keep SERVER BACKUP_ID`: protects a backup from retention and deletion. Source: spec cli.md 4.18. */
+import { withLock } from '../adapters/lock.ts';
+import { backupLock } from '../catalog/layout.ts';
+import { type BackupInfo, backupType } from '../domain/backup-info.ts';
+import { BackupError } from '../domain/errors.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { requireBackup } from '../operations/find-backup.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { type Server, withServer } from '../operations/server.ts';
+import { keepStatusResult } from '../output/results/keep.ts';
+
+export interface KeepOptions {
+  readonly serverName: string;
+  readonly backupId: string;
+  readonly release?: boolean;
+  readonly status?: boolean;
+  readonly target?: 'full' | 'standalone';
+}
+
+export async function run(ctx: CommandContext, options: KeepOptions): Promise<void> {
+  if (!options.status && !options.release && options.target === undefined) {
+    throw new BackupError('one of the arguments -r/--release -s/--status --target is required');
+  }
+  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (config === undefined) return;
+  await withServer(ctx, config, (server) => keep(ctx, server, options), { offline: true });
+}
+
+/** Of several words the harmless one wins: status, then release, then target. */
+async function keep(ctx: CommandContext, server: Server, options: KeepOptions): Promise<void> {
+  const { catalog } = server;
+  const info = await requireBackup(ctx, server, options.backupId);
+  if (info === undefined) return;
+  const { backupId } = info;
+  if (options.status) {
+    ctx.output.result(keepStatusResult(server.name, await catalog.keepOf(backupId)));
+  } else if (options.release) {
+    await catalog.releaseKeep(backupId);
+  } else if (options.target !== undefined) {
+    const { target } = options;
+    // A delete that is at work is waited for: there must be no promise to keep what is half gone.
+    await withLock(backupLock(catalog.layout, backupId), { wait: true }, async () => {
+      const current = await catalog.getBackup(backupId);
+      if (current === undefined) {
+        throw new BackupError(`Unknown backup '${options.backupId}' for server '${server.name}'`);
+      }
+      refuseUnkeepable(current);
+      await catalog.setKeep(backupId, target);
+    });
+  }
+}
+
+function refuseUnkeepable(info: BackupInfo): void {
+  const { backupId, status } = info;
+  if (backupType(info) === 'incremental') {
+    throw new BackupError(
+      `Unable to execute the keep command on backup ${backupId}: is an incremental backup.\nOnly full backups are eligible for the use of the keep command.`,
+    );
+  }
+  if (status !== 'DONE') {
+    throw new BackupError(
+      `Cannot add keep to backup ${backupId} because it has status ${status}. Only backups with status DONE can be kept.`,
+    );
+  }
+}

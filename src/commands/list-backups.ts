@@ -1,0 +1,58 @@
+/** `barman list-backups SERVER...`: the backups of a server, newest first. Source: spec cli.md 4.19. */
+import { BarmanError } from '../domain/errors.ts';
+import { NO_WAL, type WalUsage } from '../domain/wal-usage.ts';
+import { measureWals } from '../operations/backup-statistics.ts';
+import { retentionVerdicts } from '../operations/backup-verdicts.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { reportDamaged } from '../operations/find-backup.ts';
+import { selectServers } from '../operations/select-servers.ts';
+import { type Server, withServer } from '../operations/server.ts';
+import { listBackupsResult, minimalListResult } from '../output/results/list-backups.ts';
+
+export interface ListBackupsOptions {
+  readonly serverNames: readonly string[];
+  readonly minimal?: boolean;
+}
+
+export async function run(ctx: CommandContext, options: ListBackupsOptions): Promise<void> {
+  const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  for (const config of configs) {
+    try {
+      await withServer(ctx, config, (server) => listServer(ctx, server, options), { offline: true });
+    } catch (error) {
+      // The lists of the other servers are worth having.
+      if (!(error instanceof BarmanError)) throw error;
+      reportError(ctx, error);
+    }
+  }
+}
+
+async function listServer(ctx: CommandContext, server: Server, { minimal }: ListBackupsOptions): Promise<void> {
+  const { backups, damaged } = await server.catalog.listBackups();
+  reportDamaged(ctx, server, damaged);
+  const newestFirst = [...backups].reverse();
+  if (minimal) {
+    const ids = newestFirst.map(({ backupId }) => backupId);
+    ctx.output.result(minimalListResult(server.name, ids));
+    return;
+  }
+  let usageOf: (backupId: string) => WalUsage = () => NO_WAL;
+  try {
+    usageOf = await measureWals(server, backups);
+  } catch (error) {
+    // compat 3.20.1: a damaged index costs the sizes, not the list.
+    if (!(error instanceof BarmanError)) throw error;
+    reportError(ctx, error);
+  }
+  const verdicts = await retentionVerdicts(ctx, server, backups);
+  const listed = newestFirst.map((info) => ({
+    info,
+    usage: usageOf(info.backupId),
+    verdict: verdicts?.get(info.backupId) ?? '-',
+  }));
+  ctx.output.result(listBackupsResult(server.name, listed));
+}
+
+function reportError({ output }: CommandContext, error: BarmanError): void {
+  output.error(error.hint ? `${error.message}\nHINT: ${error.hint}` : error.message, { exitCode: error.exitCode });
+}

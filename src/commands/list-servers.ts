@@ -1,0 +1,25 @@
+/** `barman list-servers`: the configured servers and their state. Source: spec cli.md 4.22. */
+import type { ServerConfig } from '../config/options.ts';
+import { validateServer } from '../config/validate.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { selectServers } from '../operations/select-servers.ts';
+import { type ListedServer, listServersResult } from '../output/results/list-servers.ts';
+
+export interface ListServersOptions {
+  readonly minimal?: boolean;
+}
+
+/** No server is asked anything: the list is there while every PostgreSQL is down. */
+export async function run(ctx: CommandContext, options: ListServersOptions): Promise<void> {
+  const configs = await selectServers(ctx, ['all'], { inactive: 'run', disabled: 'run', passive: 'run' });
+  const servers = configs.map((config) => describeServer(ctx, config));
+  if (servers.length > 0) ctx.output.result(listServersResult(servers, options.minimal === true));
+}
+
+function describeServer(ctx: CommandContext, config: ServerConfig): ListedServer {
+  const { problems, warnings, logMessages } = validateServer(config);
+  for (const warning of warnings) ctx.output.warning(warning);
+  for (const { level, logger, text } of logMessages) ctx.log.named(logger)[level](text);
+  const state = !config.active ? 'inactive' : problems.length > 0 ? 'disabled' : 'ok';
+  return { name: config.name, description: config.description, state, isPassive: config.primarySshCommand !== null };
+}

@@ -1,0 +1,48 @@
+/** `barman receive-wal SERVER`: the streaming archiver in the foreground, and the care of its slot. Spec cli.md 4.25. */
+import type { CommandContext } from '../operations/context.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { withServer } from '../operations/server.ts';
+import { useWalConninfo } from '../operations/wal-host.ts';
+
+export interface ReceiveWalOptions {
+  readonly serverName: string;
+  readonly stop?: boolean;
+  readonly reset?: boolean;
+  readonly createSlot?: boolean;
+  readonly ifNotExists?: boolean;
+  readonly dropSlot?: boolean;
+}
+
+export async function run(ctx: CommandContext, options: ReceiveWalOptions): Promise<void> {
+  const streams = !options.stop && !options.reset && !options.createSlot && !options.dropSlot;
+  const rules = { inactive: streams ? 'skip' : 'run', disabled: 'error', passive: 'run' } as const;
+  const selected = await selectServer(ctx, options.serverName, rules);
+  if (selected === undefined) return;
+  if (options.stop && options.reset) {
+    ctx.output.error('--stop and --reset options are not compatible');
+    return;
+  }
+  if (options.stop) {
+    const { terminateProcess } = await import('../operations/processes.ts');
+    ctx.output.warning(
+      `--stop is deprecated and will be removed in a future release. Use 'barman terminate-process ${selected.name} receive-wal' instead.`,
+    );
+    await withServer(ctx, selected, (server) => terminateProcess(ctx, server, 'receive-wal'), { offline: true });
+    return;
+  }
+  const { config, note } = useWalConninfo(selected);
+  if (note !== null) ctx.output.info(note);
+  await withServer(ctx, config, async (server) => {
+    if (options.createSlot || options.dropSlot) {
+      const { createSlot, dropSlot } = await import('../operations/wal/slot.ts');
+      if (options.createSlot) await createSlot(ctx, server, { ifNotExists: options.ifNotExists === true });
+      else await dropSlot(ctx, server);
+    } else if (options.reset) {
+      const { resetReceiver } = await import('../operations/wal/reset-receiver.ts');
+      await resetReceiver(ctx, server);
+    } else {
+      const { receiveWal } = await import('../operations/wal/receive.ts');
+      await receiveWal(ctx, server);
+    }
+  });
+}

@@ -1,0 +1,64 @@
+/** `barman replication-status`: who streams WAL from a server. Source: spec check.md 4, cli.md 4.26, 6.5. */
+import type { ServerConfig } from '../config/options.ts';
+import { PostgresError } from '../domain/errors.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { eachServer } from '../operations/each-server.ts';
+import { selectServers } from '../operations/select-servers.ts';
+import type { Server } from '../operations/server.ts';
+import { useWalConninfo } from '../operations/wal-host.ts';
+import {
+  minimalReplicationStatusResult,
+  replicationHeader,
+  replicationStatusResult,
+  type ReplicationTarget,
+} from '../output/results/replication-status.ts';
+
+export interface ReplicationStatusOptions {
+  readonly serverNames: readonly string[];
+  readonly minimal?: boolean;
+  readonly target?: ReplicationTarget;
+  readonly source?: 'backup-host' | 'wal-host';
+}
+
+export async function run(ctx: CommandContext, options: ReplicationStatusOptions): Promise<void> {
+  const selected = await selectServers(ctx, options.serverNames, {
+    inactive: 'skip',
+    disabled: 'error',
+    passive: 'skip',
+  });
+  const configs = options.source === 'wal-host' ? selected.map((config) => onWalHost(ctx, config)) : selected;
+  await eachServer(ctx, configs, (serverCtx, server) => report(serverCtx, server, options));
+}
+
+function onWalHost({ output }: CommandContext, config: ServerConfig): ServerConfig {
+  const walHost = useWalConninfo(config);
+  if (walHost.note !== null) output.info(walHost.note);
+  return walHost.config;
+}
+
+async function report(
+  { output }: CommandContext,
+  { name, postgres }: Server,
+  options: ReplicationStatusOptions,
+): Promise<void> {
+  output.result(replicationHeader(name));
+  const target = options.target ?? 'all';
+  if (postgres === null || !(await isReachable(postgres))) {
+    output.error(`Unable to connect to server ${name}`);
+    return;
+  }
+  const { lsn: serverLsn } = await postgres.walPosition();
+  const clients = await postgres.replicationClients(target);
+  const view = { server: name, target, serverLsn, clients };
+  output.result(options.minimal === true ? minimalReplicationStatusResult(view) : replicationStatusResult(view));
+}
+
+async function isReachable(postgres: NonNullable<Server['postgres']>): Promise<boolean> {
+  try {
+    await postgres.serverVersion();
+    return true;
+  } catch (error) {
+    if (error instanceof PostgresError) return false;
+    throw error;
+  }
+}

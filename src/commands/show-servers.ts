@@ -1,0 +1,73 @@
+/** `barman show-servers`: configuration in force and what PostgreSQL says. Source: spec check.md 5, cli.md 6.6. */
+import { OPTION_NAMES, optionValue, type OptionName, OWN_OPTIONS, type ServerConfig } from '../config/options.ts';
+import { isCopyDone } from '../domain/backup-info.ts';
+import { clockDuration, humanDuration } from '../domain/duration.ts';
+import { formatRetentionPolicy, type RetentionSetting } from '../domain/retention-policy.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { eachServer } from '../operations/each-server.ts';
+import { remoteStatus } from '../operations/remote-status.ts';
+import { selectServers } from '../operations/select-servers.ts';
+import type { Server } from '../operations/server.ts';
+import { pythonSet } from '../output/python-text.ts';
+import { showServersResult } from '../output/results/show-servers.ts';
+
+export interface ShowServersOptions {
+  readonly serverNames: readonly string[];
+}
+
+export async function run(ctx: CommandContext, options: ShowServersOptions): Promise<void> {
+  const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  await eachServer(ctx, configs, async (serverCtx, server) => {
+    const isDisabled = server.problems.length > 0;
+    const values = {
+      ...(await remoteStatus(serverCtx, server)),
+      ...configured(server.config),
+      disabled: isDisabled,
+      name: server.name,
+      active_model: server.config.activeModel,
+      passive_node: server.isPassive,
+      last_backup_maximum_age: await maximumAge(serverCtx, server),
+    };
+    const suffix = !server.isActive ? ' (inactive)' : isDisabled ? ' (WARNING: disabled)' : '';
+    serverCtx.output.result(showServersResult({ name: server.name, suffix, values }));
+  });
+}
+
+function configured(config: ServerConfig): Record<string, unknown> {
+  const values: Record<string, unknown> = {};
+  for (const name of OPTION_NAMES) {
+    const value = optionValue(config, name);
+    if (!OWN_OPTIONS.has(name) || value !== null) values[name] = spelled(name, value);
+  }
+  return values;
+}
+
+/** Values whose spelling is not that of their type. */
+function spelled(name: OptionName, value: unknown): unknown {
+  switch (name) {
+    case 'backup_options':
+      return pythonSet('BackupOptions', value as ReadonlySet<string>);
+    case 'recovery_options':
+      return pythonSet('RecoveryOptions', value as ReadonlySet<string>);
+    case 'last_wal_maximum_age':
+      return value === null ? null : clockDuration(value as number);
+    case 'retention_policy': {
+      const setting = value as RetentionSetting | null;
+      return setting?.policy ? formatRetentionPolicy(setting.policy) : (setting?.text ?? null);
+    }
+    default:
+      return value;
+  }
+}
+
+/** The interval with the age of the newest backup; null when no maximum is set. */
+async function maximumAge(ctx: CommandContext, { config, catalog }: Server): Promise<string | null> {
+  const maximum = config.lastBackupMaximumAge;
+  if (maximum === null) return null;
+  const { backups } = await catalog.listBackups();
+  const end = backups.findLast(isCopyDone)?.endTime ?? null;
+  const age = end === null ? null : ctx.now().getTime() / 1000 - Number(end.epochMicros) / 1e6;
+  if (age !== null && age <= maximum) return `${humanDuration(maximum)} (latest backup: ${humanDuration(age)} )`;
+  const words = age === null ? 'No available backups' : humanDuration(age);
+  return `${humanDuration(maximum)} (WARNING! latest backup is ${words} old)`;
+}

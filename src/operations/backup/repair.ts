@@ -1,0 +1,104 @@
+/**
+ * Backups whose process was killed. While a backup runs, its process holds `.SERVER-backup.lock` (the reference's too), so
+ * a record that is EMPTY or STARTED while we hold that lock is one that nobody works on any more. Barman leaves them as
+ * they are; here they become FAILED. PostgreSQL needs no help: a backup of pg_basebackup ends with its connection.
+ */
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { listNames, rmdirIfEmpty } from '../../adapters/files.ts';
+import { acquireLock, type HeldLock } from '../../adapters/lock.ts';
+import { backupPath, serverLock } from '../../catalog/layout.ts';
+import { type BackupInfo, isBackupId } from '../../domain/backup-info.ts';
+import { LockBusyError, messageOf } from '../../domain/errors.ts';
+import type { CommandContext } from '../context.ts';
+import type { Server } from '../server.ts';
+
+/** For cron: looks for interrupted backups and, only when there are some, takes the lock and repairs them. */
+export async function repairInterruptedBackups(ctx: CommandContext, server: Server): Promise<void> {
+  if (server.isPassive) return;
+  const { backups } = await server.catalog.listBackups();
+  if (!backups.some(isUnfinished)) return;
+  let lock: HeldLock;
+  try {
+    lock = await acquireLock(serverLock(server.catalog.layout, 'backup'), { wait: false });
+  } catch (error) {
+    if (error instanceof LockBusyError) return;
+    throw error;
+  }
+  try {
+    await repairUnderLock(ctx, server);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Marks every unfinished backup FAILED. The caller holds the server's backup lock. */
+export async function repairUnderLock(ctx: CommandContext, server: Server): Promise<void> {
+  const { backups, damaged } = await server.catalog.listBackups();
+  for (const { backupId } of backups.filter(isUnfinished)) {
+    // Read again: the listing may be older than the lock.
+    const info = await server.catalog.getBackup(backupId);
+    if (info === undefined || !isUnfinished(info)) continue;
+    await endOrphan(ctx, server, info);
+    await server.catalog.saveBackup({ ...info, status: 'FAILED', error: reasonOf(info) });
+    ctx.output.warning(
+      `Backup ${backupId} of server ${server.name} was interrupted: its process is gone. It is now marked as FAILED`,
+    );
+  }
+  const known = new Set([...backups, ...damaged].map(({ backupId }) => backupId));
+  await removeUnusedClaims(server, known);
+}
+
+function isUnfinished({ status }: BackupInfo): boolean {
+  return status === 'EMPTY' || status === 'STARTED';
+}
+
+function reasonOf({ status }: BackupInfo): string {
+  const action = status === 'EMPTY' ? 'starting backup' : 'copying files';
+  return `failure ${action} (the backup process ended before its time: killed, or the host went down)`;
+}
+
+/** A process that died between claiming an id and saving its record leaves an empty directory. */
+async function removeUnusedClaims(server: Server, known: ReadonlySet<string>): Promise<void> {
+  for (const name of await listNames(server.catalog.layout.baseDirectory)) {
+    if (isBackupId(name) && !known.has(name)) await rmdirIfEmpty(backupPath(server.catalog.layout, name));
+  }
+}
+
+/**
+ * Ends a pg_basebackup that still writes into this backup: one started by the reference, or on a host without setpriv(1).
+ * It is found by the destination among its arguments.
+ */
+async function endOrphan(ctx: CommandContext, server: Server, info: BackupInfo): Promise<void> {
+  const destination = `--pgdata=${join(backupPath(server.catalog.layout, info.backupId), 'data')}`;
+  for (const pid of await processesWith(destination)) {
+    ctx.log.named('barman.backup').warning(`ending pg_basebackup (pid ${pid}) of the interrupted backup ${info.backupId}`);
+    try {
+      process.kill(pid, 'SIGTERM');
+      for (let wait = 0; wait < 50 && (await runsWith(pid, destination)); wait += 1) await sleep(100);
+      if (await runsWith(pid, destination)) process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      ctx.log.named('barman.backup').warning(`cannot end process ${pid}: ${messageOf(error)}`);
+    }
+  }
+}
+
+async function processesWith(argument: string): Promise<number[]> {
+  const pids: number[] = [];
+  for (const name of await readdir('/proc').catch(() => [])) {
+    if (/^\d+$/.test(name) && (await runsWith(Number(name), argument))) pids.push(Number(name));
+  }
+  return pids;
+}
+
+async function runsWith(pid: number, argument: string): Promise<boolean> {
+  try {
+    if ((await lstat(`/proc/${pid}`)).uid !== process.getuid?.()) return false;
+    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    return /(^|\/)pg_basebackup$/.test(words[0] ?? '') && words.includes(argument);
+  } catch {
+    // Gone while we looked, or not ours to look at.
+    return false;
+  }
+}

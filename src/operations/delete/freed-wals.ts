@@ -1,0 +1,72 @@
+/** The WAL that nobody needs once a backup is gone: found by the rule of domain/wal-horizon.ts, removed by name. */
+import { listNames } from '../../adapters/files.ts';
+import { backupPath } from '../../catalog/layout.ts';
+import { type BackupInfo, isBackupId } from '../../domain/backup-info.ts';
+import { walsFreedBy } from '../../domain/wal-horizon.ts';
+import { parseWalName } from '../../domain/wal.ts';
+import { readKeeps } from '../backup-verdicts.ts';
+import type { CommandContext } from '../context.ts';
+import type { Server } from '../server.ts';
+import { walDeleteHooks } from '../wal/delete-hooks.ts';
+
+export interface FreedWalsOptions {
+  readonly passStandalone: boolean;
+  /** After each file that is gone; called only where a script is configured, because only a script can veto. */
+  readonly onRemoved: () => void;
+}
+
+/**
+ * Removes and lists the WAL that goes with `info`. Nothing goes while there is a backup of which Barman cannot tell what
+ * it needs; that is said. @throws HookAbortError when a script vetoes: that file and the rest stay
+ */
+export async function removeFreedWals(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  { passStandalone, onRemoved }: FreedWalsOptions,
+): Promise<void> {
+  const { catalog } = server;
+  const { backups } = await catalog.listBackups();
+  const others = backups.filter(({ backupId }) => backupId !== info.backupId);
+  const keeps = await readKeeps(server, others);
+  const isFree = walsFreedBy(info, others, { keeps, passStandalone });
+  if (isFree === null) return;
+  const riddle = await unknownBackup(server);
+  if (riddle !== null) {
+    ctx.output.warning(`No WAL file of server ${server.name} is deleted: ${riddle}, and it may need them`);
+    return;
+  }
+  const hooks = walDeleteHooks(ctx, server);
+  const removed = await catalog.removeWals(
+    ({ name }) => {
+      const file = parseWalName(name);
+      return file !== undefined && isFree(file);
+    },
+    hooks.after === undefined
+      ? hooks
+      : {
+          ...hooks,
+          after: async (record) => {
+            onRemoved();
+            await hooks.after?.(record);
+          },
+        },
+  );
+  ctx.output.info('Delete associated WAL segments:');
+  for (const { name } of removed) ctx.output.info(`\t${name}`);
+}
+
+/** A backup that no readable record speaks of, in words; null when there is none. */
+async function unknownBackup({ catalog }: Server): Promise<string | null> {
+  const { backups, damaged } = await catalog.listBackups();
+  const [first] = damaged;
+  if (first !== undefined) return `the record of backup ${first.backupId} cannot be read (${first.path}: ${first.reason})`;
+  const known = new Set(backups.map(({ backupId }) => backupId));
+  for (const name of await listNames(catalog.layout.baseDirectory)) {
+    if (!isBackupId(name) || known.has(name)) continue;
+    const directory = backupPath(catalog.layout, name);
+    // An empty one is the claim of a backup that begins at this moment.
+    if ((await listNames(directory)).length > 0) return `the directory ${directory} holds a backup without a record`;
+  }
+  return null;
+}

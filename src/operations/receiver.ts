@@ -1,0 +1,48 @@
+/** Cron's care for receive-wal: start it when it does not run, stop it where it has no business. Source: wal.md 6. */
+import { existsSync } from 'node:fs';
+import { lockHolder } from '../adapters/lock.ts';
+import { run } from '../adapters/process.ts';
+import { startInBackground } from '../adapters/self.ts';
+import { serverLock } from '../catalog/layout.ts';
+import type { CommandContext } from './context.ts';
+import type { Server } from './server.ts';
+
+/** Present while systemd is the init system: sd_booted(3). */
+const SYSTEMD = '/run/systemd/system';
+/** A name that needs no escaping inside a unit name. */
+const UNIT_SAFE = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+
+/** Starts receive-wal when nobody holds its lock: through its systemd unit where there is one, else in the background. */
+export async function keepReceiverAlive(
+  ctx: CommandContext,
+  server: Server,
+  options: { readonly keepDescriptors: boolean },
+): Promise<void> {
+  if (await isReceiving(server)) return;
+  if (await startUnit(ctx, server)) return;
+  ctx.output.info(`Starting streaming archiver for server ${server.name}`);
+  await startInBackground(ctx, ['receive-wal', server.name], options);
+}
+
+/** Stops a running receive-wal, announcing it with `reason` when one is given. Silent when none runs. */
+export async function stopReceiver(ctx: CommandContext, server: Server, reason?: string): Promise<void> {
+  if (!(await isReceiving(server))) return;
+  if (reason !== undefined) ctx.output.info(reason);
+  const { terminateProcess } = await import('./processes.ts');
+  await terminateProcess(ctx, server, 'receive-wal');
+}
+
+async function isReceiving(server: Server): Promise<boolean> {
+  return (await lockHolder(serverLock(server.catalog.layout, 'receive-wal'))) !== undefined;
+}
+
+/** True when systemd has taken it over. A unit that does not exist or does not start is no failure: we do it ourselves. */
+async function startUnit(ctx: CommandContext, server: Server): Promise<boolean> {
+  if (!UNIT_SAFE.test(server.name) || !existsSync(SYSTEMD)) return false;
+  const unit = `barman-receive-wal@${server.name}.service`;
+  ctx.output.info(`Starting streaming archiver for server ${server.name} via systemd unit ${unit}`);
+  const result = await run('systemctl', ['--no-ask-password', 'start', unit], { env: ctx.env }).catch(() => undefined);
+  if (result?.code === 0) return true;
+  ctx.log.named('barman.server').warning(`systemd did not start ${unit}: ${result?.stderr.trim() ?? 'systemctl is missing'}`);
+  return false;
+}

@@ -1,0 +1,203 @@
+/**
+ * Where a restore may write: directories that are empty or missing, outside of the catalog, apart from each other, with
+ * enough room. Source: spec recovery.md section 2 step 15.
+ */
+import { constants, type Stats } from 'node:fs';
+import { access, lstat, readdir, realpath, stat, statfs } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { makeDirectory } from '../../adapters/files.ts';
+import type { ServerConfig } from '../../config/options.ts';
+import { errnoOf, messageOf, RecoveryError } from '../../domain/errors.ts';
+import { prettySize } from '../../domain/size.ts';
+import { checkDeltaDestination, checkDeltaTablespace } from './delta.ts';
+import type { PlannedTablespace, RecoveryPlan } from './plan.ts';
+
+const ADVICE =
+  'To prevent accidental data loss, the destination must be empty. Please choose a different location or manually empty the folder.';
+
+/** @throws RecoveryError when the destination, a tablespace or the WAL directory may not be written */
+export async function checkDestinations(
+  plan: RecoveryPlan,
+  servers: Iterable<ServerConfig>,
+  stagingWalDirectory: string | null,
+): Promise<void> {
+  if (!(await isEmptyPlace(plan.destination))) {
+    if (!plan.delta) {
+      throw new RecoveryError(
+        `The restore operation cannot proceed because the destination folder '${plan.shownDestination}' is not empty. ${ADVICE}`,
+      );
+    }
+    await checkDeltaDestination(plan.destination, plan.shownDestination);
+  }
+  for (const { path, location, name } of plan.tablespaces) {
+    if (await isEmptyPlace(path)) continue;
+    if (!plan.delta) {
+      throw new RecoveryError(
+        `The restore operation cannot proceed. The destination path '${location}' for the tablespace '${name}' is not empty. ${ADVICE.replace('the destination', 'the tablespace destination')}`,
+      );
+    }
+    await checkDeltaTablespace(path, name);
+  }
+  await refuseCatalog([plan.destination, ...plan.tablespaces.map(({ path }) => path)], servers);
+  await refuseOverlaps(plan);
+  if (stagingWalDirectory !== null) await checkWalDirectory(plan, stagingWalDirectory, servers);
+}
+
+/** True for a missing directory and for an empty one. Dot files count: Barman 3.20.1 overlooks and then deletes them. */
+async function isEmptyPlace(path: string): Promise<boolean> {
+  try {
+    return (await readdir(path)).length === 0;
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT') {
+      if ((await linkAt(path)) === null) return true;
+      throw new RecoveryError(`'${path}' is a symbolic link to nowhere`, { hint: 'choose a directory' });
+    }
+    if (code === 'ENOTDIR') return false;
+    throw new RecoveryError(`Cannot look into '${path}': ${reasonOf(error)}`);
+  }
+}
+
+async function linkAt(path: string): Promise<Stats | null> {
+  const facts = await lstat(path).catch(() => null);
+  return facts?.isSymbolicLink() ? facts : null;
+}
+
+/** The real path of a place that may not exist yet: links of its existing part are resolved. */
+async function realPlace(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) return path;
+    return join(await realPlace(dirname(path)), basename(path));
+  }
+}
+
+function isWithin(path: string, directory: string): boolean {
+  const below = relative(directory, path);
+  return below === '' || (below !== '..' && !below.startsWith('../'));
+}
+
+/** Nothing is ever restored into the catalog: a base backup there would be taken for one, or delete one. */
+async function refuseCatalog(paths: readonly string[], servers: Iterable<ServerConfig>): Promise<void> {
+  const places = await Promise.all(paths.map(realPlace));
+  for (const server of servers) {
+    const kept = [
+      server.backupDirectory,
+      server.basebackupsDirectory,
+      server.walsDirectory,
+      server.incomingWalsDirectory,
+      server.streamingWalsDirectory,
+      server.errorsDirectory,
+      server.xlogdbDirectory,
+    ].filter((directory) => !directory.includes('://'));
+    for (const directory of await Promise.all(kept.map(realPlace))) {
+      const index = places.findIndex((place) => isWithin(place, directory) || isWithin(directory, place));
+      if (index < 0) continue;
+      throw new RecoveryError(`Cannot restore into '${paths[index]}': it is part of the catalog of server '${server.name}'`, {
+        hint: 'choose a destination outside of the directories of Barman',
+      });
+    }
+  }
+}
+
+/** Names at the top of PGDATA: a tablespace below one of them would be mixed with the cluster itself. */
+const CLUSTER_DIRECTORY = /^(?:base|global|log|barman_wal|pg_(?!tblspc_).*)$/;
+
+async function refuseOverlaps({ destination, tablespaces }: RecoveryPlan): Promise<void> {
+  const root = await realPlace(destination);
+  const places = await Promise.all(tablespaces.map(async (tablespace) => ({ tablespace, place: await realPlace(tablespace.path) })));
+  const refuse = ({ name, location }: PlannedTablespace, reason: string) => {
+    throw new RecoveryError(`Cannot restore tablespace '${name}' into '${location}': ${reason}`, {
+      hint: `give it a directory of its own with --tablespace ${name}:DIRECTORY`,
+    });
+  };
+  for (const [index, { tablespace, place }] of places.entries()) {
+    if (isWithin(root, place)) refuse(tablespace, 'the destination directory is in it');
+    const [top = ''] = relative(root, place).split('/');
+    if (isWithin(place, root) && CLUSTER_DIRECTORY.test(top)) refuse(tablespace, `'${top}' belongs to the cluster itself`);
+    const other = places.find((candidate, at) => at !== index && isWithin(place, candidate.place));
+    if (other) refuse(tablespace, `tablespace '${other.tablespace.name}' goes there`);
+  }
+}
+
+/** recovery_end_command removes this directory as a whole when the recovery ends, so it must hold nothing else. */
+async function checkWalDirectory(plan: RecoveryPlan, directory: string, servers: Iterable<ServerConfig>): Promise<void> {
+  const refuse = (reason: string) => {
+    throw new RecoveryError(`Cannot stage WAL files in '${directory}': ${reason}`, {
+      hint: 'it is removed when the recovery ends: give a directory of its own with --staging-wal-directory',
+    });
+  };
+  if (!(await isEmptyPlace(directory))) refuse('it is not empty');
+  await refuseCatalog([directory], servers);
+  const place = await realPlace(directory);
+  const root = await realPlace(plan.destination);
+  if (isWithin(root, place)) refuse('the destination directory is in it');
+  const [top = ''] = relative(root, place).split('/');
+  if (isWithin(place, root) && top !== 'barman_wal' && CLUSTER_DIRECTORY.test(top)) refuse(`'${top}' belongs to the cluster`);
+  for (const tablespace of plan.tablespaces) {
+    const other = await realPlace(tablespace.path);
+    if (isWithin(other, place) || isWithin(place, other)) refuse(`tablespace '${tablespace.name}' goes there`);
+  }
+}
+
+/** Creates a directory (0700, its missing parents by umask) and proves that it can be written. */
+export async function prepareDirectory(path: string): Promise<void> {
+  try {
+    await makeDirectory(dirname(path));
+    await makeDirectory(path, 0o700);
+    await access(path, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new RecoveryError(`Cannot create or write the directory '${path}': ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** The directory itself or the nearest one above it that exists. */
+async function existingPart(path: string): Promise<string> {
+  return (await stat(path).catch(() => null)) !== null || dirname(path) === path ? path : existingPart(dirname(path));
+}
+
+/** Filesystems that can share blocks between files: a copy within one may need no room. */
+const SHARING_FILESYSTEMS: ReadonlySet<number> = new Set([0x9123683e, 0x58465342, 0xca451a4e]);
+
+/** Bytes to be written below a directory, and where they come from. */
+export interface Demand {
+  readonly directory: string;
+  readonly source: string;
+  readonly bytes: number;
+}
+
+/** @throws RecoveryError when a filesystem cannot take what is to be written to it */
+export async function checkRoom(demands: readonly Demand[]): Promise<void> {
+  const byDevice = new Map<number, { bytes: number; directory: string }>();
+  for (const { directory, source, bytes } of demands) {
+    const place = await existingPart(directory);
+    const [target, origin, facts] = await Promise.all([stat(place), stat(source), statfs(place)]);
+    if (target.dev === origin.dev && SHARING_FILESYSTEMS.has(facts.type)) continue;
+    const sum = (byDevice.get(target.dev)?.bytes ?? 0) + bytes;
+    byDevice.set(target.dev, { bytes: sum, directory });
+    const free = facts.bavail * facts.bsize;
+    if (sum <= free) continue;
+    throw new RecoveryError(
+      `Not enough room in '${directory}': the restore needs ${prettySize(sum)} and ${prettySize(free)} are free`,
+      { hint: 'free some space or choose another destination' },
+    );
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: 'Permission denied',
+  EPERM: 'Operation not permitted',
+  EROFS: 'Read-only file system',
+  ENOSPC: 'No space left on device',
+  ENOTDIR: 'Not a directory',
+  EEXIST: 'Not a directory',
+  ENOENT: 'No such file or directory',
+  ENAMETOOLONG: 'File name too long',
+  ELOOP: 'Too many levels of symbolic links',
+};
+
+/** A system error in a few words, without the call and the path that Node puts into its message. */
+export function reasonOf(error: unknown): string {
+  return REASONS[errnoOf(error) ?? ''] ?? messageOf(error);
+}

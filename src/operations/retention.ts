@@ -1,0 +1,141 @@
+/**
+ * Enforces a server's retention policy: what cron does after everything else. Source: spec config.md section 12
+ * (Enforcement), backup.md 7.2.
+ */
+import { exists, listNames } from '../adapters/files.ts';
+import { backupPath, infoPath } from '../catalog/layout.ts';
+import { type BackupInfo, backupType, isCopyDone } from '../domain/backup-info.ts';
+import { humanDuration } from '../domain/duration.ts';
+import { HookAbortError, messageOf } from '../domain/errors.ts';
+import { deletionOrder, descendants, type RetentionVerdict } from '../domain/retention.ts';
+import type { RetentionPolicy } from '../domain/retention-policy.ts';
+import { retentionVerdicts } from './backup-verdicts.ts';
+import type { CommandContext } from './context.ts';
+import { removeUnderLock } from './delete.ts';
+import { reportDamaged } from './find-backup.ts';
+import type { Server } from './server.ts';
+
+/** A clock that is this far beyond the window and the newest backup is not believed, seconds. */
+const PLAUSIBLE_ABSENCE = 366 * 86_400;
+
+/**
+ * Deletes what the policy calls obsolete, and what an interrupted delete has begun to delete; nothing without a policy.
+ * What is to go is worked out again before each backup: another process may have kept or deleted one meanwhile.
+ */
+export async function enforceRetention(ctx: CommandContext, server: Server): Promise<void> {
+  const policy = server.config.retentionPolicy?.policy;
+  if (!policy) return;
+  reportDamaged(ctx, server, (await server.catalog.listBackups()).damaged);
+  const attempted = new Set<string>();
+  for (let isFirst = true; ; isFirst = false) {
+    const plan = await planRemovals(ctx, server, policy);
+    if (isFirst) for (const orphan of plan.orphans) reportOrphan(ctx, server, orphan);
+    if (plan.objection !== null) {
+      ctx.output.warning(`The retention policy of server ${server.name} is not applied: ${plan.objection}`);
+      return;
+    }
+    const next = plan.removals.find(({ backupId }) => !attempted.has(backupId));
+    if (next === undefined) return;
+    attempted.add(next.backupId);
+    await retire(ctx, server, next);
+  }
+}
+
+interface Plan {
+  readonly removals: readonly BackupInfo[];
+  readonly orphans: readonly BackupInfo[];
+  /** Why nothing may be removed, in words. */
+  readonly objection: string | null;
+}
+
+async function planRemovals(ctx: CommandContext, server: Server, policy: RetentionPolicy): Promise<Plan> {
+  const { backups } = await server.catalog.listBackups();
+  const marked = await filterBy(backups, ({ backupId }) => server.catalog.isMarkedForDelete(backupId));
+  const orphans = await filterBy(backups, async (info) => !marked.includes(info) && (await isOrphan(server, info)));
+  // What is half gone or has no data takes no place of a good backup.
+  const sound = backups.filter((info) => !marked.includes(info) && !orphans.includes(info));
+  const verdicts = (await retentionVerdicts(ctx, server, sound)) ?? new Map<string, RetentionVerdict>();
+  const obsolete = deletionOrder(sound, verdicts);
+  const objection = obsolete.length === 0 ? null : objectionTo(obsolete, sound, policy, ctx.now());
+  if (objection !== null) return { removals: [], orphans, objection };
+  // An obsolete chain that is half deleted already must not go root first.
+  const interrupted = marked.filter((info) => !descendants(info.backupId, sound).some(isCopyDone));
+  const removals = [...interrupted, ...obsolete].sort((left, right) => rank(left) - rank(right));
+  return { removals, orphans, objection: null };
+
+  function rank(info: BackupInfo): number {
+    return interrupted.includes(info) ? 0 : 1;
+  }
+}
+
+async function filterBy(
+  backups: readonly BackupInfo[],
+  test: (info: BackupInfo) => Promise<boolean>,
+): Promise<readonly BackupInfo[]> {
+  const answers = await Promise.all(backups.map(test));
+  return backups.filter((_, index) => answers[index]);
+}
+
+/** A record without data: all that a delete of an old release left. A backup that is being made has no data yet. */
+async function isOrphan({ catalog }: Server, { backupId, status }: BackupInfo): Promise<boolean> {
+  if (status === 'EMPTY' || status === 'STARTED' || status === 'SYNCING') return false;
+  const directory = backupPath(catalog.layout, backupId);
+  if (!(await exists(directory))) return true;
+  return (await listNames(directory)).join('/') === 'backup.info';
+}
+
+function reportOrphan({ output }: CommandContext, { catalog }: Server, { backupId }: BackupInfo): void {
+  output.warning(
+    [
+      `Backup '${backupId}' is an orphan backup, this is possibly the result of an incomplete delete operation. Please manually delete the following files or directories if present:`,
+      `* ${backupPath(catalog.layout, backupId)} `,
+      `* ${infoPath(catalog.layout, backupId)} `,
+      '',
+    ].join('\n'),
+  );
+}
+
+/** A policy that would take away every backup, or a clock that cannot be right, is not obeyed. */
+function objectionTo(
+  obsolete: readonly BackupInfo[],
+  sound: readonly BackupInfo[],
+  policy: RetentionPolicy,
+  now: Date,
+): string | null {
+  const isGoing = new Set(obsolete.map(({ backupId }) => backupId));
+  const restorable = sound.filter(isCopyDone);
+  if (restorable.every(({ backupId }) => isGoing.has(backupId))) {
+    return 'it would delete every backup. Let it keep at least one, or delete the backups yourself with "barman delete"';
+  }
+  if (policy.kind !== 'recovery-window') return null;
+  const ends = restorable.map(({ endTime }) => (endTime === null ? 0 : Number(endTime.epochMicros) / 1e6));
+  const age = now.getTime() / 1000 - Math.max(...ends);
+  if (age <= policy.seconds + PLAUSIBLE_ABSENCE) return null;
+  return `the newest backup ended ${humanDuration(age)} ago. Check the clock of this host, take a new backup, or delete the old ones yourself with "barman delete"`;
+}
+
+async function retire(ctx: CommandContext, server: Server, { backupId }: BackupInfo): Promise<void> {
+  const about = `backup ${backupId} of server ${server.name}`;
+  const prepare = async (info: BackupInfo): Promise<boolean> => {
+    if ((await server.catalog.keepOf(backupId)) !== null) {
+      ctx.output.warning(`The ${about} is not deleted: it has a current keep request`);
+      return false;
+    }
+    if (backupType(info) === 'snapshot' || server.catalog.layout.baseDirectory.includes('://')) {
+      ctx.output.warning(`Obsolete ${about} is not deleted: this release cannot delete snapshots and objects`);
+      return false;
+    }
+    ctx.output.info(`Enforcing retention policy: removing backup ${backupId} for server ${server.name}`);
+    return true;
+  };
+  try {
+    if ((await removeUnderLock(ctx, server, backupId, { passStandalone: true }, prepare)) !== 'busy') return;
+    ctx.output.warning(
+      `Another action is in progress for the ${about}, skipping retention policy application`,
+    );
+  } catch (error) {
+    // The administrator's script said no to this one; that is no failure of the others.
+    if (!(error instanceof HookAbortError)) throw error;
+    ctx.output.warning(`Obsolete ${about} is not deleted: ${messageOf(error)}`);
+  }
+}

@@ -1,0 +1,31 @@
+/** The host that the WAL comes from, when it is another one. Source: spec config.md section 8. */
+import { overrideConfig, type ServerConfig } from '../config/options.ts';
+import { redactSecrets } from '../domain/conninfo.ts';
+
+export interface WalHostConfig {
+  readonly config: ServerConfig;
+  /** What cron, receive-wal and replication-status say about it (check does not); null when nothing was overridden. */
+  readonly note: string | null;
+}
+
+/** wal_streaming_conninfo and wal_conninfo in the place of streaming_conninfo and conninfo. */
+export function useWalConninfo(config: ServerConfig): WalHostConfig {
+  const streaming = config.walStreamingConninfo;
+  const sql = config.walConninfo ?? streaming;
+  const notes = [
+    ...(streaming === null ? [] : [overridden('streaming_conninfo', streaming)]),
+    ...(sql === null ? [] : [overridden('conninfo', sql)]),
+  ];
+  if (notes.length === 0) return { config, note: null };
+  return {
+    config: overrideConfig(config, {
+      streamingConninfo: streaming ?? config.streamingConninfo,
+      conninfo: sql ?? config.conninfo,
+    }),
+    note: `Configuration overrides applied: ${notes.join(' and ')}`,
+  };
+}
+
+function overridden(option: string, conninfo: string): string {
+  return `'${option}' overridden with '${redactSecrets(conninfo)}'`;
+}

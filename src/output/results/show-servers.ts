@@ -1,0 +1,46 @@
+/** `barman show-servers`: every value of one server, by key. Source: spec check.md 5, cli.md 6.6. */
+import { redactSecrets } from '../../domain/conninfo.ts';
+import type { Json, JsonObject, Result } from '../output.ts';
+import { pythonText } from '../python-text.ts';
+
+export interface ShownServer {
+  readonly name: string;
+  /** ` (inactive)`, ` (WARNING: disabled)` or ''. */
+  readonly suffix: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** Passwords are hidden in both faces: the reference prints them in JSON. */
+export function showServersResult({ name, suffix, values }: ShownServer): Result {
+  const keys = Object.keys(values).sort();
+  return {
+    console: () => [
+      `Server ${name}${suffix}:`,
+      ...keys.map((key) => `\t${key}: ${redactSecrets(pythonText(shownText(key, values[key])))}`),
+    ],
+    json: () => ({ [name]: { ...members(keys, values), ...description(values.description, suffix) } }),
+  };
+}
+
+function members(keys: readonly string[], values: Readonly<Record<string, unknown>>): JsonObject {
+  return Object.fromEntries(keys.map((key) => [key, toJson(shownText(key, values[key]))]));
+}
+
+/** compat 3.20.1: the state stands in for a missing description. */
+function description(text: unknown, suffix: string): JsonObject {
+  return text === null && suffix !== '' ? { description: suffix.trimStart() } : {};
+}
+
+/** An unset maximum age is the text `None`, in JSON too. */
+function shownText(key: string, value: unknown): unknown {
+  return key === 'last_backup_maximum_age' && value === null ? 'None' : value;
+}
+
+function toJson(value: unknown): Json {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'boolean' || typeof value === 'number') return value;
+  if (typeof value === 'string') return redactSecrets(value);
+  if (Array.isArray(value)) return value.map(toJson);
+  if (value instanceof Map) return Object.fromEntries([...value].map(([key, member]) => [String(key), toJson(member)]));
+  return redactSecrets(pythonText(value));
+}

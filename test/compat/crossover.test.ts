@@ -1,0 +1,101 @@
+/** Each program lists, shows and recovers what the other wrote, on one home, with PostgreSQL started on the result. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cluster, clusterAt, freePort, startCluster } from '../support/cluster.ts';
+import { makeSandbox, type ProgramResult, referenceFolder, type Sandbox, streamingSection } from '../support/sandbox.ts';
+
+describe.skipIf(referenceFolder === undefined)('crossing over', () => {
+  let cluster: Cluster;
+  let box: Sandbox;
+  /** The moment after the first 100 rows and both backups. */
+  let moment: string;
+  const ids: Record<'ours' | 'theirs', string> = { ours: '', theirs: '' };
+
+  beforeAll(async () => {
+    cluster = await startCluster();
+    box = await makeSandbox();
+    await box.writeConfig(streamingSection('pg', cluster, 'immediate_checkpoint = on\ncompression = gzip'));
+    await cluster.sql('CREATE TABLE t AS SELECT generate_series(1, 50) AS id');
+    expect((await box.barman(['cron'])).code).toBe(0);
+    await waitUntil(async () => (await box.barman(['-q', 'check', 'pg'])).code === 0);
+    ids.ours = await backupWith(box.barman);
+    ids.theirs = await backupWith(box.reference);
+    await cluster.sql('INSERT INTO t SELECT generate_series(51, 100)');
+    moment = await cluster.sql('SELECT clock_timestamp()');
+    await cluster.sql('INSERT INTO t SELECT generate_series(101, 200)');
+    expect((await box.barman(['switch-wal', '--force', '--archive', 'pg'])).code).toBe(0);
+  });
+
+  afterAll(async () => {
+    await box?.barman(['-q', 'receive-wal', '--stop', 'pg']);
+    await box?.dispose();
+    await cluster?.dispose();
+  });
+
+  async function backupWith(program: Sandbox['barman']): Promise<string> {
+    // Ids have the resolution of a second: the two backups must not share one.
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    const result = await program(['backup', '--wait', '--wait-timeout', '60', 'pg']);
+    expect(result).toMatchObject({ code: 0 });
+    return (await box.reference(['list-backups', '--minimal', 'pg'])).stdout.split('\n')[0] ?? '';
+  }
+
+  function same(ours: ProgramResult, theirs: ProgramResult): void {
+    expect(ours).toEqual(theirs);
+    expect(ours.code).toBe(0);
+  }
+
+  it('both list both backups in the same words', async () => {
+    for (const args of [['list-backups', 'pg'], ['list-backups', '--minimal', 'pg'], ['-f', 'json', 'list-backups', 'pg']]) {
+      same(await box.barman(args), await box.reference(args));
+    }
+    expect((await box.barman(['list-backups', '--minimal', 'pg'])).stdout).toBe(`${ids.theirs}\n${ids.ours}\n`);
+  });
+
+  it.each(['ours', 'theirs'] as const)('both show %s in the same words', async (whose) => {
+    for (const format of ['console', 'json']) {
+      const args = ['-f', format, 'show-backup', 'pg', ids[whose]];
+      same(await box.barman(args), await box.reference(args));
+    }
+  });
+
+  it.each([
+    ['ours', 'theirs'],
+    ['theirs', 'ours'],
+    ['ours', 'ours'],
+  ] as const)('a backup made by %s is recovered by %s to the moment', async (maker, restorer) => {
+    const root = await mkdtemp(join(tmpdir(), 'barman-cross-'));
+    const destination = join(root, 'data');
+    const program = restorer === 'ours' ? box.barman : box.reference;
+    const port = await freePort();
+    const restored = clusterAt(cluster.binDir, destination, port, root);
+    try {
+      const args = ['recover', '--target-time', moment, '--target-action', 'promote', 'pg', ids[maker], destination];
+      expect(await program(args)).toMatchObject({ code: 0, stderr: '' });
+      await restored.start();
+      await waitUntil(async () => (await restored.sql('SELECT pg_is_in_recovery()')) === 'f');
+      expect(await restored.sql('SELECT count(*), max(id) FROM t')).toBe('100|100');
+    } finally {
+      await restored.dispose();
+      await rm(root, { recursive: true, force: true });
+    }
+  });
+
+  it('the reference deletes ours, and we delete theirs', async () => {
+    expect(await box.reference(['delete', 'pg', ids.ours])).toMatchObject({ code: 0 });
+    expect((await box.barman(['list-backups', '--minimal', 'pg'])).stdout).toBe(`${ids.theirs}\n`);
+    expect(await box.barman(['delete', 'pg', ids.theirs])).toMatchObject({ code: 0 });
+    expect(await box.reference(['list-backups', 'pg'])).toEqual({ code: 0, stdout: '', stderr: '' });
+  });
+});
+
+/** Polls until it holds; fails after a minute. */
+async function waitUntil(holds: () => Promise<boolean>): Promise<void> {
+  const end = Date.now() + 60_000;
+  while (!(await holds().catch(() => false))) {
+    if (Date.now() > end) throw new Error('did not come true within 60 s');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
