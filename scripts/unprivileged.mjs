@@ -1,7 +1,7 @@
 // PostgreSQL refuses to run as root. When we are root, a command runs as user postgres in a copy of this tree that
 // belongs to that user, so that nothing owned by root is written and permission tests mean something.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,7 @@ export function runUnprivileged(command, args, { env = process.env } = {}) {
   const copy = mkdtempSync(join(tmpdir(), 'barman-unprivileged-'));
   try {
     chmodSync(copy, 0o755);
-    must('cp', ['-a', ...['bin', 'src', 'scripts', 'test', 'etc', 'docs', 'node_modules'].map((name) => join(projectRoot, name)), copy]);
+    must('cp', ['-a', ...['bin', 'src', 'scripts', 'test', 'etc', 'docs', 'dist', 'node_modules'].filter((name) => existsSync(join(projectRoot, name))).map((name) => join(projectRoot, name)), copy]);
     must('sh', ['-c', `cp -a "$1"/*.json "$1"/*.ts "$1"/*.md "$1"/LICENSE "$2"`, 'sh', projectRoot, copy]);
     must('chown', ['-R', 'postgres:', copy]);
     const home = join(copy, '.home');
