@@ -13,8 +13,8 @@ await build({
   platform: 'node',
   target: 'node20',
   sourcemap: true,
-  // pino is loaded by its first log record, pg only by a command that talks to PostgreSQL.
-  external: ['pg-native', 'pino'],
+  // Loaded by name when they are first used: pino by the first log record, fd-lock (a binary) by the first lock.
+  external: ['pg-native', 'pino', 'fd-lock'],
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },

@@ -2,11 +2,13 @@
  * argv in, exit code out. The only place that turns an error into text and a code; everything that a bare
  * `--version` does not need is imported when it is needed.
  */
+import { writeSync } from 'node:fs';
 import type { CommandSpec } from './cli/spec.ts';
 import type { GlobalOptions, Invocation } from './cli/program.ts';
 import type { Log } from './adapters/log.ts';
 import type { Output } from './output/output.ts';
 import type { CommandContext } from './operations/context.ts';
+import { FatalConfigError } from './config/fatal.ts';
 import { BarmanError, messageOf } from './domain/errors.ts';
 import { VERSION_LINE } from './domain/version.ts';
 
@@ -63,6 +65,10 @@ async function runCommand(invocation: Extract<Invocation, { kind: 'run' }>): Pro
     const code = await untilSignal(abort, spec?.handlesSignals === true, () => run(ctx, options), output);
     return code ?? output.close();
   } catch (error) {
+    if (error instanceof FatalConfigError) {
+      process.stderr.write(`${error.message}\n`);
+      return error.exitCode;
+    }
     reportFailure(error, output);
     return output.close() || 1;
   }
@@ -103,8 +109,9 @@ async function startUp(globals: GlobalOptions, env: NodeJS.ProcessEnv, nagios: b
       output,
       loadConfig: async () => {
         const config = loadConfig(main);
-        for (const { level: kind, text } of config.logMessages) log.named('barman.config')[kind](text);
+        for (const { level: kind, logger, text } of config.logMessages) log.named(logger)[kind](text);
         for (const warning of config.warnings) output.warning(warning);
+        for (const error of config.errors) output.error(error);
         return config;
       },
     };
@@ -116,8 +123,9 @@ async function startUp(globals: GlobalOptions, env: NodeJS.ProcessEnv, nagios: b
 }
 
 function startUpText(error: BarmanError): string {
-  const label = error.level === 'exception' ? 'EXCEPTION: ' : '';
-  return `${label}${error.message}${error.hint ? `\nHINT: ${error.hint}` : ''}`;
+  const hint = error.hint ? `\nHINT: ${error.hint}` : '';
+  if (error.level === 'exception') return `EXCEPTION: ${error.message}\nSee log file for more details.${hint}`;
+  return `${error.message}${hint}`;
 }
 
 async function openOutput(globals: GlobalOptions, log: Log, nagios: boolean): Promise<Output> {
@@ -193,6 +201,14 @@ function onBrokenPipe(error: NodeJS.ErrnoException): void {
   process.exit(120);
 }
 
+/** A promise that nothing can settle any more would end the process as if all were well: it must not look so. */
+let isFinished = false;
+process.on('exit', () => {
+  if (isFinished || process.exitCode === 120) return;
+  writeSync(2, 'EXCEPTION: the command ended before its work was done: this is a defect of this program\n');
+  process.exitCode = 1;
+});
+
 process.stdout.on('error', onBrokenPipe);
 process.stderr.on('error', () => process.exit(120));
 try {
@@ -202,6 +218,7 @@ try {
   if (process.env.BARMAN_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
   process.exitCode = 1;
 }
+isFinished = true;
 // A closed pipe is only told to the next write.
 await new Promise((resolve) => process.stdout.write('', resolve));
 // A forgotten timer or socket must not keep a finished command alive: output is written synchronously to files and pipes.

@@ -42,7 +42,12 @@ export interface CopyOptions {
 }
 
 /** Copies a regular file to a name that does not exist yet. Resolves when its content and metadata are on disk. */
-export async function copyFileDurably(source: Path, destination: Path, size: number, options: CopyOptions): Promise<void> {
+export async function copyFileDurably(
+  source: Path,
+  destination: Path,
+  size: number,
+  options: CopyOptions,
+): Promise<void> {
   if (options.throttle) await copySlowly(source, destination, options.throttle, options);
   else await copyFile(source, destination, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   const handle = await open(destination, constants.O_RDONLY | constants.O_NOFOLLOW);

@@ -140,7 +140,10 @@ function sortedJson(values: Readonly<Record<string, unknown>>): string {
 }
 
 function asciiJson(value: unknown): string {
-  return JSON.stringify(value).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 interface Hook {
@@ -226,7 +229,8 @@ async function runRetryHook(hook: Hook, phase: HookPhase, pace: RetryPace): Prom
       return;
     }
     const isLong = runs % pace.runsInARow === 0;
-    if (isLong) log.error(`Maximum attempts in a row reached: next run of ${shown} in ${pace.longPauseMs / 1000} seconds`);
+    if (isLong)
+      log.error(`Maximum attempts in a row reached: next run of ${shown} in ${pace.longPauseMs / 1000} seconds`);
     await pause(isLong ? pace.longPauseMs : pace.pauseMs, signal);
   }
 }

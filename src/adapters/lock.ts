@@ -1,11 +1,13 @@
 /**
- * Barman's lock files: BSD flock(2) on an open file, pid inside. Node has no flock call, so the open descriptor is handed
- * to flock(1) as its fd 3: the lock belongs to the shared open file description, outlives that process and ends when we
- * close the file (or die). Source: spec catalog.md section 7.
+ * Barman's lock files: BSD flock(2) on an open file, pid inside. Node has no flock call: the small addon fd-lock makes it
+ * (0.05 ms). Where it has no binary, and to wait for a holder, the open descriptor is handed to flock(1) as its fd 3: the
+ * lock belongs to the shared open file description, outlives that process and ends when we close the file (or die).
+ * Source: spec catalog.md section 7.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { CommandError, errnoOf, LockBusyError, LockDeniedError } from '../domain/errors.ts';
 import { makeDirectory } from './files.ts';
@@ -101,7 +103,28 @@ function denied(path: string, cause: unknown): unknown {
 }
 
 /** True when the lock was taken, false when it is busy. */
-function flock(handle: FileHandle, wait: boolean): Promise<boolean> {
+async function flock(handle: FileHandle, wait: boolean): Promise<boolean> {
+  const tryLock = loadAddon();
+  if (tryLock === null) return flockByProgram(handle, wait);
+  return tryLock(handle.fd) || (wait && flockByProgram(handle, true));
+}
+
+type TryLock = (fd: number) => boolean;
+let addon: TryLock | null | undefined;
+
+/** flock(fd, LOCK_EX | LOCK_NB); null on a platform that the addon has no binary for. */
+function loadAddon(): TryLock | null {
+  if (addon !== undefined) return addon;
+  try {
+    addon = createRequire(import.meta.url)('fd-lock') as TryLock;
+  } catch {
+    addon = null;
+  }
+  return addon;
+}
+
+/** The same by flock(1), which can also wait. Exported for its test. */
+export function flockByProgram(handle: FileHandle, wait: boolean): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const child = spawn('flock', wait ? ['3'] : ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', handle.fd] });
     child.once('error', (cause) => {

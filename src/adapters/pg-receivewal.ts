@@ -17,7 +17,13 @@ export interface ReceiveWalOptions {
 }
 
 export function receiveWalArgs(options: ReceiveWalOptions): string[] {
-  const args = [`--dbname=${options.dsn}`, '--verbose', '--no-loop', '--no-password', `--directory=${options.directory}`];
+  const args = [
+    `--dbname=${options.dsn}`,
+    '--verbose',
+    '--no-loop',
+    '--no-password',
+    `--directory=${options.directory}`,
+  ];
   if (options.slotName !== null) args.push(`--slot=${options.slotName}`);
   if (options.synchronous) args.push('--synchronous');
   return args;
@@ -93,7 +99,8 @@ const ADVICE: readonly Advice[] = [
   },
   {
     pattern: /No space left on device/,
-    advise: (_match, server) => `make space in streaming_wals_directory of server '${server}'; cron starts receive-wal again`,
+    advise: (_match, server) =>
+      `make space in streaming_wals_directory of server '${server}'; cron starts receive-wal again`,
   },
 ];
 

@@ -5,7 +5,7 @@
  */
 import { unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { rmdirIfEmpty, syncDirectory } from '../adapters/files.ts';
+import { compareBytes, rmdirIfEmpty, syncDirectory } from '../adapters/files.ts';
 import { errnoOf } from '../domain/errors.ts';
 import { parseWalName } from '../domain/wal.ts';
 import { parseWalLine, type WalRecord } from '../domain/xlogdb.ts';
@@ -58,7 +58,7 @@ async function findObsolete(
   });
   if (badLines > 0) {
     // They stay as they are, and so does whatever they speak of.
-    notify.warning(`'${layout.xlogdb}' has ${badLines} damaged lines: run "barman rebuild-xlogdb ${layout.server}"`);
+    notify.warning(`'${layout.xlogdb}' has ${badLines} damaged line(s): run "barman rebuild-xlogdb ${layout.server}"`);
   }
   return [...found.values()];
 }
@@ -112,7 +112,8 @@ class Removal {
   }
 
   private tellMissing(): void {
-    const [first, ...others] = this.missing;
+    // Those that went at a time come in any order.
+    const [first, ...others] = this.missing.toSorted(compareBytes);
     if (first === undefined) return;
     const gone = 'No such file or directory';
     if (others.length === 0) return this.notify.warning(this.ignoring(first, gone));

@@ -64,7 +64,9 @@ async function getWal(ctx: CommandContext, server: Server, options: GetWalOption
   const find = () => findWal(ctx, server, file, { partial: options.partial === true, origin });
   if (options.outputDirectory === undefined) {
     await deliver(ctx, server, options, await find(), async (found) => {
-      ctx.log.named('barman.server').info(`Sending WAL '${file.name}' for server '${server.name}' to standard output${origin}`);
+      ctx.log
+        .named('barman.server')
+        .info(`Sending WAL '${file.name}' for server '${server.name}' to standard output${origin}`);
       await deliverWal(ctx, server, found, delivery, process.stdout, { end: false });
     });
     return;
@@ -73,7 +75,9 @@ async function getWal(ctx: CommandContext, server: Server, options: GetWalOption
   if (destination === undefined) return;
   try {
     await deliver(ctx, server, options, await find(), async (found) => {
-      ctx.output.info(`Sending WAL '${file.name}' for server '${server.name}' into '${destination.path}' file${origin}`);
+      ctx.output.info(
+        `Sending WAL '${file.name}' for server '${server.name}' into '${destination.path}' file${origin}`,
+      );
       await deliverWal(ctx, server, found, delivery, sinkOf(destination.handle), { end: true });
       await publish(destination);
     });

@@ -52,14 +52,14 @@ async function keep(ctx: CommandContext, server: Server, options: KeepOptions): 
 
 function refuseUnkeepable(info: BackupInfo): void {
   const { backupId, status } = info;
-  if (backupType(info) === 'incremental') {
-    throw new BackupError(
-      `Unable to execute the keep command on backup ${backupId}: is an incremental backup.\nOnly full backups are eligible for the use of the keep command.`,
-    );
-  }
   if (status !== 'DONE') {
     throw new BackupError(
       `Cannot add keep to backup ${backupId} because it has status ${status}. Only backups with status DONE can be kept.`,
+    );
+  }
+  if (backupType(info) === 'incremental') {
+    throw new BackupError(
+      `Unable to execute the keep command on backup ${backupId}: is an incremental backup.\nOnly full backups are eligible for the use of the keep command.`,
     );
   }
 }

@@ -38,7 +38,7 @@ function algorithmProblems(config: ServerConfig, versions: CompressionVersions):
       return zstdProblems(config, versions);
     case 'none':
       return noneProblems(config);
-    case null:
+    default:
       return [];
   }
 }

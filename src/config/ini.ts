@@ -10,14 +10,13 @@ export type IniSection = ReadonlyMap<string, string>;
 export type IniFile = ReadonlyMap<string, IniSection>;
 
 /** Blanks as the reference's language sees them: a byte order mark is none. */
-const EDGE_BLANKS =
-  /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+|[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/g;
-const LEADING_BLANKS = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*/;
-const TRAILING_BLANKS = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+$/;
+const BLANK = String.raw`[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]`;
+const LEADING_BLANKS = new RegExp(`^${BLANK}*`);
+const TRAILING_BLANKS = new RegExp(`${BLANK}+$`);
 
 /** Removes blanks at both ends. */
 export function strip(text: string): string {
-  return text.replace(EDGE_BLANKS, '');
+  return text.replace(LEADING_BLANKS, '').replace(TRAILING_BLANKS, '');
 }
 
 /**
@@ -71,7 +70,10 @@ function parseLines(text: string, file: string): Map<string, Map<string, string>
       value = undefined;
       continue;
     }
-    if (!section) throw failure(`File contains no section headers.\nfile: ${pythonRepr(file)}, line: ${index + 1}\n${pythonRepr(line)}`);
+    if (!section)
+      throw failure(
+        `File contains no section headers.\nfile: ${pythonRepr(file)}, line: ${index + 1}\n${pythonRepr(line)}`,
+      );
     const delimiter = content.search(/[=:]/);
     if (delimiter <= 0) badLines.push(`\n\t[line ${String(index + 1).padStart(2)}]: ${pythonRepr(line)}`);
     if (delimiter < 0) continue;
@@ -155,7 +157,10 @@ export function interpolate(values: IniSection, section: string, key: string): s
 /** What one resolution left must itself be well formed: it is resolved once more when it is used. */
 function rejectStrayPercent(value: string): void {
   if (!value.includes('%')) return;
-  const position = value.replaceAll('%%', '').replace(/%\([^)]+\)s/g, '').indexOf('%');
+  const position = value
+    .replaceAll('%%', '')
+    .replace(/%\([^)]+\)s/g, '')
+    .indexOf('%');
   if (position >= 0) throw failure(`invalid interpolation syntax in ${pythonRepr(value)} at position ${position}`);
 }
 

@@ -13,7 +13,14 @@ import type { GlobalConfig, LogMessage, ServerConfig } from './options.ts';
 import { bool } from './parsers.ts';
 import { findPathConflicts } from './path-conflicts.ts';
 import { changesSection, consumeSection, mergeSections, type Sections } from './sections.ts';
-import { activeModelName, draftServer, finishServer, type Model, readModel, type ServerDraft } from './server-config.ts';
+import {
+  activeModelName,
+  draftServer,
+  finishServer,
+  type Model,
+  readModel,
+  type ServerDraft,
+} from './server-config.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 export interface MainFile {
@@ -28,17 +35,17 @@ export interface Config {
   /** The main file, as it was given. */
   readonly path: string;
   readonly global: GlobalConfig;
-  /** By name, in name order. */
+  /** By name, in name order. @throws ConfigError when a section cannot be used, as do the next two */
   readonly servers: ReadonlyMap<string, ServerConfig>;
   readonly models: ReadonlyMap<string, Model>;
+  /** Directories shared by two servers: nothing may run. */
+  readonly conflicts: readonly string[];
   /** To be printed as WARNING. */
   readonly warnings: readonly string[];
   /** To be printed as ERROR; the command goes on and ends with 1. */
   readonly errors: readonly string[];
   /** For the log only. */
   readonly logMessages: readonly LogMessage[];
-  /** Directories shared by two servers: nothing may run. */
-  readonly conflicts: readonly string[];
   /** Every section with raw texts and their files. */
   readonly sections: Sections;
   /** The file that set this option in this very section; undefined when none did. */
@@ -107,7 +114,8 @@ function readText(path: string): string {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    if (errnoOf(error) === 'EISDIR') throw new ConfigError("No section: 'barman'", { level: 'exception', cause: error });
+    if (errnoOf(error) === 'EISDIR')
+      throw new ConfigError("No section: 'barman'", { level: 'exception', cause: error });
     throw new FatalConfigError(`Configuration file '${path}' cannot be read: ${errnoOf(error) ?? 'I/O error'}`, {
       cause: error,
       hint: `ls -l '${path}'`,
@@ -117,8 +125,9 @@ function readText(path: string): string {
 }
 
 /**
- * Adds the included files and makes servers and models of the sections.
- * @throws ConfigError without barman_home, for a bad file or model; FatalConfigError for a forbidden name or include
+ * Adds the included files and makes servers and models of the sections. A section that cannot be used is an error for
+ * those who ask for servers only: `servers`, `models` and `conflicts` throw it then.
+ * @throws ConfigError without barman_home or for a bad file; FatalConfigError for a forbidden include
  */
 export function loadConfig(main: MainFile): Config {
   if (main.global.barmanHome === '') {
@@ -131,7 +140,45 @@ export function loadConfig(main: MainFile): Config {
   const sections = withIncludes(main, notes);
   const globalTexts = consumeSection(sections, 'barman');
   notes.warnings.push(...globalWarnings(globalTexts));
-  const global = { home: main.global.barmanHome, texts: globalTexts };
+  const read = attempt(() => readSections(sections, main.global.barmanHome, globalTexts, notes));
+  return {
+    path: main.path,
+    global: main.global,
+    get servers() {
+      return read().servers;
+    },
+    get models() {
+      return read().models;
+    },
+    get conflicts() {
+      return read().conflicts;
+    },
+    warnings: notes.warnings,
+    errors: notes.errors,
+    logMessages: notes.log,
+    sections,
+    sourceOf: (section, key) => sections.get(section)?.get(key)?.source,
+  };
+}
+
+/** Runs `body` now; what it threw is thrown at each look at its result. */
+function attempt<T>(body: () => T): () => T {
+  try {
+    const value = body();
+    return () => value;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
+
+function readSections(
+  sections: Sections,
+  home: string,
+  globalTexts: ReadonlyMap<string, string>,
+  notes: Notes,
+): Pick<Config, 'servers' | 'models' | 'conflicts'> {
   const drafts: ServerDraft[] = [];
   const models = new Map<string, Model>();
   const warn = (text: string) => notes.warnings.push(text);
@@ -142,7 +189,7 @@ export function loadConfig(main: MainFile): Config {
     }
     const texts = consumeSection(sections, name);
     if (isModel(texts.get('model'), name)) models.set(name, readModel(name, texts, warn));
-    else drafts.push(draftServer(name, texts, global, warn));
+    else drafts.push(draftServer(name, texts, { home, texts: globalTexts }, warn));
   }
   drafts.sort((left, right) => Buffer.compare(Buffer.from(left.name), Buffer.from(right.name)));
   const conflicts = findPathConflicts(drafts);
@@ -150,18 +197,7 @@ export function loadConfig(main: MainFile): Config {
   for (const draft of drafts) {
     servers.set(draft.name, withActiveModel(draft, models, conflicts.within.get(draft.name) ?? [], notes));
   }
-  return {
-    path: main.path,
-    global: main.global,
-    servers,
-    models,
-    warnings: notes.warnings,
-    errors: notes.errors,
-    logMessages: notes.log,
-    conflicts: conflicts.between,
-    sections,
-    sourceOf: (section, key) => sections.get(section)?.get(key)?.source,
-  };
+  return { servers, models, conflicts: conflicts.between };
 }
 
 class Notes {
@@ -199,7 +235,7 @@ function withActiveModel(
   const cluster = draft.values.get('cluster');
   if (model.cluster !== cluster) {
     notes.errors.push(
-      `Model '${name}' has 'cluster=${model.cluster}', which is not compatible with 'cluster=${cluster}' from server '${draft.name}'`,
+      `Model '${name}' has 'cluster=${model.cluster}', which is not compatible with 'cluster=${String(cluster)}' from server '${draft.name}'`,
     );
     return finishServer(draft, null, problems);
   }

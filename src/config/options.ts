@@ -75,7 +75,10 @@ export const OPTIONS = {
   azure_subscription_id: optional('GSM', text),
   backup_compression: optional(
     'GSM',
-    oneOf(['gzip', 'lz4', 'zstd', 'none'], (raw) => `Invalid value '${raw}'(must be one in: ['gzip', 'lz4', 'zstd', 'none'])`),
+    oneOf(
+      ['gzip', 'lz4', 'zstd', 'none'],
+      (raw) => `Invalid value '${raw}'(must be one in: ['gzip', 'lz4', 'zstd', 'none'])`,
+    ),
   ),
   backup_compression_format: optional(
     'GSM',
@@ -100,7 +103,10 @@ export const OPTIONS = {
   backup_schedule: optional('GS', text),
   backup_options: required(
     'GSM',
-    setOf(['concurrent_backup', 'exclusive_backup', 'external_configuration'], ['exclusive_backup', 'concurrent_backup']),
+    setOf(
+      ['concurrent_backup', 'exclusive_backup', 'external_configuration'],
+      ['exclusive_backup', 'concurrent_backup'],
+    ),
     new Set<never>(),
   ),
   /** kB/s */
@@ -123,7 +129,7 @@ export const OPTIONS = {
       oneOf(
         ['gzip', 'bzip2', 'pygzip', 'pybzip2', 'pigz', 'xz', 'zstd', 'lz4', 'snappy', 'custom'],
         (raw) =>
-          `Invalid value: '${raw}' (must be one in: gzip, bzip2, pygzip, pybzip2, pigz, xz, zstd, lz4, snappy, custom)`,
+          `Invalid value: '${raw.toLowerCase()}' (must be one in: gzip, bzip2, pygzip, pybzip2, pigz, xz, zstd, lz4, snappy, custom)`,
       ),
     ),
   ),
@@ -152,7 +158,7 @@ export const OPTIONS = {
     'GSM',
     oneOf(
       ['copy', 'link', 'clone', 'copy-file-range'],
-      (raw) => `Invalid value: ${raw} (options are: copy, link, clone, copy-file-range)`,
+      (raw) => `Invalid value: ${raw.toLowerCase()} (options are: copy, link, clone, copy-file-range)`,
     ),
     'copy',
   ),
@@ -237,7 +243,9 @@ export type OptionName = keyof typeof OPTIONS;
 /** Options that Barman does not know: shown only where they are set, so that outputs stay the same without them. */
 export const OWN_OPTIONS: ReadonlySet<OptionName> = new Set(['backup_schedule']);
 
-type Camel<Name extends string> = Name extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<Camel<Tail>>}` : Name;
+type Camel<Name extends string> = Name extends `${infer Head}_${infer Tail}`
+  ? `${Head}${Capitalize<Camel<Tail>>}`
+  : Name;
 type TypeOf<O> = O extends Option<infer T> ? T : never;
 
 /** Every option under its camelCase name, with its final type. */

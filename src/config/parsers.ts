@@ -127,7 +127,9 @@ export const list: Parser<readonly string[]> = (raw) => {
 export const slotName: Parser<string> = (raw) => {
   const name = raw.toLowerCase();
   if (!/^[0-9a-z_]+$/.test(name)) {
-    throw new Error('Replication slot names may only contain lower case letters, numbers, and the underscore character.');
+    throw new Error(
+      'Replication slot names may only contain lower case letters, numbers, and the underscore character.',
+    );
   }
   return name;
 };
@@ -138,7 +140,7 @@ export const compressionLevel: Parser<'low' | 'medium' | 'high' | number> = (raw
   try {
     return integer(raw, place);
   } catch {
-    throw new Error(`Invalid value: '${raw}' (must be one in [low, medium, high] or an acceptable integer)`);
+    throw new Error(`Invalid value: '${word}' (must be one in [low, medium, high] or an acceptable integer)`);
   }
 };
 
@@ -146,6 +148,6 @@ export const compressionLevel: Parser<'low' | 'medium' | 'high' | number> = (raw
 export const encryption: Parser<'gpg'> = (raw) => {
   const word = raw.toLowerCase();
   if (word === 'none') return null;
-  if (word !== 'gpg') throw new Error(`Invalid encryption value '${raw}'. Allowed values are: none, gpg.`);
+  if (word !== 'gpg') throw new Error(`Invalid encryption value '${word}'. Allowed values are: none, gpg.`);
   return word;
 };

@@ -56,7 +56,8 @@ export function draftServer(
     const row = ROWS[option];
     let value: unknown = null;
     if (row.scopes.includes('S')) value = readText(option, section.get(option), name, warn);
-    if (value === null && row.scopes.startsWith('G')) value = readText(option, global.texts.get(option), 'barman', warn);
+    if (value === null && row.scopes.startsWith('G'))
+      value = readText(option, global.texts.get(option), 'barman', warn);
     const fallback = typeof row.fallback === 'string' ? fill(row.fallback, computed) : row.fallback;
     if (value === null) value = fallback;
     else if (isBlank(value)) value = row.required ? fallback : null;
@@ -70,7 +71,8 @@ export function draftServer(
  * @throws ConfigError when it has no cluster
  */
 export function readModel(name: string, section: Texts, warn: Warn): Model {
-  if (!section.get('cluster')) {
+  const cluster = section.get('cluster');
+  if (!cluster) {
     throw new ConfigError(
       `Parameter "cluster" is required in [${name}] section.\n` +
         'Your configuration is missing required parameters. Exiting.',
@@ -85,7 +87,7 @@ export function readModel(name: string, section: Texts, warn: Warn): Model {
     const value = readText(option, section.get(option), name, warn);
     if (value !== null && !isBlank(value)) values.set(option, value);
   }
-  return { name, cluster: String(values.get('cluster') ?? ''), values };
+  return { name, cluster, values };
 }
 
 /** Ends the reading of a server: active model on top, late options, one record. */

@@ -89,7 +89,7 @@ function judgeMethod(config: ServerConfig, warnings: string[]): MethodVerdict {
     case 'rsync':
     case 'local-rsync':
       return { problems: rsyncProblems(config), backupOptions: withStrategy(config, warnings) };
-    case 'local-to-cloud':
+    default:
       return { problems: [], backupOptions };
   }
 }

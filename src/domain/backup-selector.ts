@@ -60,7 +60,7 @@ export function neighbours(
  */
 export function chainOf(info: BackupInfo, backups: readonly BackupInfo[]): readonly BackupInfo[] {
   const chain = [info];
-  for (let parentId = info.parentBackupId; parentId !== null; ) {
+  for (let parentId = info.parentBackupId; parentId !== null;) {
     const wanted = parentId;
     const parent = backups.find(({ backupId }) => backupId === wanted);
     if (parent === undefined || parent.status === 'EMPTY' || chain.includes(parent)) break;

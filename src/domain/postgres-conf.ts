@@ -63,7 +63,9 @@ export function mangleSettings(file: string, text: string): { text: string; chan
 export function dangerousSettings(file: string, text: string): readonly SettingNote[] {
   return text.split('\n').flatMap((line, index) => {
     const [, key = '', value = ''] = SETTING.exec(line) ?? [];
-    return DANGEROUS.has(key.toLowerCase()) ? [{ file, line: index, key: key.toLowerCase(), value: value.trimEnd() }] : [];
+    return DANGEROUS.has(key.toLowerCase())
+      ? [{ file, line: index, key: key.toLowerCase(), value: value.trimEnd() }]
+      : [];
   });
 }
 

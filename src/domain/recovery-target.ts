@@ -55,7 +55,8 @@ export function versionProblem(goal: RecoveryGoal, version: number): string | nu
   const { target, action } = goal;
   const [first, name] = FIRST_VERSION[target?.kind ?? ''] ?? [0, ''];
   if (target !== null && version < first) {
-    const [option, value] = target.kind === 'lsn' ? ['recovery_target_lsn', target.text] : ['recovery_target', target.kind];
+    const [option, value] =
+      target.kind === 'lsn' ? ['recovery_target_lsn', target.text] : ['recovery_target', target.kind];
     return `Illegal use of ${option} '${value}' for this version of PostgreSQL (version ${name} minimum required)`;
   }
   if (action !== null && version < 90_500 && action !== 'pause') {

@@ -47,7 +47,8 @@ export function descendants(backupId: string, backups: readonly BackupInfo[]): r
     // Either record may name the link: a crash can leave one side without it.
     const listed = new Set(backups.find((backup) => backup.backupId === parent)?.childrenBackupIds ?? []);
     for (const backup of backups) {
-      const isChild = backup.parentBackupId === parent || (listed.has(backup.backupId) && backup.parentBackupId !== null);
+      const isChild =
+        backup.parentBackupId === parent || (listed.has(backup.backupId) && backup.parentBackupId !== null);
       if (!isChild || seen.has(backup.backupId)) continue;
       seen.add(backup.backupId);
       parents.push(backup.backupId);

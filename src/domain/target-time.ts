@@ -44,7 +44,10 @@ export function parseTargetTime(text: string, clock: Clock): ParsedTime {
     checkRanges(civil);
     const zone = parseZone(zoneText, clock.zone);
     const offsetMinutes = zone === 'local' || zone === null ? clock.zone.offsetMinutes(civil) : zone;
-    return { time: { epochMicros: epochMicros(civil, time.micros, offsetMinutes), offsetMinutes }, zoneAssumed: zone === null };
+    return {
+      time: { epochMicros: epochMicros(civil, time.micros, offsetMinutes), offsetMinutes },
+      zoneAssumed: zone === null,
+    };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     return { reason: error.message };
@@ -91,7 +94,11 @@ function splitTime(text: string): Split {
   const hour = HOUR.exec(text);
   if (hour) {
     const [whole, isoHour, spoken, half, zoneText = ''] = hour;
-    return { dateText: text.replace(whole, '').trim(), time: timeOfDay(isoHour ?? spoken, '0', undefined, undefined, half), zoneText };
+    return {
+      dateText: text.replace(whole, '').trim(),
+      time: timeOfDay(isoHour ?? spoken, '0', undefined, undefined, half),
+      zoneText,
+    };
   }
   if (text === '') throw new Refused('String does not contain a date');
   return { dateText: text, time: { hour: 0, minute: 0, second: 0, micros: 0 }, zoneText: '' };
@@ -130,13 +137,19 @@ const WEEKDAY_WORD = /^(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?
 
 /** `2 January 2030`, `Wed Jan 2 2030`, `Jan 2nd, 2030`; without a year it is this one. */
 function namedDate(text: string, today: CivilDate): CivilDate {
-  const words = text.toLowerCase().split(/[ ,-]+/).filter((word) => !WEEKDAY_WORD.test(word) && word !== 'of');
+  const words = text
+    .toLowerCase()
+    .split(/[ ,-]+/)
+    .filter((word) => !WEEKDAY_WORD.test(word) && word !== 'of');
   const month = words.find((word) => MONTH_WORD.test(word));
-  const numbers = words.filter((word) => word !== month).map((word) => word.replace(/^(\d{1,2})(?:st|nd|rd|th)$/, '$1'));
+  const numbers = words
+    .filter((word) => word !== month)
+    .map((word) => word.replace(/^(\d{1,2})(?:st|nd|rd|th)$/, '$1'));
   const year = numbers.find((word) => /^\d{4}$/.test(word));
   const days = numbers.filter((word) => word !== year);
   const [day] = days;
-  if (month === undefined || days.length !== 1 || day === undefined || !/^\d{1,2}$/.test(day)) throw new Refused(UNKNOWN);
+  if (month === undefined || days.length !== 1 || day === undefined || !/^\d{1,2}$/.test(day))
+    throw new Refused(UNKNOWN);
   return civilDate(year ?? String(today.year), String(MONTHS.indexOf(month.slice(0, 3)) + 1), day);
 }
 
@@ -161,7 +174,8 @@ function daysIn(year: number, month: number): number {
 /** Minutes east of UTC, 'local' for a name of the local zone, null when none was given. */
 function parseZone(text: string, zone: LocalZone): number | 'local' | null {
   if (text === '') return null;
-  const [, name = '', sign, hours = '0', minutes = '0'] = /^([A-Za-z]*)(?:([+-])(\d{1,2}):?(\d{2})?)?$/.exec(text) ?? [];
+  const [, name = '', sign, hours = '0', minutes = '0'] =
+    /^([A-Za-z]*)(?:([+-])(\d{1,2}):?(\d{2})?)?$/.exec(text) ?? [];
   const isUtc = /^(?:z|utc|gmt)$/i.test(name);
   if (name !== '' && !isUtc) {
     if (sign === undefined && zone.names.includes(name)) return 'local';
@@ -175,7 +189,11 @@ function parseZone(text: string, zone: LocalZone): number | 'local' | null {
   return offset === 0 ? 0 : east ? offset : -offset;
 }
 
-function epochMicros({ year, month, day, hour, minute, second }: CivilTime, micros: number, offsetMinutes: number): bigint {
+function epochMicros(
+  { year, month, day, hour, minute, second }: CivilTime,
+  micros: number,
+  offsetMinutes: number,
+): bigint {
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
   date.setUTCHours(hour, minute, second);

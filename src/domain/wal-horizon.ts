@@ -23,7 +23,9 @@ export type WalJudge = (file: WalFile) => boolean;
 export function walsFreedBy(target: BackupInfo, others: readonly BackupInfo[], facts: HorizonFacts): WalJudge | null {
   const ordered = [...others].sort((left, right) => (left.backupId < right.backupId ? -1 : 1));
   const standalone: BackupInfo[] = [];
-  for (const previous of ordered.filter((backup) => backup.backupId < target.backupId && isCopyDone(backup)).reverse()) {
+  for (const previous of ordered
+    .filter((backup) => backup.backupId < target.backupId && isCopyDone(backup))
+    .reverse()) {
     if (!facts.passStandalone || facts.keeps.get(previous.backupId) !== 'standalone') return null;
     standalone.push(previous);
   }

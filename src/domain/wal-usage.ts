@@ -160,7 +160,11 @@ function after(name: string): string {
 function cutIntervals(accounts: readonly Account[]): readonly Interval[] {
   const cuts = new Set<string>(['']);
   for (const { begin, end, limit, timeline } of accounts) {
-    cuts.add(begin).add(after(begin)).add(after(end)).add(segmentName(timeline + 1, 0, 0));
+    cuts
+      .add(begin)
+      .add(after(begin))
+      .add(after(end))
+      .add(segmentName(timeline + 1, 0, 0));
     if (limit !== '') cuts.add(after(limit));
   }
   const sorted = [...cuts].sort();

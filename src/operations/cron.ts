@@ -11,14 +11,16 @@ import { backupLock, serverLock } from '../catalog/layout.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { BarmanError, LockBusyError, LockDeniedError, messageOf } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
-import { takeTurns } from '../output/ordered.ts';
+import { takeTurns, type Turn } from '../output/ordered.ts';
+import { inParallel } from './backup/measure.ts';
 import { repairInterruptedBackups } from './backup/repair.ts';
 import { checkPendingChanges } from './config-queue.ts';
 import type { CommandContext } from './context.ts';
 import { cleanLockDirectory } from './lock-cleanup.ts';
 import { reportConflicts } from './select-servers.ts';
-import { keepReceiverAlive, stopReceiver } from './receiver.ts';
-import { type Server, withServer } from './server.ts';
+import { openServer } from './open-server.ts';
+import { needsReceiver, stopReceiver } from './receiver.ts';
+import type { Server } from './server.ts';
 import { useWalConninfo } from './wal-host.ts';
 
 export interface CronOptions {
@@ -26,31 +28,41 @@ export interface CronOptions {
   readonly keepDescriptors: boolean;
 }
 
-/** Servers at work at once: enough to hide the waits for lock helpers and child starts. */
+/** Servers at work at once: enough to hide the waits for lock helpers. */
 const AT_ONCE = 8;
 
+/** One server between its two halves: decided upon, its cron lock still held. */
+interface Visit {
+  readonly ctx: CommandContext;
+  readonly server: Server;
+  readonly lock: HeldLock;
+  /** Arguments of the commands to start in the background. */
+  readonly children: (readonly string[])[];
+  readonly turn: Turn;
+}
+
+/**
+ * First every server is decided upon, then the children of all are started, then policies are enforced: a child competes with
+ * us for the processors from its first moment, and none must wait for a deletion, which may take hours.
+ */
 export async function runCron(ctx: CommandContext, options: CronOptions): Promise<void> {
   if (reportConflicts(ctx)) return;
   await checkPendingChanges(ctx);
   const configs = [...ctx.config.servers.values()].map((config) => useWalConninfo(config));
   for (const { note } of configs) if (note !== null) ctx.output.info(note);
   const turns = takeTurns(ctx.output, configs.length);
-  let next = 0;
-  const worker = async () => {
-    for (let index = next++; index < configs.length; index = next++) {
-      const config = configs[index]?.config;
-      const turn = turns[index];
-      if (config === undefined || turn === undefined) return;
-      try {
-        if (!ctx.signal.aborted) await maintainServer({ ...ctx, output: turn.output }, config, options);
-      } catch (error) {
-        reportFailure(turn.output, config.name, error);
-      } finally {
-        turn.done();
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, configs.length) }, worker));
+  const servers = configs.flatMap(({ config }, index) => (turns[index] ? [{ config, turn: turns[index] }] : []));
+  const visits: Visit[] = [];
+  await inParallel(servers, AT_ONCE, async ({ config, turn }) => {
+    const visit = ctx.signal.aborted ? null : await beginVisit({ ...ctx, output: turn.output }, config, turn);
+    if (visit === null) turn.done();
+    else visits.push(visit);
+  });
+  for (const visit of visits) await guarded(visit, () => startChildren(visit, options));
+  await inParallel(visits, AT_ONCE, async (visit) => {
+    if (!ctx.signal.aborted) await guarded(visit, () => enforcePolicy(visit.ctx, visit.server));
+    await endVisit(visit);
+  });
   ctx.signal.throwIfAborted();
   if (ctx.config.global.lockDirectoryCleanup) await cleanLockDirectory(ctx);
 }
@@ -68,33 +80,62 @@ function reportFailure(output: Output, name: string, error: unknown): void {
   );
 }
 
-async function maintainServer(ctx: CommandContext, config: ServerConfig, options: CronOptions): Promise<void> {
-  const work = async (server: Server) => {
-    if (server.problems.length > 0 && server.isActive) {
-      ctx.output.info(`Skipping temporarily disabled server '${server.name}'`);
-      return;
-    }
-    const path = serverLock(server.catalog.layout, 'cron');
-    let lock: HeldLock;
-    try {
-      lock = await acquireLock(path, { wait: false });
-    } catch (error) {
-      if (!(error instanceof LockBusyError)) throw error;
-      ctx.output.info(`Another cron process is already running on server ${server.name}. Skipping to the next server`);
-      return;
-    }
-    try {
-      await maintainUnderLock(ctx, server, options);
-    } finally {
-      // Part of the clean-up, done while the lock is ours: it saves taking it once more.
-      if (ctx.config.global.lockDirectoryCleanup) await unlinkIfPresent(path);
-      await lock.release();
-    }
-  };
-  await withServer(ctx, config, work, { offline: true });
+/** Takes the server's cron lock and decides what is to be done; null when there is nothing more to do for it. */
+async function beginVisit(ctx: CommandContext, config: ServerConfig, turn: Turn): Promise<Visit | null> {
+  let server: Server | undefined;
+  try {
+    server = await openServer(ctx, config, { offline: true });
+    const lock = await lockServer(ctx, server);
+    if (lock === null) return null;
+    const visit: Visit = { ctx, server, lock, children: [], turn };
+    await guarded(visit, () => decide(visit));
+    return visit;
+  } catch (error) {
+    reportFailure(ctx.output, config.name, error);
+    await server?.close();
+    return null;
+  }
 }
 
-async function maintainUnderLock(ctx: CommandContext, server: Server, options: CronOptions): Promise<void> {
+async function lockServer(ctx: CommandContext, server: Server): Promise<HeldLock | null> {
+  if (server.problems.length > 0 && server.isActive) {
+    ctx.output.info(`Skipping temporarily disabled server '${server.name}'`);
+    return null;
+  }
+  try {
+    return await acquireLock(serverLock(server.catalog.layout, 'cron'), { wait: false });
+  } catch (error) {
+    if (!(error instanceof LockBusyError)) throw error;
+    ctx.output.info(`Another cron process is already running on server ${server.name}. Skipping to the next server`);
+    return null;
+  }
+}
+
+async function guarded({ ctx, server }: Visit, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    reportFailure(ctx.output, server.name, error);
+  }
+}
+
+async function startChildren({ ctx, children }: Visit, options: CronOptions): Promise<void> {
+  for (const args of children) await startInBackground(ctx, args, options);
+}
+
+async function endVisit({ ctx, server, lock, turn }: Visit): Promise<void> {
+  try {
+    // Part of the clean-up, done while the lock is ours: it saves taking it once more.
+    if (ctx.config.global.lockDirectoryCleanup) await unlinkIfPresent(lock.path);
+  } finally {
+    await lock.release();
+    await server.close();
+    turn.done();
+  }
+}
+
+async function decide(visit: Visit): Promise<void> {
+  const { ctx, server } = visit;
   if (!server.isActive) {
     await stopReceiver(ctx, server, `Server '${server.name}' is inactive: stopping receive-wal subprocess`);
     return;
@@ -105,15 +146,14 @@ async function maintainUnderLock(ctx: CommandContext, server: Server, options: C
     );
   } else {
     await repairInterruptedBackups(ctx, server);
-    await startArchiving(ctx, server, options);
-    if (server.config.streamingArchiver) await keepReceiverAlive(ctx, server, options);
-    else await stopReceiver(ctx, server);
+    await decideArchiving(visit);
+    if (!server.config.streamingArchiver) await stopReceiver(ctx, server);
+    else if (await needsReceiver(ctx, server)) visit.children.push(['receive-wal', server.name]);
   }
-  await startBackupCheck(ctx, server, options);
-  await enforcePolicy(ctx, server);
+  await decideBackupCheck(visit);
 }
 
-async function startArchiving(ctx: CommandContext, server: Server, options: CronOptions): Promise<void> {
+async function decideArchiving({ ctx, server, children }: Visit): Promise<void> {
   if ((await lockHolder(serverLock(server.catalog.layout, 'archive-wal'))) !== undefined) {
     ctx.output.info(
       `Another archive-wal process is already running on server ${server.name}. Skipping to the next server`,
@@ -121,11 +161,11 @@ async function startArchiving(ctx: CommandContext, server: Server, options: Cron
     return;
   }
   ctx.output.info(`Starting WAL archiving for server ${server.name}`);
-  await startInBackground(ctx, ['archive-wal', server.name], options);
+  children.push(['archive-wal', server.name]);
 }
 
 /** The oldest backup that waits for WAL, one for each run. */
-async function startBackupCheck(ctx: CommandContext, server: Server, options: CronOptions): Promise<void> {
+async function decideBackupCheck({ ctx, server, children }: Visit): Promise<void> {
   const { backups } = await server.catalog.listBackups();
   const waiting = backups.find(({ status }) => status === 'WAITING_FOR_WALS');
   if (waiting === undefined) return;
@@ -135,11 +175,12 @@ async function startBackupCheck(ctx: CommandContext, server: Server, options: Cr
     return;
   }
   ctx.output.info(`Starting check-backup for backup ${backupId} of server ${server.name}`);
-  await startInBackground(ctx, ['check-backup', server.name, backupId], options);
+  children.push(['check-backup', server.name, backupId]);
 }
 
 async function enforcePolicy(ctx: CommandContext, server: Server): Promise<void> {
-  if (server.config.retentionPolicy === null) return;
+  // An inactive server is left as it is.
+  if (!server.isActive || server.config.retentionPolicy === null) return;
   const { enforceRetention } = await import('./retention.ts');
   await enforceRetention(ctx, server);
 }

@@ -14,7 +14,8 @@ import type { Server } from './server.ts';
  * @throws HookAbortError when a pre_delete_retry_script vetoes
  */
 export async function deleteBackup(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
-  const isAllowed = (await mayGo(ctx, server, info)) && (await withServerLock(ctx, server, () => deleteTree(ctx, server, info)));
+  const isAllowed =
+    (await mayGo(ctx, server, info)) && (await withServerLock(ctx, server, () => deleteTree(ctx, server, info)));
   if (!isAllowed) {
     // compat 3.20.1: the reference prints its whole record there; scripts can rely on the beginning.
     ctx.output.error(`Cannot delete backup (${server.name} LocalBackupInfo(backup_id='${info.backupId}'))`);
@@ -37,7 +38,9 @@ async function mayGo(ctx: CommandContext, server: Server, info: BackupInfo): Pro
     return false;
   }
   const minimum = server.config.minimumRedundancy;
-  const full = (await readAfresh(server)).filter((backup) => backup.status === 'DONE' && backup.parentBackupId === null);
+  const full = (await readAfresh(server)).filter(
+    (backup) => backup.status === 'DONE' && backup.parentBackupId === null,
+  );
   if (full.some((backup) => backup.backupId === backupId) && minimum >= full.length) {
     ctx.output.warning(
       `${skipping} due to minimum redundancy requirements (minimum redundancy = ${minimum}, current redundancy = ${full.length})`,
@@ -76,14 +79,13 @@ async function withServerLock(ctx: CommandContext, server: Server, body: () => P
 
 async function deleteTree(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
   // Now that nobody else deletes: is it still there, and still not needed?
-  const current = await readAfresh(server);
-  const target = current.find(({ backupId }) => backupId === info.backupId);
+  const target = await server.catalog.getBackup(info.backupId);
   if (target === undefined) {
     ctx.output.error(`Unknown backup '${info.backupId}' for server '${server.name}'`);
     return false;
   }
   if (!(await mayGo(ctx, server, target))) return false;
-  const children = descendants(info.backupId, current);
+  const children = descendants(info.backupId, await readAfresh(server));
   if (children.length > 0) {
     ctx.output.warning(
       `Backup ${info.backupId} has incremental backups which depend on it. Deleting all backups in the tree`,

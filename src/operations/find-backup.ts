@@ -42,7 +42,7 @@ export function reportDamaged(ctx: CommandContext, server: Server, damaged: read
 function damageText({ name, catalog }: Server, backupId: string, path: string, reason: string): string {
   const remains = [infoPath(catalog.layout, backupId), backupPath(catalog.layout, backupId)].join(' and ');
   return [
-    `The record of backup ${backupId} of server ${name} cannot be read: ${path}: ${reason}.`,
+    `The record of backup ${backupId} of server ${name} cannot be read: ${path}: ${reason.replace(/\.$/, '')}.`,
     'The backup is not listed, never deleted by retention, and no WAL file is deleted while it is there.',
     `Put a good copy of the file in its place, or, if the backup is of no use, remove ${remains} by hand.`,
   ].join('\n');

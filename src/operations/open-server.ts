@@ -27,12 +27,18 @@ export async function openServer(
 ): Promise<Server> {
   const validation = validateServer(config);
   for (const warning of validation.warnings) ctx.output.warning(warning);
+  if (usesDefaultStrategy(config)) {
+    ctx.output.debug('The default backup strategy for postgres backup_method is: concurrent_backup');
+  }
   for (const { level, logger, text } of validation.logMessages) ctx.log.named(logger)[level](text);
   const connections = makeConnections(ctx, validation.config);
   const server: Server = {
     name: config.name,
     config: validation.config,
-    catalog: openCatalog(ctx.config.global, validation.config, { warning: (text) => ctx.output.warning(text) }),
+    catalog: openCatalog(ctx.config.global, validation.config, {
+      warning: (text) => ctx.output.warning(text),
+      log: (text) => ctx.log.named('barman.server').info(text),
+    }),
     isActive: config.active,
     isPassive: config.primarySshCommand !== null,
     problems: validation.problems,
@@ -44,6 +50,11 @@ export async function openServer(
   };
   if (options.offline) return server;
   return withLateProblems(ctx, await withoutUselessPrimary(ctx, server));
+}
+
+function usesDefaultStrategy({ active, backupMethod, backupOptions, primarySshCommand }: ServerConfig): boolean {
+  if (!active || backupMethod !== 'postgres' || primarySshCommand !== null) return false;
+  return !backupOptions.has('concurrent_backup') && !backupOptions.has('exclusive_backup');
 }
 
 interface Connections {

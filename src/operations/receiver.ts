@@ -1,8 +1,7 @@
-/** Cron's care for receive-wal: start it when it does not run, stop it where it has no business. Source: wal.md 6. */
+/** Cron's care for receive-wal: whether it must be started; stop it where it has no business. Source: wal.md 6. */
 import { existsSync } from 'node:fs';
 import { lockHolder } from '../adapters/lock.ts';
 import { run } from '../adapters/process.ts';
-import { startInBackground } from '../adapters/self.ts';
 import { serverLock } from '../catalog/layout.ts';
 import type { CommandContext } from './context.ts';
 import type { Server } from './server.ts';
@@ -12,16 +11,15 @@ const SYSTEMD = '/run/systemd/system';
 /** A name that needs no escaping inside a unit name. */
 const UNIT_SAFE = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
-/** Starts receive-wal when nobody holds its lock: through its systemd unit where there is one, else in the background. */
-export async function keepReceiverAlive(
-  ctx: CommandContext,
-  server: Server,
-  options: { readonly keepDescriptors: boolean },
-): Promise<void> {
-  if (await isReceiving(server)) return;
-  if (await startUnit(ctx, server)) return;
+/**
+ * True when receive-wal must be started in the background: nobody holds its lock, and there is no systemd unit that has just
+ * been started to do it. Says what is started.
+ */
+export async function needsReceiver(ctx: CommandContext, server: Server): Promise<boolean> {
+  if (await isReceiving(server)) return false;
+  if (await startUnit(ctx, server)) return false;
   ctx.output.info(`Starting streaming archiver for server ${server.name}`);
-  await startInBackground(ctx, ['receive-wal', server.name], options);
+  return true;
 }
 
 /** Stops a running receive-wal, announcing it with `reason` when one is given. Silent when none runs. */

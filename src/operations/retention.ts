@@ -20,24 +20,21 @@ const PLAUSIBLE_ABSENCE = 366 * 86_400;
 
 /**
  * Deletes what the policy calls obsolete, and what an interrupted delete has begun to delete; nothing without a policy.
- * What is to go is worked out again before each backup: another process may have kept or deleted one meanwhile.
+ * What is to go is worked out again before each backup: another process may have kept or deleted one meanwhile. What
+ * becomes obsolete in between waits for the next run.
  */
 export async function enforceRetention(ctx: CommandContext, server: Server): Promise<void> {
   const policy = server.config.retentionPolicy?.policy;
   if (!policy) return;
   reportDamaged(ctx, server, (await server.catalog.listBackups()).damaged);
-  const attempted = new Set<string>();
-  for (let isFirst = true; ; isFirst = false) {
-    const plan = await planRemovals(ctx, server, policy);
-    if (isFirst) for (const orphan of plan.orphans) reportOrphan(ctx, server, orphan);
-    if (plan.objection !== null) {
-      ctx.output.warning(`The retention policy of server ${server.name} is not applied: ${plan.objection}`);
-      return;
-    }
-    const next = plan.removals.find(({ backupId }) => !attempted.has(backupId));
-    if (next === undefined) return;
-    attempted.add(next.backupId);
-    await retire(ctx, server, next);
+  const pending = await planRemovals(ctx, server, policy);
+  for (const orphan of pending.orphans) reportOrphan(ctx, server, orphan);
+  if (pending.objection !== null) {
+    ctx.output.warning(`The retention policy of server ${server.name} is not applied: ${pending.objection}`);
+  }
+  for (const { backupId } of pending.removals) {
+    const { removals } = await planRemovals(ctx, server, policy);
+    if (removals.some((still) => still.backupId === backupId)) await retire(ctx, server, backupId);
   }
 }
 
@@ -57,15 +54,9 @@ async function planRemovals(ctx: CommandContext, server: Server, policy: Retenti
   const verdicts = (await retentionVerdicts(ctx, server, sound)) ?? new Map<string, RetentionVerdict>();
   const obsolete = deletionOrder(sound, verdicts);
   const objection = obsolete.length === 0 ? null : objectionTo(obsolete, sound, policy, ctx.now());
-  if (objection !== null) return { removals: [], orphans, objection };
-  // An obsolete chain that is half deleted already must not go root first.
+  // A root never goes before what is built on it.
   const interrupted = marked.filter((info) => !descendants(info.backupId, sound).some(isCopyDone));
-  const removals = [...interrupted, ...obsolete].sort((left, right) => rank(left) - rank(right));
-  return { removals, orphans, objection: null };
-
-  function rank(info: BackupInfo): number {
-    return interrupted.includes(info) ? 0 : 1;
-  }
+  return { removals: [...interrupted, ...(objection === null ? obsolete : [])], orphans, objection };
 }
 
 async function filterBy(
@@ -114,7 +105,7 @@ function objectionTo(
   return `the newest backup ended ${humanDuration(age)} ago. Check the clock of this host, take a new backup, or delete the old ones yourself with "barman delete"`;
 }
 
-async function retire(ctx: CommandContext, server: Server, { backupId }: BackupInfo): Promise<void> {
+async function retire(ctx: CommandContext, server: Server, backupId: string): Promise<void> {
   const about = `backup ${backupId} of server ${server.name}`;
   const prepare = async (info: BackupInfo): Promise<boolean> => {
     if ((await server.catalog.keepOf(backupId)) !== null) {
@@ -130,9 +121,7 @@ async function retire(ctx: CommandContext, server: Server, { backupId }: BackupI
   };
   try {
     if ((await removeUnderLock(ctx, server, backupId, { passStandalone: true }, prepare)) !== 'busy') return;
-    ctx.output.warning(
-      `Another action is in progress for the ${about}, skipping retention policy application`,
-    );
+    ctx.output.warning(`Another action is in progress for the ${about}, skipping retention policy application`);
   } catch (error) {
     // The administrator's script said no to this one; that is no failure of the others.
     if (!(error instanceof HookAbortError)) throw error;

@@ -20,7 +20,7 @@ export function pythonText(value: unknown): string {
 }
 
 function repr(value: unknown): string {
-  if (value === null || value === undefined) return 'None';
+  if (value === null) return 'None';
   if (value === true) return 'True';
   if (value === false) return 'False';
   if (typeof value === 'string') return pythonRepr(value);
@@ -31,7 +31,7 @@ function repr(value: unknown): string {
     return `Record(slot_name=${repr(value.slotName)}, active=${repr(value.active)}, restart_lsn=${repr(slotLsn(value))})`;
   }
   if (typeof value === 'object') return dict(Object.entries(value));
-  return String(value);
+  return typeof value === 'number' || typeof value === 'bigint' ? String(value) : 'None';
 }
 
 function dict(entries: readonly (readonly [unknown, unknown])[]): string {

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { makeSandbox, type ProgramResult, referenceFolder, type Sandbox } from '../support/sandbox.ts';
 
-if (referenceFolder === undefined) console.warn('config compat: skipped, BARMAN_REFERENCE names no folder of the reference');
+if (referenceFolder === undefined)
+  console.warn('config compat: skipped, BARMAN_REFERENCE names no folder of the reference');
 
 describe.skipIf(referenceFolder === undefined)('configuration', () => {
   let box: Sandbox;
@@ -30,6 +31,7 @@ describe.skipIf(referenceFolder === undefined)('configuration', () => {
 
   async function expectSame(text: string | Uint8Array, args: readonly string[], global = ''): Promise<ProgramResult> {
     const { theirs, ours } = await both(text, args, global);
+    if (args.includes('json')) expect(JSON.parse(ours.stdout)).toEqual(JSON.parse(theirs.stdout));
     expect(ours).toEqual(theirs);
     return ours;
   }
@@ -45,8 +47,11 @@ describe.skipIf(referenceFolder === undefined)('configuration', () => {
     });
 
     it('has the same values in force', async () => {
-      const { stdout } = await expectSame(await fixture(), ['show-servers', 'all']);
-      expect(stdout.split('\n').length).toBeGreaterThan(122);
+      const shown = await both(await fixture(), ['show-servers', 'all']);
+      // compat 3.20.1: hiding a password at the end of a line hides the newline too.
+      const whole = shown.theirs.stdout.replaceAll('*REDACTED*\t', '*REDACTED*\n\t');
+      expect(shown.ours).toEqual({ ...shown.theirs, stdout: whole });
+      expect(shown.ours.stdout.split('\n').length).toBeGreaterThan(122);
       const { theirs, ours } = await both(await fixture(), ['-f', 'json', 'show-servers', 'all']);
       expect(ours.stdout).not.toContain('pa$$w@rd');
       expect(JSON.parse(ours.stdout)).toEqual(JSON.parse(theirs.stdout.replaceAll('pa$$w@rd', '*REDACTED*')));
@@ -101,7 +106,10 @@ describe.skipIf(referenceFolder === undefined)('configuration', () => {
     ['an unknown name of the second resolution', '[a]\nactive = off\ndescription = %%(name)s\n'],
     ['a circle', '[a]\nactive = off\ndescription = %(x)s\nx = %(description)s\n'],
     ['values that go on', '[a]\nactive = off\ndescription = a\n  b\n\n  # no\n  c\n\n'],
-    ['quotes', `[a]\nactive = off\ndescription = "'x'"\n[b]\nactive = off\ndescription = 'a"\n[c]\nactive = off\ndescription = "None"\n`],
+    [
+      'quotes',
+      `[a]\nactive = off\ndescription = "'x'"\n[b]\nactive = off\ndescription = 'a"\n[c]\nactive = off\ndescription = "None"\n`,
+    ],
     ['[DEFAULT]', '[DEFAULT]\nactive = off\ndescription = d %(slot_name)s\n[a]\nslot_name = s\n'],
     ['carriage returns', '[a]\r\nactive = off\r\ndescription = x\r\n'],
     ['odd headers', '[x] [y]\nactive = off\n[ a ]\nactive = off\n[]\n'],
@@ -114,7 +122,10 @@ describe.skipIf(referenceFolder === undefined)('configuration', () => {
     ['set options', '[a]\nactive = off\nbackup_options = get-wal,\nrecovery_options = foo, get-wal, Bar\n'],
     ['nothing but a name', '[a]\n'],
     ['no archiver, no strategy', '[a]\nconninfo = host=127.0.0.1 port=1\nssh_command = ssh h\n'],
-    ['disabled ones', '[a]\nconninfo = host\nbackup_method = postgres\nstreaming_archiver = on\n[b]\nprimary_ssh_command = ssh x\n'],
+    [
+      'disabled ones',
+      '[a]\nconninfo = host\nbackup_method = postgres\nstreaming_archiver = on\n[b]\nprimary_ssh_command = ssh x\n',
+    ],
   ])('says the same about %s', async (_, text) => {
     await expectSame(text, ['list-servers'], 'odd = 1');
   });
@@ -141,7 +152,10 @@ describe.skipIf(referenceFolder === undefined)('configuration', () => {
 /** The order inside a printed set has no meaning. */
 function comparable(result: ProgramResult): ProgramResult {
   const sorted = (text: string) =>
-    text.replace(/Options\(\{([^}]*)\}\)/g, (_, members: string) => `Options({${members.split(', ').sort().join(', ')}})`);
+    text.replace(
+      /Options\(\{([^}]*)\}\)/g,
+      (_, members: string) => `Options({${members.split(', ').sort().join(', ')}})`,
+    );
   return { ...result, stdout: sorted(result.stdout) };
 }
 

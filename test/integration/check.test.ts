@@ -175,6 +175,41 @@ describe('check and status', () => {
     ]);
   });
 
+  it('says of every setting what this program cannot do', async () => {
+    const idle = (name: string, extra: string) => `[${name}]\nactive = false\n${extra}\n`;
+    const servers = {
+      custom: 'compression = custom\ncustom_compression_filter = gzip -c',
+      snappy: 'compression = snappy',
+      nogpg: 'encryption = gpg',
+      gpg: 'encryption = gpg\nencryption_key_id = a\nbackup_method = postgres\nbackup_compression = gzip\nbackup_compression_format = tar',
+      cloud: 'basebackups_directory = s3://bucket/base\nwals_directory = s3://bucket/wals\nbackup_method = postgres',
+      cloudrsync: 'basebackups_directory = s3://bucket/base',
+      plain: 'compression = gzip\nretention_policy = NEVER',
+    };
+    await box.writeConfig(
+      Object.entries(servers)
+        .map(([name, extra]) => idle(name, extra))
+        .join(''),
+    );
+    const failures: Record<string, string[]> = {};
+    for (const name of Object.keys(servers)) {
+      await withWal(name);
+      const { stdout } = await box.barman(['check', name]);
+      failures[name] = stdout.split('\n').filter((line) => line.includes('FAILED') && !line.includes('WAL archive'));
+    }
+    expect(failures).toEqual({
+      custom: ['\tcompression settings: FAILED (compression = custom requires custom_decompression_filter)'],
+      snappy: ['\tcompression settings: FAILED (compression = snappy is not supported yet)'],
+      nogpg: ['\tencryption: FAILED (Encryption is set as gpg, but encryption_key_id is unset)'],
+      gpg: ['\tencryption: FAILED (encryption = gpg is not supported yet)'],
+      cloud: ['\tcloud storage configuration: FAILED (cloud storage is not supported yet: use local directories)'],
+      cloudrsync: [
+        "\tcloud storage configuration: FAILED (cloud backup destination is only supported with 'backup_method = postgres' or 'backup_method = local-to-cloud')",
+      ],
+      plain: ['\tretention policy settings: FAILED (see log)'],
+    });
+  });
+
   it('does not archive or switch when WAL is there, and closes a segment when none ever came', async () => {
     await box.writeConfig(streamingSection('pg', cluster, 'check_timeout = 3'));
     await withWal('pg');

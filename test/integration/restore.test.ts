@@ -1,6 +1,7 @@
 /** Restores of backups that this program took, each started with PostgreSQL and its rows looked at. */
 import { execFile } from 'node:child_process';
-import { access, lstat, mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { access, lstat, mkdir, readdir, readFile, readlink, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -72,6 +73,8 @@ async function writeHistory(cluster: Cluster): Promise<Moments> {
   await cluster.sql("INSERT INTO t VALUES ('three')");
   const lsn = await cluster.sql('SELECT pg_current_wal_lsn()');
   await cluster.sql("INSERT INTO t VALUES ('four')");
+  await cluster.sql('SELECT pg_switch_wal()');
+  await cluster.sql('CREATE TABLE later AS SELECT 1');
   const last = await cluster.sql('SELECT pg_walfile_name(pg_switch_wal())');
   while ((await cluster.sql('SELECT last_archived_wal FROM pg_stat_archiver')) < last) await sleep(50);
   return { time, xid, lsn };
@@ -144,6 +147,79 @@ describe.each([
   });
 });
 
+describe('barman restore --delta-restore', () => {
+  it('makes an earlier restore equal to the backup and leaves what is not of PostgreSQL', async () => {
+    const d = `${place}/d`;
+    succeeded(await restore(plain, d, '--target-immediate', '--target-action', 'promote'));
+    await started(d, async (cluster) => {
+      await isPromoted(cluster);
+      await cluster.sql(
+        "CREATE TABLE junk TABLESPACE far AS SELECT generate_series(1, 1000); INSERT INTO t VALUES ('wrong'); CHECKPOINT",
+      );
+    });
+    await rm(`${d}/postmaster.pid`, { force: true });
+    await writeFile(`${d}/notes.txt`, 'mine');
+    await mkdir(`${d}/conf.d`);
+    await writeFile(`${d}/conf.d/mine.conf`, '# mine');
+    await writeFile(`${d}/base/999999`, 'unknown');
+    await symlink(farAway, `${d}/base/link`);
+    const before = await exec('find', [farAway, '-printf', '%p %s %T@\n']);
+    const result = await restore(
+      plain,
+      d,
+      '--delta-restore',
+      '--target-name',
+      'after two',
+      '--target-action',
+      'promote',
+    );
+    succeeded(result);
+    expect(result.stdout).toMatch(/^Using safe horizon time for smart rsync copy: \d{4}-/m);
+    expect(await exec('find', [farAway, '-printf', '%p %s %T@\n'])).toEqual(before);
+    expect(await readFile(`${d}/notes.txt`, 'utf8')).toBe('mine');
+    expect(await readFile(`${d}/conf.d/mine.conf`, 'utf8')).toBe('# mine');
+    await expect(lstat(`${d}/base/999999`)).rejects.toThrow('ENOENT');
+    await expect(lstat(`${d}/base/link`)).rejects.toThrow('ENOENT');
+    await started(d, async (cluster) => {
+      await isPromoted(cluster);
+      expect(await notes(cluster)).toBe('one two');
+      expect(await cluster.sql("SELECT to_regclass('junk') IS NULL")).toBe('t');
+      expect(await awayCount(cluster)).toBe('1000');
+    });
+  });
+
+  it('copies again what has another content under the same size and time', async () => {
+    const d = `${place}/d`;
+    succeeded(await restore(plain, d));
+    const file = `${d}/global/pg_filenode.map`;
+    const { mtime } = await lstat(file);
+    const good = await readFile(file);
+    await writeFile(file, Buffer.alloc(good.length, 1));
+    await utimes(file, mtime, mtime);
+    await rm(`${d}/.barman-recover.info`);
+    succeeded(await restore(plain, d, '--delta-restore'));
+    expect(await readFile(file)).toEqual(good);
+  });
+
+  it('refuses a folder that holds no cluster, and one on which a server runs', async () => {
+    await mkdir(`${place}/d`);
+    await writeFile(`${place}/d/thesis.txt`, 'mine');
+    expect(await restore(plain, `${place}/d`, '--delta-restore')).toMatchObject({
+      code: 1,
+      stderr: `ERROR: Cannot restore into '${place}/d' with delta mode: it is neither empty nor a PostgreSQL data directory\nHINT: choose an empty folder, or the one of an earlier restore\n`,
+    });
+    expect(await readFile(`${place}/d/thesis.txt`, 'utf8')).toBe('mine');
+    succeeded(await restore(plain, `${place}/e`));
+    await started(`${place}/e`, async (cluster) => {
+      const result = await restore(plain, `${place}/e`, '--delta-restore');
+      expect(result.stderr).toMatch(
+        /^ERROR: Cannot restore into '.*': a PostgreSQL server with pid \d+ may be running on it\n/,
+      );
+      expect(await notes(cluster)).toBe('four one three two');
+    });
+  });
+});
+
 describe('barman restore', () => {
   it('keeps paused at the target when asked to', async () => {
     succeeded(await restore(plain, `${place}/d`, '--target-name', 'after two', '--target-action', 'pause'));
@@ -161,18 +237,42 @@ describe('barman restore', () => {
   });
 
   it('takes a path that the shell and PostgreSQL would stumble over', async () => {
-    const odd = `${place}/it's 100% "odd" $HOME; x`;
-    succeeded(await restore(plain, odd, '--target-name', 'after two', '--target-action', 'promote'));
+    // pg_ctl itself cannot start a directory with $ or " in its name: the staged WAL has those.
+    const odd = `${place}/it's 100%p odd; x`;
+    const staged = `${place}/"staged" $HOME \\n %f's`;
+    succeeded(
+      await restore(
+        plain,
+        odd,
+        '--target-name',
+        'after two',
+        '--target-action',
+        'promote',
+        '--staging-wal-directory',
+        staged,
+      ),
+    );
     await started(odd, async (cluster) => {
       await isPromoted(cluster);
       expect(await notes(cluster)).toBe('one two');
     });
-    await expect(access(`${odd}/barman_wal`)).rejects.toThrow('ENOENT');
+    await expect(access(staged)).rejects.toThrow('ENOENT');
   });
 
   it('stages the WAL in a directory of the administrator', async () => {
     const staged = `${place}/staged wal`;
-    succeeded(await restore(plain, `${place}/d`, '--target-name', 'after two', '--target-action', 'promote', '--staging-wal-directory', staged));
+    succeeded(
+      await restore(
+        plain,
+        `${place}/d`,
+        '--target-name',
+        'after two',
+        '--target-action',
+        'promote',
+        '--staging-wal-directory',
+        staged,
+      ),
+    );
     expect((await readdir(staged)).length).toBeGreaterThan(2);
     await started(`${place}/d`, async (cluster) => {
       await isPromoted(cluster);
@@ -184,7 +284,9 @@ describe('barman restore', () => {
   it('makes a standby that follows the archive', async () => {
     const command = `${process.execPath} ${barmanProgram} -c ${server.box.configFile} get-wal -P pg %f > %p`;
     succeeded(await restore(plain, `${place}/d`, '--standby-mode', '--get-wal', '--restore-command', command));
-    expect(await readFile(`${place}/d/postgresql.auto.conf`, 'utf8')).toMatch(new RegExp(`\n\nrestore_command = '.* get-wal -P pg %f > %p'\n$`));
+    expect(await readFile(`${place}/d/postgresql.auto.conf`, 'utf8')).toMatch(
+      new RegExp(`\n\nrestore_command = '.* get-wal -P pg %f > %p'\n$`),
+    );
     await started(`${place}/d`, async (cluster) => {
       expect(await cluster.sql('SELECT pg_is_in_recovery()')).toBe('t');
       for (let tries = 0; (await notes(cluster)) !== 'four one three two' && tries < 100; tries += 1) await sleep(50);
@@ -198,23 +300,30 @@ describe('barman restore', () => {
     expect(result.stdout).toContain("WARNING: 'get-wal' is in the specified 'recovery_options'.\n");
     expect((await readFile(`${place}/d/postgresql.auto.conf`, 'utf8')).split('\n').slice(-4)).toEqual([
       '',
-      "# The 'barman get-wal' command must run as 'barman' user",
+      `# The 'barman get-wal' command must run as '${userInfo().username}' user`,
       "restore_command = 'barman get-wal -P pg %f > %p'",
       '',
     ]);
-    expect(await readdir(`${place}/d/pg_wal`)).toEqual([]);
+    expect(await readdir(`${place}/d/pg_wal`)).toEqual(['archive_status']);
     await access(`${place}/d/recovery.signal`);
   });
 
   it('starts from the partial segment of the stream when asked to', async () => {
-    const last = (await readdir(server.path('wals', '0000000100000000'))).filter((name) => name.length === 24).sort().at(-1) ?? '';
-    const next = last.slice(0, 16) + (Number.parseInt(last.slice(16), 16) + 1).toString(16).toUpperCase().padStart(8, '0');
+    const last =
+      (await readdir(server.path('wals', '0000000100000000')))
+        .filter((name) => name.length === 24)
+        .sort()
+        .at(-1) ?? '';
+    const next =
+      last.slice(0, 16) + (Number.parseInt(last.slice(16), 16) + 1).toString(16).toUpperCase().padStart(8, '0');
     await mkdir(server.path('streaming'), { recursive: true });
     await writeFile(server.path('streaming', `${next}.partial`), Buffer.alloc(16_777_216));
     try {
       const result = await restore(plain, `${place}/d`, '--partial-wal');
       succeeded(result);
-      expect(result.stdout).toContain('Copying required WAL segments.\nCopying .partial WAL files.\nGenerating archive status files\n');
+      expect(result.stdout).toContain(
+        'Copying required WAL segments.\nCopying .partial WAL files.\nGenerating archive status files\n',
+      );
       expect((await lstat(`${place}/d/pg_wal/${next}`)).size).toBe(16_777_216);
       expect(await readdir(`${place}/d/pg_wal/archive_status`)).not.toContain(`${next}.done`);
       await started(`${place}/d`, async (cluster) => expect(await notes(cluster)).toBe('four one three two'));
@@ -303,10 +412,79 @@ describe('barman restore', () => {
     }
   });
 
+  it('refuses a timeline that left before the backup began, and warns of one that is not there', async () => {
+    const index = server.path('wals', 'pg-xlog.db');
+    const original = await readFile(index, 'utf8');
+    const history = server.path('wals', '00000002.history');
+    await writeFile(history, '1\t0/100\tno recovery target specified\n');
+    await writeFile(index, `${original}00000002.history\t38\t1795228707.0\tNone\tNone\n`);
+    try {
+      const dead = await restore(plain, `${place}/d`, '--target-tli', '2');
+      expect(dead.code).toBe(1);
+      expect(dead.stderr).toMatch(
+        /^ERROR: Cannot recover backup '.*' along timeline 2: timeline 2 left timeline 1 at 0\/100, before the backup began at .*\nHINT: choose a backup of that timeline, or stay on the one of the backup with --target-tli 1\n$/,
+      );
+      await expect(access(`${place}/d`)).rejects.toThrow('ENOENT');
+    } finally {
+      await writeFile(index, original);
+      await rm(history);
+    }
+    expect(await restore(plain, `${place}/d`, '--target-tli', '7')).toMatchObject({
+      code: 0,
+      stderr: "WARNING: '00000007.history' is not in the archive: PostgreSQL will not find timeline 7.\n",
+    });
+  });
+
+  it('says what it cannot restore before anything is touched', async () => {
+    const refused = (what: string) => ({
+      code: 1,
+      stdout: '',
+      stderr: `ERROR: Cannot restore from backup '${plain}' of server 'pg': ${what} is not supported by this release\nHINT: nothing was changed: Barman 3.20.1 can restore this backup from the same catalog\n`,
+    });
+    const remote = await restore(plain, `${place}/d`, '--remote-ssh-command', 'ssh nowhere');
+    expect(remote).toEqual(refused('restoring to another host (--remote-ssh-command)'));
+    const path = server.path('meta', `${plain}-backup.info`);
+    const record = await readFile(path, 'utf8');
+    try {
+      await writeFile(path, record.replace('encryption=None', 'encryption=gpg'));
+      expect(await restore(plain, `${place}/d`)).toEqual(refused('restoring a backup encrypted with gpg'));
+      await writeFile(path, record.replace('parent_backup_id=None', `parent_backup_id=${packed}`));
+      expect(await restore(plain, `${place}/d`)).toEqual(refused('restoring an incremental backup'));
+    } finally {
+      await writeFile(path, record);
+    }
+  });
+
+  it('notices a compressed WAL file that is damaged', async () => {
+    const record = await server.record(packed);
+    const end = record.end_wal ?? '';
+    const path = server.path('wals', end.slice(0, 16), end);
+    const content = await readFile(path);
+    const damaged = Buffer.from(content);
+    damaged.writeUInt8(damaged.readUInt8(damaged.length - 6) ^ 0xff, damaged.length - 6);
+    await writeFile(path, damaged);
+    try {
+      const result = await restore(packed, `${place}/d`, '--target-immediate');
+      expect(result.code).toBe(1);
+      expect(result.stderr).toContain(`ERROR: Failure copying WAL files: '${path}' is damaged: `);
+      await expect(access(`${place}/d/global/pg_control`)).rejects.toThrow('ENOENT');
+    } finally {
+      await writeFile(path, content);
+    }
+  });
+
   it('leaves nothing that PostgreSQL would start after kill -9, and restores once more', async () => {
     for (const delay of [30, 80, 150, 250, 400]) {
       const target = `${place}/killed-${delay}`;
-      const running = startBarman(server.box, ['restore', 'pg', plain, target, '--tablespace', `far:${target}-far`, '--target-immediate']);
+      const running = startBarman(server.box, [
+        'restore',
+        'pg',
+        plain,
+        target,
+        '--tablespace',
+        `far:${target}-far`,
+        '--target-immediate',
+      ]);
       await sleep(delay + 120);
       running.child.kill('SIGKILL');
       const { signal } = await running.end;
@@ -321,8 +499,18 @@ describe('barman restore', () => {
   });
 
   it('ends at Ctrl-C', async () => {
-    const running = startBarman(server.box, ['restore', 'pg', plain, `${place}/d`, '--tablespace', `far:${place}/far`, '--bwlimit', '1000']);
-    for (let tries = 0; !running.stdout().includes('Copying the base backup.') && tries < 200; tries += 1) await sleep(20);
+    const running = startBarman(server.box, [
+      'restore',
+      'pg',
+      plain,
+      `${place}/d`,
+      '--tablespace',
+      `far:${place}/far`,
+      '--bwlimit',
+      '1000',
+    ]);
+    for (let tries = 0; !running.stdout().includes('Copying the base backup.') && tries < 200; tries += 1)
+      await sleep(20);
     running.child.kill('SIGINT');
     expect(await running.end).toEqual({ code: 1, signal: null });
     expect(running.stderr()).toBe('ERROR: Process interrupted by user (KeyboardInterrupt)\n');
@@ -330,8 +518,18 @@ describe('barman restore', () => {
   });
 
   it('is not disturbed by delete, which steps back from a backup that is being restored', async () => {
-    const running = startBarman(server.box, ['restore', 'pg', plain, `${place}/d`, '--tablespace', `far:${place}/far`, '--bwlimit', '1000']);
-    for (let tries = 0; !running.stdout().includes('Copying the base backup.') && tries < 200; tries += 1) await sleep(20);
+    const running = startBarman(server.box, [
+      'restore',
+      'pg',
+      plain,
+      `${place}/d`,
+      '--tablespace',
+      `far:${place}/far`,
+      '--bwlimit',
+      '1000',
+    ]);
+    for (let tries = 0; !running.stdout().includes('Copying the base backup.') && tries < 200; tries += 1)
+      await sleep(20);
     const lock = join(server.box.home, `.pg-${plain}.lock`);
     expect((await readFile(lock, 'utf8')).trim()).toBe(String(running.child.pid));
     await expect(exec('flock', ['-n', lock, 'true'])).rejects.toThrow();

@@ -18,7 +18,9 @@ export function walSegment(name: string, facts: SegmentFacts = {}): Buffer {
   const bytes = Buffer.alloc(size);
   const little = facts.bigEndian !== true;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const [timeline, log, number] = [name.slice(0, 8), name.slice(8, 16), name.slice(16, 24)].map((part) => Number.parseInt(part, 16));
+  const [timeline, log, number] = [name.slice(0, 8), name.slice(8, 16), name.slice(16, 24)].map((part) =>
+    Number.parseInt(part, 16),
+  );
   view.setUint16(0, 0xd110, little);
   view.setUint16(2, 0x0006, little);
   view.setUint32(4, timeline ?? 0, little);
@@ -27,7 +29,8 @@ export function walSegment(name: string, facts: SegmentFacts = {}): Buffer {
   view.setUint32(32, size, little);
   view.setUint32(36, 8192, little);
   const seed = facts.seed ?? number ?? 0;
-  for (let offset = 64; offset + 4 <= size; offset += 64) bytes.writeUInt32LE(((seed + 1) * 2_654_435_761 + offset) % 4_294_967_296, offset);
+  for (let offset = 64; offset + 4 <= size; offset += 64)
+    bytes.writeUInt32LE(((seed + 1) * 2_654_435_761 + offset) % 4_294_967_296, offset);
   return bytes;
 }
 

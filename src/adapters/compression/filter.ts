@@ -53,7 +53,9 @@ export function programFilter(command: string, args: readonly string[], env: Nod
     }
     const end = signal === null ? `exit code ${code}` : `signal ${signal}`;
     const words = stderr.trim();
-    stream.destroy(new CommandError(`${[command, ...args].join(' ')} failed with ${end}${words === '' ? '' : `: ${words}`}`));
+    stream.destroy(
+      new CommandError(`${[command, ...args].join(' ')} failed with ${end}${words === '' ? '' : `: ${words}`}`),
+    );
   });
   return stream;
 }

@@ -1,4 +1,6 @@
 /** What the configuration asks for, and whether it can be had. Source: spec check.md rows 13, 14, 17, 18, 21, 24b. */
+import { type Compression, formatOf, isInProcess, levelOf } from '../../adapters/compression.ts';
+import { which } from '../../adapters/process.ts';
 import type { ServerConfig } from '../../config/options.ts';
 import type { MaybeVerdict, Verdict } from '../../domain/checks.ts';
 import type { CheckScope } from './scope.ts';
@@ -31,16 +33,10 @@ export async function checkCloud(scope: CheckScope): Promise<void> {
 }
 
 export async function checkCompression(scope: CheckScope): Promise<void> {
-  const { config } = scope.server;
+  const { config, searchPath } = scope.server;
   await scope.check('compression settings', () => {
-    if (config.compression !== 'custom') return { ok: true };
-    // The reference dies here with an empty EXCEPTION.
-    const missing = ['custom_compression_filter', 'custom_decompression_filter'].filter((_, index) =>
-      index === 0 ? !config.customCompressionFilter : !config.customDecompressionFilter,
-    );
-    return missing.length === 0
-      ? { ok: true }
-      : { ok: false, hint: `compression = custom requires ${missing.join(' and ')}` };
+    if (config.compression === null) return { ok: true };
+    return config.compression === 'custom' ? judgeFilters(config) : judgeCompression(config.compression, searchPath);
   });
 }
 
@@ -55,6 +51,25 @@ export async function checkProblems(scope: CheckScope): Promise<void> {
 /** True when base backups or WAL go to an object store. */
 export function usesCloud(config: ServerConfig): boolean {
   return [config.basebackupsDirectory, config.walsDirectory].some((path) => path.includes('://'));
+}
+
+/** Can this host compress at all? Only gzip needs no program. */
+function judgeCompression(name: Compression, searchPath: string): Verdict {
+  if (isInProcess(name)) return { ok: true };
+  if (levelOf(name, 'medium') === null) return { ok: false, hint: `compression = ${name} is not supported yet` };
+  const program = name === 'pigz' ? name : formatOf(name);
+  if (which(program, searchPath) !== undefined) return { ok: true };
+  return { ok: false, hint: `the program '${program}' is not in the search path` };
+}
+
+/** The reference dies with an empty EXCEPTION when one of the two is missing. */
+function judgeFilters(config: ServerConfig): Verdict {
+  const missing = [
+    ...(config.customCompressionFilter ? [] : ['custom_compression_filter']),
+    ...(config.customDecompressionFilter ? [] : ['custom_decompression_filter']),
+  ];
+  if (missing.length === 0) return { ok: true };
+  return { ok: false, hint: `compression = custom requires ${missing.join(' and ')}` };
 }
 
 function judgeEncryption(config: ServerConfig): Verdict {

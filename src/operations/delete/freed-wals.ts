@@ -60,7 +60,8 @@ export async function removeFreedWals(
 async function unknownBackup({ catalog }: Server): Promise<string | null> {
   const { backups, damaged } = await catalog.listBackups();
   const [first] = damaged;
-  if (first !== undefined) return `the record of backup ${first.backupId} cannot be read (${first.path}: ${first.reason})`;
+  if (first !== undefined)
+    return `the record of backup ${first.backupId} cannot be read (${first.path}: ${first.reason})`;
   const known = new Set(backups.map(({ backupId }) => backupId));
   for (const name of await listNames(catalog.layout.baseDirectory)) {
     if (!isBackupId(name) || known.has(name)) continue;

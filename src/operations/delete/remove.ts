@@ -62,7 +62,12 @@ export async function removeBackup(
 }
 
 /** A veto at the first file leaves a backup that is still whole: it gets its old record back. */
-async function removeWals(ctx: CommandContext, server: Server, info: BackupInfo, options: RemovalOptions): Promise<void> {
+async function removeWals(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  options: RemovalOptions,
+): Promise<void> {
   let removed = 0;
   try {
     await removeFreedWals(ctx, server, info, { ...options, onRemoved: () => (removed += 1) });

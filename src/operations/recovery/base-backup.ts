@@ -26,7 +26,12 @@ const HELD_CONTROL_FILE = 'global/pg_control.barman-restore';
 
 /** What is to be copied, known in full before the first byte is. */
 export type BaseBackup =
-  | { readonly method: 'plain'; readonly data: Tree; readonly tablespaces: ReadonlyMap<number, Tree>; readonly size: number }
+  | {
+      readonly method: 'plain';
+      readonly data: Tree;
+      readonly tablespaces: ReadonlyMap<number, Tree>;
+      readonly size: number;
+    }
   | { readonly method: 'tar'; readonly archives: ReadonlyMap<'base' | number, Archive>; readonly size: number };
 
 /** Looks at everything that will be copied. @throws RecoveryError when the backup is not whole */
@@ -82,11 +87,17 @@ export function demandsOf(server: Server, plan: RecoveryPlan, base: BaseBackup):
 export async function prepareDestinations(plan: RecoveryPlan, demands: readonly Demand[]): Promise<void> {
   // What a delta restore writes depends on what is there: it may be next to nothing.
   if (!plan.delta) await checkRoom(demands);
-  for (const directory of [plan.destination, ...plan.tablespaces.map(({ path }) => path)]) await prepareDirectory(directory);
+  for (const directory of [plan.destination, ...plan.tablespaces.map(({ path }) => path)])
+    await prepareDirectory(directory);
 }
 
 /** Copies everything; it is on disk when the promise resolves, the control file under its held name. */
-export async function copyBaseBackup(ctx: CommandContext, server: Server, plan: RecoveryPlan, base: BaseBackup): Promise<void> {
+export async function copyBaseBackup(
+  ctx: CommandContext,
+  server: Server,
+  plan: RecoveryPlan,
+  base: BaseBackup,
+): Promise<void> {
   let done = 0;
   const onBytes = (bytes: number) => {
     done += bytes;
@@ -196,7 +207,11 @@ export async function releaseControlFile(server: Server, plan: RecoveryPlan): Pr
   const original = await lstat(join(sourceOfData(server, plan.info), 'global')).catch(() => null);
   if (original !== null) {
     const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
-    await handle.utimes(Date.now() / 1000, original.mtimeMs / 1000).finally(() => handle.close());
+    try {
+      await handle.utimes(Date.now() / 1000, original.mtimeMs / 1000);
+    } finally {
+      await handle.close();
+    }
   }
   await syncDirectory(directory);
 }

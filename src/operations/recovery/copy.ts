@@ -7,9 +7,9 @@
 import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, readdir, realpath } from 'node:fs/promises';
 import { copyFileDurably, type Throttle } from '../../adapters/copy-file.ts';
+import { systemReason } from '../../catalog/reason.ts';
 import { errnoOf, RecoveryError } from '../../domain/errors.ts';
 import { inParallel } from '../backup/measure.ts';
-import { reasonOf } from './destinations.ts';
 
 export interface TreeFile {
   /** Below the root, binary. */
@@ -83,10 +83,7 @@ export async function listTree(root: string, rules: TreeRules): Promise<Tree> {
   return { directories, files, size: files.reduce((sum, file) => sum + file.size, 0) };
 }
 
-type Entry =
-  | { kind: 'directory'; source: string }
-  | { kind: 'file'; file: Omit<TreeFile, 'path'> }
-  | { kind: 'other' };
+type Entry = { kind: 'directory'; source: string } | { kind: 'file'; file: Omit<TreeFile, 'path'> } | { kind: 'other' };
 
 async function resolveEntry(source: string, boundary: string): Promise<Entry> {
   let facts = await lstat(native(source));
@@ -149,13 +146,17 @@ export async function copyTree(tree: Tree, destination: string, run: CopyRun): P
     });
   });
   // Children first: setting the time of a directory must be the last change in it.
-  for (const directory of [...tree.directories].reverse()) await settleDirectory(at(directory.path), directory);
+  for (const directory of tree.directories.toReversed()) await settleDirectory(at(directory.path), directory);
 }
 
 /** An earlier restore may have been cut short before it flushed this file. */
 async function syncFile(path: Buffer): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  await handle.sync().finally(() => handle.close());
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** A tablespace inside the destination may have made it already, or an earlier restore. */
@@ -183,7 +184,15 @@ async function attempt(path: string, body: () => Promise<unknown>): Promise<void
   try {
     await body();
   } catch (error) {
-    if (!(error instanceof Error) || error instanceof RecoveryError || !('code' in error) || error.name === 'AbortError') throw error;
-    throw new RecoveryError(`Failure copying base backup: '${display(path)}': ${reasonOf(error)}`, { cause: error });
+    if (
+      !(error instanceof Error) ||
+      error instanceof RecoveryError ||
+      !('code' in error) ||
+      error.name === 'AbortError'
+    )
+      throw error;
+    throw new RecoveryError(`Failure copying base backup: '${display(path)}': ${systemReason(error)}`, {
+      cause: error,
+    });
   }
 }

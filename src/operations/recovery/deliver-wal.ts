@@ -8,11 +8,11 @@ import { join } from 'node:path';
 import type { CompressionSettings } from '../../adapters/compression.ts';
 import { copyFileDurably, createThrottle } from '../../adapters/copy-file.ts';
 import { makeDirectory, syncDirectory } from '../../adapters/files.ts';
+import { systemReason } from '../../catalog/reason.ts';
 import { RecoveryError } from '../../domain/errors.ts';
 import { parseWalName } from '../../domain/wal.ts';
 import { inParallel } from '../backup/measure.ts';
 import type { Server } from '../server.ts';
-import { reasonOf } from './destinations.ts';
 import { expandWal } from './expand-wal.ts';
 import type { NeededWal } from './wal-plan.ts';
 
@@ -31,7 +31,9 @@ export async function prepareWalDirectory(directory: string): Promise<void> {
   try {
     await makeDirectory(directory, 0o700);
   } catch (error) {
-    throw new RecoveryError(`unable to initialise WAL destination directory '${directory}': ${reasonOf(error)}`, { cause: error });
+    throw new RecoveryError(`unable to initialise WAL destination directory '${directory}': ${systemReason(error)}`, {
+      cause: error,
+    });
   }
 }
 
@@ -43,16 +45,21 @@ export async function deliverWals(server: Server, files: readonly NeededWal[], d
     const target = join(delivery.directory, file.deliveredAs);
     try {
       if (file.compression === null) {
-        await copyFileDurably(file.path, target, file.size, { throttle, onBytes: delivery.onBytes, signal: delivery.signal });
+        await copyFileDurably(file.path, target, file.size, {
+          throttle,
+          onBytes: delivery.onBytes,
+          signal: delivery.signal,
+        });
         return;
       }
-      await expandDurably(file, target, delivery);
+      const expected = parseWalName(file.name)?.kind === 'segment' ? delivery.segmentSize : null;
+      await expandWal(file, target, expected, delivery.settings, delivery.signal);
       delivery.onBytes(delivery.segmentSize);
     } catch (error) {
       delivery.signal.throwIfAborted();
       if (error instanceof RecoveryError) throw error;
       throw new RecoveryError(
-        `Failure copying WAL files: '${file.path}' to directory '${delivery.directory}': ${reasonOf(error)}`,
+        `Failure copying WAL files: '${file.path}' to directory '${delivery.directory}': ${systemReason(error)}`,
         { cause: error },
       );
     }
@@ -60,23 +67,16 @@ export async function deliverWals(server: Server, files: readonly NeededWal[], d
   await syncDirectory(delivery.directory);
 }
 
-async function expandDurably(file: NeededWal, target: string, { segmentSize, settings, signal }: WalDelivery): Promise<void> {
-  const expected = parseWalName(file.name)?.kind === 'segment' ? segmentSize : null;
-  const handle = await open(target, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
-  try {
-    await expandWal(file, handle, expected, settings, signal);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** `archive_status`, and in it a `NAME.done` for each file that PostgreSQL must not archive once more. */
 export async function writeArchiveStatus(directory: string, names: readonly string[]): Promise<void> {
   const status = join(directory, 'archive_status');
-  await makeDirectory(status, 0o700);
+  await prepareWalDirectory(status);
   await inParallel(names, 4, async (name) => {
-    const handle = await open(join(status, `${name}.done`), constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    const handle = await open(
+      join(status, `${name}.done`),
+      constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
+      0o600,
+    );
     await handle.close();
   });
   await syncDirectory(status);

@@ -6,7 +6,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists, syncDirectory, unlinkIfPresent } from '../../adapters/files.ts';
+import { exists, syncDirectory } from '../../adapters/files.ts';
 import { parseBackupInfo } from '../../domain/backup-info-file.ts';
 import { messageOf, RecoveryError } from '../../domain/errors.ts';
 import { compareTimestamps, formatTimestamp } from '../../domain/timestamp.ts';
@@ -18,15 +18,21 @@ import type { RecoveryPlan } from './plan.ts';
 export async function checkDeltaDestination(path: string, shown: string): Promise<void> {
   const version = await lstat(join(path, 'PG_VERSION')).catch(() => null);
   if (!version?.isFile()) {
-    throw new RecoveryError(`Cannot restore into '${shown}' with delta mode: it is neither empty nor a PostgreSQL data directory`, {
-      hint: 'choose an empty folder, or the one of an earlier restore',
-    });
+    throw new RecoveryError(
+      `Cannot restore into '${shown}' with delta mode: it is neither empty nor a PostgreSQL data directory`,
+      {
+        hint: 'choose an empty folder, or the one of an earlier restore',
+      },
+    );
   }
   const pid = await runningServer(path);
   if (pid !== null) {
-    throw new RecoveryError(`Cannot restore into '${shown}': a PostgreSQL server with pid ${pid} may be running on it`, {
-      hint: `stop it first (pg_ctl -D '${path}' stop), or remove a stale postmaster.pid`,
-    });
+    throw new RecoveryError(
+      `Cannot restore into '${shown}': a PostgreSQL server with pid ${pid} may be running on it`,
+      {
+        hint: `stop it first (pg_ctl -D '${path}' stop), or remove a stale postmaster.pid`,
+      },
+    );
   }
 }
 
@@ -48,9 +54,12 @@ async function runningServer(path: string): Promise<number | null> {
 export async function checkDeltaTablespace(path: string, name: string): Promise<void> {
   const strangers = (await readdir(path)).filter((entry) => !/^PG_\d+(?:\.\d+)?_\d+$/.test(entry));
   if (strangers.length === 0) return;
-  throw new RecoveryError(`Cannot restore tablespace '${name}' into '${path}' with delta mode: '${strangers[0]}' is no part of a tablespace`, {
-    hint: 'choose an empty folder, or the one of an earlier restore',
-  });
+  throw new RecoveryError(
+    `Cannot restore tablespace '${name}' into '${path}' with delta mode: '${strangers[0]}' is no part of a tablespace`,
+    {
+      hint: 'choose an empty folder, or the one of an earlier restore',
+    },
+  );
 }
 
 /** Says from which moment on equal size and time prove nothing; null when nothing is known about the destination. */
@@ -101,10 +110,10 @@ export async function purge(directory: string, { tree, isCluster, keep }: Purge)
     for (const entry of await readdir(native(at), { withFileTypes: true, encoding: 'latin1' })) {
       const path = parent === '' ? entry.name : `${parent}/${entry.name}`;
       const full = `${at}/${entry.name}`;
-      if ([...keep].some((kept) => kept === full)) continue;
+      if (keep.has(full)) continue;
       if (parent === '' && isCluster && !known.has(path) && !OWN_ENTRY.test(path)) continue;
       if (entry.isDirectory() && (known.get(path) === 'directory' || holdsKept(full, keep))) pending.push(path);
-      else if (entry.isDirectory()) await rm(native(full) as unknown as string, { recursive: true });
+      else if (entry.isDirectory()) await rm(native(full), { recursive: true });
       else if (known.get(path) !== 'file' || !entry.isFile()) await unlink(native(full));
     }
   }
@@ -122,8 +131,9 @@ export async function isUpToDate(file: TreeFile, target: Buffer, horizonMs: numb
     present.isFile() &&
     present.size === file.size &&
     Math.abs(present.mtimeMs - file.mtimeMs) < 1 &&
-    ((horizonMs !== null && file.mtimeMs < horizonMs) || (await haveEqualContent(native(file.source), target, file.size)));
-  if (!isSame) await unlinkIfPresent(target as unknown as string);
+    ((horizonMs !== null && file.mtimeMs < horizonMs) ||
+      (await haveEqualContent(native(file.source), target, file.size)));
+  if (!isSame) await rm(target, { force: true });
   return isSame;
 }
 
@@ -136,7 +146,7 @@ async function haveEqualContent(left: Buffer, right: Buffer, size: number): Prom
     const [one, two] = handles;
     if (!one || !two) return false;
     const [first, second] = [Buffer.allocUnsafe(PIECE), Buffer.allocUnsafe(PIECE)];
-    for (let position = 0; position < size; ) {
+    for (let position = 0; position < size;) {
       const wanted = Math.min(PIECE, size - position);
       const [a, b] = await Promise.all([one.read(first, 0, wanted, position), two.read(second, 0, wanted, position)]);
       if (a.bytesRead === 0 || a.bytesRead !== b.bytesRead) return false;

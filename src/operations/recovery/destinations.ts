@@ -7,7 +7,8 @@ import { access, lstat, readdir, realpath, stat, statfs } from 'node:fs/promises
 import { basename, dirname, join, relative } from 'node:path';
 import { makeDirectory } from '../../adapters/files.ts';
 import type { ServerConfig } from '../../config/options.ts';
-import { errnoOf, messageOf, RecoveryError } from '../../domain/errors.ts';
+import { systemReason } from '../../catalog/reason.ts';
+import { errnoOf, RecoveryError } from '../../domain/errors.ts';
 import { prettySize } from '../../domain/size.ts';
 import { checkDeltaDestination, checkDeltaTablespace } from './delta.ts';
 import type { PlannedTablespace, RecoveryPlan } from './plan.ts';
@@ -54,7 +55,7 @@ async function isEmptyPlace(path: string): Promise<boolean> {
       throw new RecoveryError(`'${path}' is a symbolic link to nowhere`, { hint: 'choose a directory' });
     }
     if (code === 'ENOTDIR') return false;
-    throw new RecoveryError(`Cannot look into '${path}': ${reasonOf(error)}`);
+    throw new RecoveryError(`Cannot look into '${path}': ${systemReason(error)}`);
   }
 }
 
@@ -94,9 +95,12 @@ async function refuseCatalog(paths: readonly string[], servers: Iterable<ServerC
     for (const directory of await Promise.all(kept.map(realPlace))) {
       const index = places.findIndex((place) => isWithin(place, directory) || isWithin(directory, place));
       if (index < 0) continue;
-      throw new RecoveryError(`Cannot restore into '${paths[index]}': it is part of the catalog of server '${server.name}'`, {
-        hint: 'choose a destination outside of the directories of Barman',
-      });
+      throw new RecoveryError(
+        `Cannot restore into '${paths[index]}': it is part of the catalog of server '${server.name}'`,
+        {
+          hint: 'choose a destination outside of the directories of Barman',
+        },
+      );
     }
   }
 }
@@ -106,7 +110,9 @@ const CLUSTER_DIRECTORY = /^(?:base|global|log|barman_wal|pg_(?!tblspc_).*)$/;
 
 async function refuseOverlaps({ destination, tablespaces }: RecoveryPlan): Promise<void> {
   const root = await realPlace(destination);
-  const places = await Promise.all(tablespaces.map(async (tablespace) => ({ tablespace, place: await realPlace(tablespace.path) })));
+  const places = await Promise.all(
+    tablespaces.map(async (tablespace) => ({ tablespace, place: await realPlace(tablespace.path) })),
+  );
   const refuse = ({ name, location }: PlannedTablespace, reason: string) => {
     throw new RecoveryError(`Cannot restore tablespace '${name}' into '${location}': ${reason}`, {
       hint: `give it a directory of its own with --tablespace ${name}:DIRECTORY`,
@@ -115,14 +121,19 @@ async function refuseOverlaps({ destination, tablespaces }: RecoveryPlan): Promi
   for (const [index, { tablespace, place }] of places.entries()) {
     if (isWithin(root, place)) refuse(tablespace, 'the destination directory is in it');
     const [top = ''] = relative(root, place).split('/');
-    if (isWithin(place, root) && CLUSTER_DIRECTORY.test(top)) refuse(tablespace, `'${top}' belongs to the cluster itself`);
+    if (isWithin(place, root) && CLUSTER_DIRECTORY.test(top))
+      refuse(tablespace, `'${top}' belongs to the cluster itself`);
     const other = places.find((candidate, at) => at !== index && isWithin(place, candidate.place));
     if (other) refuse(tablespace, `tablespace '${other.tablespace.name}' goes there`);
   }
 }
 
 /** recovery_end_command removes this directory as a whole when the recovery ends, so it must hold nothing else. */
-async function checkWalDirectory(plan: RecoveryPlan, directory: string, servers: Iterable<ServerConfig>): Promise<void> {
+async function checkWalDirectory(
+  plan: RecoveryPlan,
+  directory: string,
+  servers: Iterable<ServerConfig>,
+): Promise<void> {
   const refuse = (reason: string) => {
     throw new RecoveryError(`Cannot stage WAL files in '${directory}': ${reason}`, {
       hint: 'it is removed when the recovery ends: give a directory of its own with --staging-wal-directory',
@@ -134,7 +145,8 @@ async function checkWalDirectory(plan: RecoveryPlan, directory: string, servers:
   const root = await realPlace(plan.destination);
   if (isWithin(root, place)) refuse('the destination directory is in it');
   const [top = ''] = relative(root, place).split('/');
-  if (isWithin(place, root) && top !== 'barman_wal' && CLUSTER_DIRECTORY.test(top)) refuse(`'${top}' belongs to the cluster`);
+  if (isWithin(place, root) && top !== 'barman_wal' && CLUSTER_DIRECTORY.test(top))
+    refuse(`'${top}' belongs to the cluster`);
   for (const tablespace of plan.tablespaces) {
     const other = await realPlace(tablespace.path);
     if (isWithin(other, place) || isWithin(place, other)) refuse(`tablespace '${tablespace.name}' goes there`);
@@ -148,7 +160,7 @@ export async function prepareDirectory(path: string): Promise<void> {
     await makeDirectory(path, 0o700);
     await access(path, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new RecoveryError(`Cannot create or write the directory '${path}': ${reasonOf(error)}`, { cause: error });
+    throw new RecoveryError(`Cannot create or write the directory '${path}': ${systemReason(error)}`, { cause: error });
   }
 }
 
@@ -183,21 +195,4 @@ export async function checkRoom(demands: readonly Demand[]): Promise<void> {
       { hint: 'free some space or choose another destination' },
     );
   }
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'Permission denied',
-  EPERM: 'Operation not permitted',
-  EROFS: 'Read-only file system',
-  ENOSPC: 'No space left on device',
-  ENOTDIR: 'Not a directory',
-  EEXIST: 'Not a directory',
-  ENOENT: 'No such file or directory',
-  ENAMETOOLONG: 'File name too long',
-  ELOOP: 'Too many levels of symbolic links',
-};
-
-/** A system error in a few words, without the call and the path that Node puts into its message. */
-export function reasonOf(error: unknown): string {
-  return REASONS[errnoOf(error) ?? ''] ?? messageOf(error);
 }

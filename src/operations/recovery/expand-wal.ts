@@ -1,8 +1,9 @@
 /** One archived WAL file that is compressed -> plain bytes in a new file. Source: spec wal.md section 4. */
-import type { FileHandle } from 'node:fs/promises';
+import { constants, createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { compressionSettings, type CompressionSettings, decompressor } from '../../adapters/compression.ts';
-import { BarmanError, messageOf, RecoveryError } from '../../domain/errors.ts';
+import { BarmanError, errnoOf, messageOf, RecoveryError } from '../../domain/errors.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 import { openWal, streamOf } from '../wal/content.ts';
@@ -18,7 +19,9 @@ export function checkExpanders(files: readonly NeededWal[], settings: Compressio
   for (const [compression, name] of examples) {
     if (compression === null) continue;
     try {
-      decompressor(compression, settings).on('error', () => {}).destroy();
+      decompressor(compression, settings)
+        .on('error', () => {})
+        .destroy();
     } catch (error) {
       if (!(error instanceof BarmanError)) throw error;
       throw new RecoveryError(`Cannot decompress WAL file '${name}': ${error.message}`, {
@@ -30,29 +33,38 @@ export function checkExpanders(files: readonly NeededWal[], settings: Compressio
 }
 
 /**
- * Decompresses into a handle that is open for writing. `expectedSize` is that of a segment, bytes; null for other files.
+ * Decompresses into a new file, which is on disk when the promise resolves. `expectedSize` is that of a segment, bytes;
+ * null for other files.
  * @throws RecoveryError naming a file that is damaged
  */
 export async function expandWal(
   file: NeededWal,
-  target: FileHandle,
+  target: string,
   expectedSize: number | null,
   settings: CompressionSettings,
   signal: AbortSignal,
 ): Promise<void> {
   const source = await openWal(file.path);
+  const writer = createWriteStream(target, { flags: 'wx', mode: 0o600, highWaterMark: 1_048_576 });
   try {
-    const writer = target.createWriteStream({ autoClose: false, highWaterMark: 1_048_576 });
     await pipeline(streamOf(source), decompressor(file.compression ?? '', settings), writer, { signal });
   } catch (error) {
     signal.throwIfAborted();
+    // A full disk is no fault of the file.
+    if (errnoOf(error) !== undefined && !(errnoOf(error) ?? '').startsWith('Z_')) throw error;
     throw damaged(file, messageOf(error), error);
   } finally {
     await source.close();
   }
-  const { size } = await target.stat();
-  if (expectedSize !== null && size !== expectedSize) {
-    throw damaged(file, `it holds ${size} bytes where ${expectedSize} were expected`);
+  const handle = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    await handle.sync();
+    const { size } = await handle.stat();
+    if (expectedSize !== null && size !== expectedSize) {
+      throw damaged(file, `it holds ${size} bytes where ${expectedSize} were expected`);
+    }
+  } finally {
+    await handle.close();
   }
 }
 

@@ -12,16 +12,24 @@ import type { RestoreRequest } from './request.ts';
 /** server_version_num of the backup. @throws RecoveryError when it was not recorded */
 export function backupVersion(info: BackupInfo): number {
   if (info.version !== null) return info.version;
-  throw new RecoveryError(`Cannot restore backup '${info.backupId}': its record does not say which PostgreSQL it is from`, {
-    hint: `add "version=150000" (its server_version_num) to the backup.info file of ${info.backupId}`,
-  });
+  throw new RecoveryError(
+    `Cannot restore backup '${info.backupId}': its record does not say which PostgreSQL it is from`,
+    {
+      hint: `add "version=150000" (its server_version_num) to the backup.info file of ${info.backupId}`,
+    },
+  );
 }
 
 /**
  * Reads and checks the target. `latestTimeline` is the highest one in the archive. Prints the time zone warning.
  * @throws RecoveryError for a target that cannot be read, that this PostgreSQL does not know or that the backup cannot reach
  */
-export function readGoal(ctx: CommandContext, request: RestoreRequest, info: BackupInfo, latestTimeline: number): RecoveryGoal {
+export function readGoal(
+  ctx: CommandContext,
+  request: RestoreRequest,
+  info: BackupInfo,
+  latestTimeline: number,
+): RecoveryGoal {
   const target = readTarget(ctx, request, info);
   const goal: RecoveryGoal = {
     target,
@@ -74,7 +82,9 @@ function refuseTooEarly(time: Timestamp, info: BackupInfo): void {
 /** PostgreSQL reads decimal, 0x hexadecimal and 0 octal numbers up to 64 bits. */
 function readXid(text: string): string {
   if (/^(?:\d{1,20}|0[xX][0-9a-fA-F]{1,16})$/.test(text.trim())) return text.trim();
-  throw new RecoveryError(`Invalid target transaction '${text}'`, { hint: 'a transaction id is a number, e.g. --target-xid 1234' });
+  throw new RecoveryError(`Invalid target transaction '${text}'`, {
+    hint: 'a transaction id is a number, e.g. --target-xid 1234',
+  });
 }
 
 function readLsn(ctx: CommandContext, text: string, info: BackupInfo): RecoveryTarget {
@@ -103,7 +113,7 @@ function readName(text: string): string {
   if (Buffer.byteLength(text) > NAME_BYTES) {
     throw new RecoveryError(`The name of the restore point is too long (maximum ${NAME_BYTES} bytes)`);
   }
-  if (/[\0-\x1f]/.test(text)) throw new RecoveryError('The name of the restore point cannot hold control characters');
+  if (/\p{Cc}/u.test(text)) throw new RecoveryError('The name of the restore point cannot hold control characters');
   return text;
 }
 

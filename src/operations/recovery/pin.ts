@@ -31,12 +31,17 @@ async function pin(ctx: CommandContext, server: Server, backupId: string): Promi
   } catch (error) {
     if (!(error instanceof LockBusyError || error instanceof LockDeniedError)) throw error;
     if (error instanceof LockBusyError && (await exists(annotationPath(layout, backupId, 'delete_this')))) {
-      throw new RecoveryError(`Cannot restore from backup '${backupId}' of server '${server.name}': it is being deleted`, {
-        hint: `choose another backup: barman list-backups ${server.name}`,
-      });
+      throw new RecoveryError(
+        `Cannot restore from backup '${backupId}' of server '${server.name}': it is being deleted`,
+        {
+          hint: `choose another backup: barman list-backups ${server.name}`,
+        },
+      );
     }
     // Another restore or check-backup holds it, or a read-only host has no right to lock: restoring needs no lock itself.
-    ctx.log.named('barman.recovery_executor').info(`backup ${backupId} is not locked during its restore: ${error.message}`);
+    ctx.log
+      .named('barman.recovery_executor')
+      .info(`backup ${backupId} is not locked during its restore: ${error.message}`);
     return null;
   }
 }

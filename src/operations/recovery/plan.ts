@@ -175,13 +175,24 @@ function parseRelocations(
   return Object.fromEntries(relocations);
 }
 
-function checkDestinationText({ destination, remoteSshCommand, stagingWalDirectory, restoreCommand }: RestoreRequest): void {
+function checkDestinationText({
+  destination,
+  remoteSshCommand,
+  stagingWalDirectory,
+  restoreCommand,
+}: RestoreRequest): void {
   if (destination.includes(':') && remoteSshCommand === undefined) {
-    throw new RecoveryError("The destination directory parameter cannot contain the ':' character", { hint: REMOTE_HINT });
+    throw new RecoveryError("The destination directory parameter cannot contain the ':' character", {
+      hint: REMOTE_HINT,
+    });
   }
   if (destination === '') throw new RecoveryError('The destination directory cannot be empty');
   // These end up in a line of a configuration file.
-  const texts = { 'destination directory': destination, '--staging-wal-directory': stagingWalDirectory, '--restore-command': restoreCommand };
+  const texts = {
+    'destination directory': destination,
+    '--staging-wal-directory': stagingWalDirectory,
+    '--restore-command': restoreCommand,
+  };
   for (const [what, text] of Object.entries(texts)) {
     if (text !== undefined && breaksLine(text)) throw new RecoveryError(`The ${what} cannot hold a line break`);
   }

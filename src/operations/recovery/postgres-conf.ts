@@ -19,24 +19,28 @@ export interface ConfigurationReport {
 const EXPECTED = ['postgresql.conf', 'postgresql.auto.conf', 'pg_hba.conf', 'pg_ident.conf'];
 
 /**
- * Rewrites the files. `settings` (may be empty) go behind the recovery file, which is created when it is missing.
+ * Rewrites the files. `settings` (may be empty) go behind the recovery file, which is created when it is missing (before
+ * PostgreSQL 12: recovery.conf, and only with settings).
  * Durable when the promise resolves.
  */
-export async function adaptConfiguration(plan: RecoveryPlan, settings: readonly string[]): Promise<ConfigurationReport> {
+export async function adaptConfiguration(
+  plan: RecoveryPlan,
+  settings: readonly string[],
+): Promise<ConfigurationReport> {
   const { destination, recoveryFile, version } = plan;
   const missing: string[] = [];
   for (const name of EXPECTED) if (!(await isFile(join(destination, name)))) missing.push(name);
   const names = ['postgresql.conf', ...(version >= 90_400 ? ['postgresql.auto.conf'] : [])];
-  if (version >= 120_000 && settings.length > 0 && !names.includes(recoveryFile)) names.push(recoveryFile);
+  const own = version >= 120_000 ? recoveryFile : null;
+  if (own !== null && !names.includes(own)) names.push(own);
 
   const changes: SettingNote[] = [];
   const warnings: SettingNote[] = [];
   for (const name of names) {
-    const own = version >= 120_000 && name === recoveryFile ? settings : [];
     const original = await readText(join(destination, name));
-    if (original === null && own.length === 0) continue;
+    if (original === null && name !== own) continue;
     const mangled = mangleSettings(name, original?.text ?? '');
-    const text = appendSettings(mangled.text, own);
+    const text = appendSettings(mangled.text, name === own ? settings : []);
     changes.push(...mangled.changes);
     warnings.push(...dangerousSettings(name, text));
     await replaceKeepingOrigin(join(destination, name), text, original);
@@ -82,7 +86,11 @@ async function readText(path: string): Promise<ConfigText | null> {
     const bytes = await handle.readFile();
     const text = bytes.toString('utf8');
     const encoding = Buffer.from(text).equals(bytes) ? 'utf8' : 'latin1';
-    return { text: encoding === 'utf8' ? text : bytes.toString('latin1'), encoding, mode: (await handle.stat()).mode & 0o7777 };
+    return {
+      text: encoding === 'utf8' ? text : bytes.toString('latin1'),
+      encoding,
+      mode: (await handle.stat()).mode & 0o7777,
+    };
   } finally {
     await handle.close();
   }
@@ -99,7 +107,11 @@ async function replaceKeepingOrigin(path: string, text: string, original: Config
 
 /** Writes a file that must not exist yet, and flushes it. */
 async function writeNew(path: string, content: Uint8Array, mode: number): Promise<void> {
-  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode);
+  const handle = await open(
+    path,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+    mode,
+  );
   try {
     await handle.writeFile(content);
     await handle.chmod(mode);

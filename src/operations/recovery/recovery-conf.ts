@@ -1,11 +1,13 @@
 /** The settings that make PostgreSQL recover as it was asked to. Source: spec recovery.md section 8. */
-import type { ServerConfig } from '../../config/options.ts';
 import { quoteSetting, type RecoveryGoal, targetSettings } from '../../domain/recovery-target.ts';
 import { cleanupCommand, copyCommand, getWalCommand } from '../../domain/restore-command.ts';
 import type { Output } from '../../output/output.ts';
 
 export interface RecoverySettingsInput {
-  readonly config: ServerConfig;
+  /** The server to ask with get-wal. */
+  readonly server: string;
+  /** The account under which `barman` has to run there. */
+  readonly barmanUser: string;
   readonly goal: RecoveryGoal;
   /** server_version_num. */
   readonly version: number;
@@ -25,7 +27,7 @@ export function recoverySettings(output: Output, input: RecoverySettingsInput): 
 
 function restoreCommands(
   output: Output,
-  { config, goal, getWal, walDirectory, customCommand }: RecoverySettingsInput,
+  { server, barmanUser, goal, getWal, walDirectory, customCommand }: RecoverySettingsInput,
 ): readonly string[] {
   if (getWal && customCommand !== null) {
     const line = `restore_command = ${quoteSetting(customCommand)}`;
@@ -34,8 +36,8 @@ function restoreCommands(
   }
   if (getWal) {
     return [
-      "# The 'barman get-wal' command must run as 'barman' user",
-      `restore_command = ${quoteSetting(getWalCommand(config.name, goal.standby))}`,
+      `# The 'barman get-wal' command must run as '${barmanUser}' user`,
+      `restore_command = ${quoteSetting(getWalCommand(server, goal.standby))}`,
     ];
   }
   if (goal.standby) return [];

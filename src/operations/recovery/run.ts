@@ -13,10 +13,17 @@ import { type RestoreReport, restoreResult, restoreWarnings } from '../../output
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 import { archiveWals } from '../wal/archive.ts';
-import { copyBaseBackup, demandsOf, inspectBaseBackup, prepareDestinations, releaseControlFile } from './base-backup.ts';
+import {
+  copyBaseBackup,
+  demandsOf,
+  inspectBaseBackup,
+  prepareDestinations,
+  releaseControlFile,
+} from './base-backup.ts';
 import { latestTimeline } from './choose-backup.ts';
 import { checkDestinations, type Demand } from './destinations.ts';
 import { checkExpanders, expandSettings } from './expand-wal.ts';
+import { writeArchiveStatus } from './deliver-wal.ts';
 import { readGoal } from './goal.ts';
 import { runRecoveryHooks } from './hooks.ts';
 import { withPinnedBackup } from './pin.ts';
@@ -86,7 +93,9 @@ async function restorePinned(
   output.info('Copying the base backup.');
   await copyBaseBackup(ctx, server, plan, base);
   await keepRecord(plan);
-  if (wals !== null) await supplyWals(ctx, server, plan, wals, { directory: walDirectory, isPointInTime: isPointInTime(goal) });
+  const place = { directory: walDirectory, isPointInTime: isPointInTime(goal) };
+  if (wals !== null) await supplyWals(ctx, server, plan, wals, place);
+  else await writeArchiveStatus(walDirectory, []);
   const settings = await recoverySettingsFor(ctx, server, request, plan, goal, walDirectory);
   output.info('Identify dangerous settings in destination directory.');
   const { changes, warnings, missing } = await adaptConfiguration(plan, settings);
@@ -168,7 +177,8 @@ async function recoverySettingsFor(
   const signal = signalFile(goal, plan.version);
   if (signal !== null) await createSignal(plan.destination, signal);
   return recoverySettings(ctx.output, {
-    config: server.config,
+    server: server.name,
+    barmanUser: ctx.config.global.barmanUser,
     goal,
     version: plan.version,
     getWal: plan.getWal,

@@ -17,7 +17,9 @@ export function warnAboutWals(ctx: CommandContext, plan: RecoveryPlan, goal: Rec
     ctx.output.warning(`WAL file '${unusable}'${others} of the archive is missing or damaged and is not copied.`);
   }
   if (wals.firstHole !== null) {
-    ctx.output.warning(`WAL file '${wals.firstHole}' is not in the archive: recovery cannot go beyond it on this timeline.`);
+    ctx.output.warning(
+      `WAL file '${wals.firstHole}' is not in the archive: recovery cannot go beyond it on this timeline.`,
+    );
   }
   const timeline = goal.timeline?.number;
   if (timeline === undefined || goal.standby || timeline === (plan.info.timeline ?? 1)) return;

@@ -2,8 +2,8 @@
 import { lstat, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory, syncDirectory } from '../../adapters/files.ts';
+import { systemReason } from '../../catalog/reason.ts';
 import { RecoveryError } from '../../domain/errors.ts';
-import { reasonOf } from './destinations.ts';
 import type { PlannedTablespace } from './plan.ts';
 
 /** Makes every link, replacing one that an archive brought along. */
@@ -17,9 +17,12 @@ export async function linkTablespaces(destination: string, tablespaces: readonly
       if (present?.isSymbolicLink()) await unlink(link);
       await symlink(path, link);
     } catch (error) {
-      throw new RecoveryError(`unable to prepare '${name}' tablespace (destination '${location}'): ${reasonOf(error)}`, {
-        cause: error,
-      });
+      throw new RecoveryError(
+        `unable to prepare '${name}' tablespace (destination '${location}'): ${systemReason(error)}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
   await syncDirectory(directory);

@@ -10,7 +10,9 @@ import type { Server } from '../server.ts';
 import { sourceOfData } from './plan.ts';
 
 /** How pg_basebackup names the archives of a compression, and how tar reads them. */
-const FORMATS: Readonly<Record<string, { readonly suffix: string; readonly program?: string; readonly option: readonly string[] }>> = {
+const FORMATS: Readonly<
+  Record<string, { readonly suffix: string; readonly program?: string; readonly option: readonly string[] }>
+> = {
   none: { suffix: '', option: [] },
   gzip: { suffix: '.gz', program: 'gzip', option: ['--gzip'] },
   lz4: { suffix: '.lz4', program: 'lz4', option: ['--use-compress-program', 'lz4'] },

@@ -181,7 +181,13 @@ async function regularFileSize(path: string): Promise<number | null> {
 }
 
 /** A backup whose own WAL has a hole can never be made consistent. */
-function refuseMissing(server: Server, info: BackupInfo, begin: WalFile, end: WalFile, present: ReadonlySet<string>): void {
+function refuseMissing(
+  server: Server,
+  info: BackupInfo,
+  begin: WalFile,
+  end: WalFile,
+  present: ReadonlySet<string>,
+): void {
   if (begin.timeline !== end.timeline) return;
   const required = [...segmentRange(begin, end, info.xlogSegmentSize)];
   const missing = required.filter((name) => !present.has(name));
@@ -193,7 +199,9 @@ function refuseMissing(server: Server, info: BackupInfo, begin: WalFile, end: Wa
   const others = missing.length > 1 ? ` (and ${missing.length - 1} more)` : '';
   throw new RecoveryError(
     `Cannot restore backup '${info.backupId}' of server '${server.name}': WAL file '${first}'${others}, which it needs to be consistent, is missing from the archive or damaged`,
-    { hint: `restore another backup ("barman list-backups ${server.name}"), or use --get-wal if the file can be found elsewhere` },
+    {
+      hint: `restore another backup ("barman list-backups ${server.name}"), or use --get-wal if the file can be found elsewhere`,
+    },
   );
 }
 
@@ -224,13 +232,16 @@ async function choosePartials(
     const name = record.name.slice(0, 24);
     if (!present.has(name)) partials.set(name, needed(server, record, name));
   }
-  const segments = chosen.segments.map((record) => parseWalName(record.name)).filter((file) => file?.kind === 'segment');
+  const segments = chosen.segments
+    .map((record) => parseWalName(record.name))
+    .filter((file) => file?.kind === 'segment');
   const last = segments.at(-1);
   const next = last ? nextSegmentName(last, info.xlogSegmentSize) : info.beginWal;
   if (next !== null) {
     const path = join(server.catalog.layout.streamingDirectory, `${next}.partial`);
     const size = await regularFileSize(path);
-    if (size !== null) partials.set(next, { name: `${next}.partial`, deliveredAs: next, path, size, compression: null });
+    if (size !== null)
+      partials.set(next, { name: `${next}.partial`, deliveredAs: next, path, size, compression: null });
   }
   const usable: NeededWal[] = [];
   for (const file of partials.values()) if ((await regularFileSize(file.path)) !== null) usable.push(file);

@@ -13,7 +13,7 @@ import { openWal } from './content.ts';
 import { examineWal } from './examine.ts';
 import type { Queue } from './queue.ts';
 import { moveToErrors } from './rejects.ts';
-import { mtimeOf, type StoreRequest, storeWal } from './store.ts';
+import { mtimeOf, type StoreOutcome, type StoreRequest, storeWal } from './store.ts';
 import { judgeTwin } from './twins.ts';
 
 /** A file that is too short is given this long after its last change before it is taken to be damaged, ms. */
@@ -66,6 +66,27 @@ async function openQueued(run: ArchiveRun, path: string, file: WalFile): Promise
   }
 }
 
+/** The files of a queue without those that are as incomplete as they were when that was told. */
+export async function withoutTold(run: ArchiveRun, queue: Queue): Promise<readonly WalFile[]> {
+  if (run.told.size === 0) return queue.files;
+  const files: WalFile[] = [];
+  for (const file of queue.files) {
+    const path = join(queue.directory, file.name);
+    const told = run.told.get(path);
+    const stats = told === undefined ? undefined : await stat(path, { bigint: true }).catch(() => undefined);
+    if (stats === undefined || stateOf(stats) !== told || !mayBeGrowing(run, stats)) files.push(file);
+  }
+  return files;
+}
+
+function mayBeGrowing(run: ArchiveRun, stats: BigIntStats): boolean {
+  return Math.abs(run.ctx.now().getTime() - Number(stats.ctimeMs)) < GROWING;
+}
+
+function stateOf(stats: BigIntStats): string {
+  return `${stats.ino} ${stats.size} ${stats.ctimeNs}`;
+}
+
 /** compat 3.20.1: an empty or cut segment is archived there as it is. */
 async function refuse(
   run: ArchiveRun,
@@ -76,12 +97,12 @@ async function refuse(
 ): Promise<void> {
   const { server } = run;
   const what = `WAL file '${file.name}' of server '${server.name}' ${problem.text}`;
-  const age = run.ctx.now().getTime() - Number(stats.ctimeMs);
-  if (problem.mayGrow && Math.abs(age) < GROWING) {
+  const path = join(queue.directory, file.name);
+  if (problem.mayGrow && mayBeGrowing(run, stats)) {
+    run.told.set(path, stateOf(stats));
     run.output.warning(`${what}: it stays in '${queue.directory}' until it is complete`);
     return;
   }
-  const path = join(queue.directory, file.name);
   const target = await moveToErrors(server.config.errorsDirectory, path, file.name, 'unknown', run.ctx.now());
   run.output.warning(`${what}: it is not archived. Moved to '${target}'`);
 }
@@ -102,7 +123,7 @@ async function place(run: ArchiveRun, queued: QueuedWal): Promise<WalRecord | un
     }
     names.delete(file.name);
   }
-  const record = await storeInto(hashDirectory, {
+  const { record, isLinked } = await storeInto(hashDirectory, {
     file,
     source: queued.handle,
     sourcePath: path,
@@ -113,13 +134,12 @@ async function place(run: ArchiveRun, queued: QueuedWal): Promise<WalRecord | un
     hashDirectory,
   });
   names.add(file.name);
-  const isLinked = (await stat(target, { bigint: true })).ino === stats.ino;
   await run.add({ sourcePath: path, inode: stats.ino, record, hashDirectory, isLinked });
   return record;
 }
 
 /** A removal of other WAL may have taken the empty directory away meanwhile. */
-async function storeInto(hashDirectory: string, request: StoreRequest): Promise<WalRecord> {
+async function storeInto(hashDirectory: string, request: StoreRequest): Promise<StoreOutcome> {
   try {
     return await storeWal(request);
   } catch (error) {
@@ -136,12 +156,18 @@ async function withHooks(
 ): Promise<void> {
   const { ctx, server } = run;
   const { file, path, stats, compression } = queued;
-  const before: WalRecord = { name: file.name, size: Number(stats.size), time: mtimeOf(stats), compression, encryption: null };
+  const before: WalRecord = {
+    name: file.name,
+    size: Number(stats.size),
+    time: mtimeOf(stats),
+    compression,
+    encryption: null,
+  };
   try {
     await runHooks(ctx, server.config, 'archive', 'pre', walHookVariables(before, path));
   } catch (error) {
     if (error instanceof HookAbortError) {
-      run.output.warning(
+      run.log.warning(
         `Archiving of ${server.name}/${file.name} aborted by pre_archive_retry_script.Reason: ${error.message}`,
       );
     }
@@ -162,7 +188,10 @@ async function withHooks(
 
 function failure(run: ArchiveRun, queue: Queue, file: WalFile, error: unknown): unknown {
   // An abort is a word or an AbortError; what is no system error and not ours is a bug.
-  if (error instanceof HookAbortError || (!(error instanceof BarmanError) && errnoOf(error)?.startsWith('E') !== true)) {
+  if (
+    error instanceof HookAbortError ||
+    (!(error instanceof BarmanError) && errnoOf(error)?.startsWith('E') !== true)
+  ) {
     return error;
   }
   const isFull = errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT';

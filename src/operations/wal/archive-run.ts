@@ -26,6 +26,9 @@ export interface StoredWal {
   readonly isLinked: boolean;
 }
 
+/** Path of an incomplete file -> its state when that was told. */
+export type GrowingFiles = Map<string, string>;
+
 export interface ArchiveRun {
   readonly ctx: CommandContext;
   readonly server: Server;
@@ -35,6 +38,7 @@ export interface ArchiveRun {
   readonly settings: CompressionSettings;
   readonly hasHooks: boolean;
   readonly archived: string[];
+  readonly told: GrowingFiles;
   /** System identifier of the archive; null while no backup has written it down. */
   systemId(): Promise<string | null>;
   /** The names in a hash directory, which is created; what dead runs left there is removed first. */
@@ -51,7 +55,7 @@ const COPY_WEIGHT = 16;
 const LEFTOVER = /^(.+)\.(?:tmp|compressed|uncompressed)$/;
 
 /** Opens a pass; the caller holds the archive-wal lock. */
-export function openRun(ctx: CommandContext, server: Server): ArchiveRun {
+export function openRun(ctx: CommandContext, server: Server, told: GrowingFiles = new Map()): ArchiveRun {
   const directories = new Map<string, Promise<Set<string>>>();
   const archived: string[] = [];
   let identity: Promise<string | null> | undefined;
@@ -77,6 +81,7 @@ export function openRun(ctx: CommandContext, server: Server): ArchiveRun {
     settings: compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath }),
     hasHooks: runsHooks,
     archived,
+    told,
     systemId: () => {
       identity ??= server.catalog.readIdentity().then((known) => known?.systemid ?? null);
       return identity;

@@ -9,8 +9,8 @@ import { serverLock } from '../../catalog/layout.ts';
 import { HookAbortError, LockBusyError, WalError } from '../../domain/errors.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
-import { type ArchiveRun, openRun } from './archive-run.ts';
-import { archiveFile } from './archive-file.ts';
+import { type ArchiveRun, type GrowingFiles, openRun } from './archive-run.ts';
+import { archiveFile, withoutTold } from './archive-file.ts';
 import { type Queue, scanQueue } from './queue.ts';
 import { moveToErrors } from './rejects.ts';
 
@@ -19,6 +19,8 @@ export interface ArchiveOptions {
   readonly verbose: boolean;
   /** Says nothing when another archive-wal is at work: for loops. */
   readonly silentWhenBusy?: boolean;
+  /** For loops: remembers the incomplete files that were told, so that each state of them is told once. */
+  readonly told?: GrowingFiles;
 }
 
 export interface ArchiveOutcome {
@@ -33,17 +35,24 @@ export interface ArchiveOutcome {
  * change no exit code.
  * @throws WalError when a file cannot be stored: it and the rest stay in their queue
  */
-export async function archiveWals(ctx: CommandContext, server: Server, options: ArchiveOptions): Promise<ArchiveOutcome> {
+export async function archiveWals(
+  ctx: CommandContext,
+  server: Server,
+  options: ArchiveOptions,
+): Promise<ArchiveOutcome> {
   if (server.isPassive) return { archived: [], isBusy: false };
   if (server.config.encryption !== null) {
-    throw new WalError(`encryption = ${server.config.encryption} is not supported: WAL of server '${server.name}' is not archived`, {
-      hint: "remove 'encryption' from the configuration of this server; its WAL stays in the queue until then",
-    });
+    throw new WalError(
+      `encryption = ${server.config.encryption} is not supported: WAL of server '${server.name}' is not archived`,
+      {
+        hint: "remove 'encryption' from the configuration of this server; its WAL stays in the queue until then",
+      },
+    );
   }
   ctx.output.debug(`Starting archive-wal for server ${server.name}`);
   try {
     return await withLock(serverLock(server.catalog.layout, 'archive-wal'), { wait: false }, async () => {
-      const run = openRun(ctx, server);
+      const run = openRun(ctx, server, options.told);
       await archiveQueues(run, options);
       return { archived: run.archived, isBusy: false };
     });
@@ -73,7 +82,13 @@ async function archiveQueues(run: ArchiveRun, options: ArchiveOptions): Promise<
   }
 }
 
-async function archiveQueue(run: ArchiveRun, queue: Queue, batchSize: number, options: ArchiveOptions): Promise<void> {
+async function archiveQueue(
+  run: ArchiveRun,
+  scanned: Queue,
+  batchSize: number,
+  options: ArchiveOptions,
+): Promise<void> {
+  const queue = { ...scanned, files: await withoutTold(run, scanned) };
   announce(run, queue, options);
   try {
     for (const [index, file] of queue.files.entries()) {
@@ -113,7 +128,9 @@ function announce(run: ArchiveRun, queue: Queue, { verbose }: ArchiveOptions): v
     }
     return;
   }
-  const plan = isBatch ? `Archive a batch of ${files.length} segments in this run.` : 'Archive all segments in one run.';
+  const plan = isBatch
+    ? `Archive a batch of ${files.length} segments in this run.`
+    : 'Archive all segments in one run.';
   run.log.info(`Found ${total} xlog segments from ${kind} for ${name}. ${plan}`);
   run.output.info(
     `Processing xlog segments from ${kind} for ${name}${isBatch ? ` (batch size: ${files.length})` : ''}`,

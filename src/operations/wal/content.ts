@@ -30,7 +30,7 @@ export function streamOf(handle: FileHandle): Readable {
 }
 
 async function* blocksOf(handle: FileHandle): AsyncGenerator<Buffer> {
-  for (let position = 0; ; ) {
+  for (let position = 0; ;) {
     const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, position);
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
@@ -42,7 +42,7 @@ async function* blocksOf(handle: FileHandle): AsyncGenerator<Buffer> {
 export function sinkOf(handle: FileHandle): Writable {
   let position = 0;
   const writeAll = async (chunk: Buffer) => {
-    for (let offset = 0; offset < chunk.length; ) {
+    for (let offset = 0; offset < chunk.length;) {
       const { bytesWritten } = await handle.write(chunk, offset, chunk.length - offset, position);
       offset += bytesWritten;
       position += bytesWritten;
@@ -122,7 +122,11 @@ export async function haveSameContent(
  * nor a WAL segment counts as its work.
  */
 export async function recognise(handle: FileHandle, settings: CompressionSettings): Promise<string | null> {
-  const head = await readHead(handle);
+  return recogniseHead(await readHead(handle), settings);
+}
+
+/** The same for the first bytes of a file. */
+export function recogniseHead(head: Buffer, settings: CompressionSettings): string | null {
   const known = detectCompression(head, settings.customCompressionMagic);
   if (known !== null || settings.customCompressionMagic !== null) return known;
   const isCustom = settings.customDecompressionFilter !== null && head.length > 0 && parseWalHeader(head) === undefined;

@@ -5,7 +5,7 @@ import { type CompressionSettings, detectCompression } from '../../adapters/comp
 import type { WalFile } from '../../domain/wal.ts';
 import { identifyWal } from '../../domain/wal-content.ts';
 import { type WalContent, type WalProblem, walProblem } from '../../domain/wal-header.ts';
-import { glanceAtGzip, measurePlain, readHead, recognise } from './content.ts';
+import { glanceAtGzip, measurePlain, readHead, recogniseHead } from './content.ts';
 
 export interface Examined {
   /** The algorithm it is compressed with; null when it is plain. */
@@ -32,7 +32,7 @@ export async function examineWal(
     const compression = detectCompression(head, settings.customCompressionMagic);
     return { compression, isEncrypted: false, problem: walProblem(file, { size, head }, systemId) };
   }
-  const compression = await recognise(handle, settings);
+  const compression = recogniseHead(head, settings);
   if (compression !== null) {
     const problem = await compressedProblem(file, handle, size, compression, settings, systemId);
     return { compression, isEncrypted: false, problem };
@@ -59,7 +59,11 @@ async function compressedProblem(
 }
 
 /** The same for a content that was read to its end; undefined when it could not be. */
-export function contentProblem(file: WalFile, content: WalContent | undefined, systemId: string | null): WalProblem | null {
+export function contentProblem(
+  file: WalFile,
+  content: WalContent | undefined,
+  systemId: string | null,
+): WalProblem | null {
   if (content === undefined) return { text: 'cannot be decompressed', mayGrow: true };
   return walProblem(file, content, systemId);
 }

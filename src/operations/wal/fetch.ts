@@ -86,7 +86,8 @@ export async function deliverWal(
   const settings = walSettings(ctx, server);
   const stages: (NodeJS.ReadableStream | NodeJS.ReadWriteStream)[] = [streamOf(found.handle)];
   const stored = found.compression === null ? null : formatOf(found.compression);
-  const passes = delivery === 'keep' || found.file.kind === 'partial' || stored === (delivery === 'plain' ? null : delivery);
+  const passes =
+    delivery === 'keep' || found.file.kind === 'partial' || stored === (delivery === 'plain' ? null : delivery);
   if (!passes) {
     if (found.compression !== null) stages.push(decompressor(found.compression, settings));
     if (delivery !== 'plain') stages.push(compressor(delivery, settings));
@@ -100,7 +101,8 @@ export async function deliverWal(
  */
 export async function peekWals(server: Server, file: WalFile, limit: number): Promise<readonly string[]> {
   const isThere = async (candidate: WalFile) => {
-    for (const directory of directoriesOf(server, candidate)) if (await exists(join(directory, candidate.name))) return true;
+    for (const directory of directoriesOf(server, candidate))
+      if (await exists(join(directory, candidate.name))) return true;
     return false;
   };
   if (!(await isThere(file))) return [];
@@ -128,7 +130,10 @@ function walSettings(ctx: CommandContext, server: Server): CompressionSettings {
   return compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
 }
 
-function directoriesOf({ config }: Server, file: WalFile): readonly [archive: string, incoming: string, streaming: string] {
+function directoriesOf(
+  { config }: Server,
+  file: WalFile,
+): readonly [archive: string, incoming: string, streaming: string] {
   return [join(config.walsDirectory, hashDir(file)), config.incomingWalsDirectory, config.streamingWalsDirectory];
 }
 

@@ -25,7 +25,8 @@ export async function scanQueue(kind: QueueKind, directory: string, batchSize: n
   const entries = (await readEntries(directory)).filter(({ name }) => !name.startsWith('.'));
   entries.sort((left, right) => compareBytes(left.name, right.name));
   const candidates = entries.filter(({ name }) => !name.endsWith('.tmp'));
-  const { taken, stalePartials } = kind === 'streaming' ? takeStreamed(candidates, batchSize) : takeFirst(candidates, batchSize);
+  const { taken, stalePartials } =
+    kind === 'streaming' ? takeStreamed(candidates, batchSize) : takeFirst(candidates, batchSize);
   const files: WalFile[] = [];
   const unknown: string[] = [];
   for (const entry of taken) {

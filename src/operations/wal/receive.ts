@@ -72,7 +72,9 @@ async function stream(ctx: CommandContext, server: Server): Promise<void> {
     env: { ...ctx.env, PATH: server.searchPath, ...connection.env },
     signal: ctx.signal,
     onLine: (line) => {
-      ctx.output.info(`${server.name}: ${line}`);
+      // compat 3.20.1: what it says after we told it to stop goes unseen.
+      if (ctx.signal.aborted) ctx.log.named('barman.server').info(`${server.name}: ${line}`);
+      else ctx.output.info(`${server.name}: ${line}`);
       advice ??= adviceFor(line, server.name);
     },
   });

@@ -30,7 +30,13 @@ export async function createSlot(
   }
 }
 
-function refused(ctx: CommandContext, server: Server, slot: string, error: PostgresError, ifNotExists: boolean): boolean {
+function refused(
+  ctx: CommandContext,
+  server: Server,
+  slot: string,
+  error: PostgresError,
+  ifNotExists: boolean,
+): boolean {
   const state = sqlStateOf(error);
   if (state === EXISTS && ifNotExists) {
     ctx.output.info(`Replication slot '${slot}' already exists and --if-not-exists was specified. Skipping creation`);

@@ -34,16 +34,23 @@ export function temporaryName(name: string): string {
   return `${name}.tmp`;
 }
 
+export interface StoreOutcome {
+  /** The line for xlog.db. */
+  readonly record: WalRecord;
+  /** True when source and archived file are one file under two names. */
+  readonly isLinked: boolean;
+}
+
 /**
  * Stores the file and flushes its content; flushing the directory is left to the caller, once for many files. Nothing may
- * exist under the final name. Returns the line for xlog.db.
+ * exist under the final name.
  */
-export async function storeWal(request: StoreRequest): Promise<WalRecord> {
+export async function storeWal(request: StoreRequest): Promise<StoreOutcome> {
   const { file, stats, hashDirectory } = request;
   const target = join(hashDirectory, file.name);
   const packs = request.compression !== null && request.sourceCompression === null;
   if (!packs && (await linkInto(request, target))) {
-    return record(request, Number(stats.size), request.sourceCompression);
+    return { record: record(request, Number(stats.size), request.sourceCompression), isLinked: true };
   }
   const temporary = join(hashDirectory, temporaryName(file.name));
   await unlinkIfPresent(temporary);
@@ -51,7 +58,7 @@ export async function storeWal(request: StoreRequest): Promise<WalRecord> {
     await writeTemporary(request, temporary, packs);
     const size = (await stat(temporary)).size;
     await rename(temporary, target);
-    return record(request, size, packs ? request.compression : request.sourceCompression);
+    return { record: record(request, size, packs ? request.compression : request.sourceCompression), isLinked: false };
   } catch (error) {
     await unlinkIfPresent(temporary).catch(() => {});
     throw error;
@@ -106,7 +113,11 @@ async function writeTemporary(request: StoreRequest, temporary: string, packs: b
 }
 
 /** A copy has the size of its source; what another program compressed must give back the very bytes. */
-async function verify({ source, stats, compression, settings, file }: StoreRequest, copy: FileHandle, packs: boolean): Promise<void> {
+async function verify(
+  { source, stats, compression, settings, file }: StoreRequest,
+  copy: FileHandle,
+  packs: boolean,
+): Promise<void> {
   if (!packs) {
     const { size } = await copy.stat();
     if (size !== Number(stats.size)) throw new WalError(`'${file.name}' changed while it was copied`);

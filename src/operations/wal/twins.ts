@@ -16,10 +16,7 @@ import { mtimeOf } from './store.ts';
  * identical: the source can go, after its line was added where a killed run left none; replaced: the archived file was
  * unusable and is out of the way; kept: the source was dealt with or stays.
  */
-export type TwinVerdict =
-  | { readonly isListed: boolean; readonly record: WalRecord }
-  | 'replaced'
-  | 'kept';
+export type TwinVerdict = { readonly isListed: boolean; readonly record: WalRecord } | 'replaced' | 'kept';
 
 export async function judgeTwin(run: ArchiveRun, queued: QueuedWal, target: string): Promise<TwinVerdict> {
   const { file } = queued;
@@ -89,7 +86,8 @@ async function isSound(run: ArchiveRun, { file }: QueuedWal, stored: FileHandle)
   if (file.kind !== 'segment') return (await stored.stat()).size > 0;
   const compression = await recognise(stored, run.settings);
   const content = await measurePlain(stored, compression, run.settings);
-  const isOpaque = compression === null && content !== undefined && content.size > 0 && parseWalHeader(content.head) === undefined;
+  const isOpaque =
+    compression === null && content !== undefined && content.size > 0 && parseWalHeader(content.head) === undefined;
   return isOpaque || contentProblem(file, content, null) === null;
 }
 

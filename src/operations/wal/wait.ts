@@ -4,6 +4,7 @@ import { exists } from '../../adapters/files.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 import { archiveWals } from './archive.ts';
+import type { GrowingFiles } from './archive-run.ts';
 
 export interface WaitOptions {
   /** Seconds; null waits without limit. */
@@ -32,9 +33,10 @@ export async function waitForWal(
   const isThere = await arrivalTest(server, name);
   const deadline = limit === null ? Number.POSITIVE_INFINITY : performance.now() + limit * 1000;
   let saidBusy = false;
+  const told: GrowingFiles = new Map();
   for (;;) {
     if (ctx.signal.aborted) return interrupted(ctx, name);
-    const { isBusy } = await archiveWals(ctx, server, { verbose: false, silentWhenBusy: saidBusy });
+    const { isBusy } = await archiveWals(ctx, server, { verbose: false, silentWhenBusy: saidBusy, told });
     saidBusy ||= isBusy;
     if (await isThere()) return true;
     if (performance.now() >= deadline) break;

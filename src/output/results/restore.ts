@@ -25,7 +25,13 @@ export function restoreResult(report: RestoreReport): Result {
 function consoleLines(report: RestoreReport): readonly string[] {
   const lines: string[] = [];
   if (report.changes.length > 0) {
-    lines.push('', 'IMPORTANT', 'These settings have been modified to prevent data losses', '', ...report.changes.map(noteLine));
+    lines.push(
+      '',
+      'IMPORTANT',
+      'These settings have been modified to prevent data losses',
+      '',
+      ...report.changes.map(noteLine),
+    );
   }
   if (report.warnings.length > 0) {
     lines.push('', 'WARNING', 'You are required to review the following options as potentially dangerous', '');

@@ -59,7 +59,10 @@ function consoleLines(backup: ShownBackup): string[] {
   const add = (title: string, content: readonly string[]) => {
     if (content.length > 0) lines.push(`  ${title}:`, ...content, '');
   };
-  add('Server information', nested([...row('Checksums', info.dataChecksums), ...row('WAL summarizer', info.summarizeWal)]));
+  add(
+    'Server information',
+    nested([...row('Checksums', info.dataChecksums), ...row('WAL summarizer', info.summarizeWal)]),
+  );
   if (!isCopyDone(info)) {
     lines.push(...rows(row('Error', info.error), 2, 23));
     return lines;
@@ -70,10 +73,7 @@ function consoleLines(backup: ShownBackup): string[] {
   add('WAL information', nested(walRows(backup)));
   lines.push('  Catalog information:', ...nested(neighbourRows(backup)));
   if (backup.timelines.length > 0) {
-    lines.push(
-      '',
-      'WARNING: WAL information is inaccurate due to multiple timelines interacting with this backup',
-    );
+    lines.push('', 'WARNING: WAL information is inaccurate due to multiple timelines interacting with this backup');
   }
   lines.push(...nested(familyRows(backup)));
   return lines;
@@ -193,7 +193,11 @@ function labelOf(key: string): string {
 }
 
 function literalText(value: Literal | undefined): string {
-  return value === null || value === undefined ? 'None' : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return value === null || value === undefined
+    ? 'None'
+    : typeof value === 'object'
+      ? JSON.stringify(value)
+      : String(value);
 }
 
 /** No row for a value that is unset. */

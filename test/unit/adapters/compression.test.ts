@@ -32,7 +32,10 @@ const WAL = walSegment('000000010000000000000001', { segmentSize: 4_194_304 });
 
 async function through(stage: ReturnType<typeof compressor>, input: Buffer): Promise<Buffer> {
   const sink = new PassThrough();
-  const [result] = await Promise.all([buffer(sink), pipeline(Readable.from([input.subarray(0, 70_000), input.subarray(70_000)]), stage, sink)]);
+  const [result] = await Promise.all([
+    buffer(sink),
+    pipeline(Readable.from([input.subarray(0, 70_000), input.subarray(70_000)]), stage, sink),
+  ]);
   return result;
 }
 
@@ -88,7 +91,12 @@ it.each([
 });
 
 describe('custom', () => {
-  const custom = { ...settings, customCompressionFilter: 'tr a-z b-za', customDecompressionFilter: 'tr b-za a-z', customCompressionMagic: '0x626364' };
+  const custom = {
+    ...settings,
+    customCompressionFilter: 'tr a-z b-za',
+    customDecompressionFilter: 'tr b-za a-z',
+    customCompressionMagic: '0x626364',
+  };
 
   it('runs the command lines of the administrator', async () => {
     const packed = await through(compressor('custom', custom), Buffer.from('abc'.repeat(50_000)));
@@ -101,7 +109,9 @@ describe('custom', () => {
     await expect(through(compressor('custom', broken), WAL)).rejects.toThrow(
       '/bin/sh -c cat >/dev/null; echo no luck >&2; exit 7 failed with exit code 7: no luck',
     );
-    expect(() => compressor('custom', settings)).toThrow("compression is 'custom' but 'custom_compression_filter' is not set");
+    expect(() => compressor('custom', settings)).toThrow(
+      "compression is 'custom' but 'custom_compression_filter' is not set",
+    );
   });
 
   it('survives a command that does not read its input', async () => {
@@ -111,6 +121,8 @@ describe('custom', () => {
 });
 
 it('says which program is missing', () => {
-  expect(() => compressor('zstd', { ...settings, searchPath: folder })).toThrow("the program 'zstd' is not in the search path");
+  expect(() => compressor('zstd', { ...settings, searchPath: folder })).toThrow(
+    "the program 'zstd' is not in the search path",
+  );
   expect(() => compressor('snappy', settings)).toThrow("compression 'snappy' is not supported by this program");
 });

@@ -39,7 +39,12 @@ function context(env: NodeJS.ProcessEnv = {}) {
   return {
     lines,
     abort,
-    ctx: { config: { path: '/etc/barman.conf' }, env: { ...process.env, OUT: join(folder, 'out'), ...env }, log: { named: () => log }, signal: abort.signal },
+    ctx: {
+      config: { path: '/etc/barman.conf' },
+      env: { ...process.env, OUT: join(folder, 'out'), ...env },
+      log: { named: () => log },
+      signal: abort.signal,
+    },
   };
 }
 
@@ -54,15 +59,25 @@ describe('runHooks', () => {
     const { ctx } = context();
     await runHooks(ctx, config, 'backup', 'pre', {});
     await runHooks(ctx, config, 'backup', 'post', {});
-    expect(await out()).toEqual(['pre backup_script 0', 'pre backup_retry_script 1', 'post backup_retry_script 1', 'post backup_script 0']);
+    expect(await out()).toEqual([
+      'pre backup_script 0',
+      'pre backup_retry_script 1',
+      'post backup_retry_script 1',
+      'post backup_script 0',
+    ]);
     expect(hasHooks(config, 'backup')).toBe(true);
     expect(hasHooks(config, 'archive')).toBe(false);
   });
 
   it('gives every script the common variables, none of our secrets, and a closed stdin', async () => {
-    const config = await server('path_prefix = /opt/tools\npre_delete_script = cat; env | grep -E "^(BARMAN_|PGP|PATH)" | sort >> $OUT');
+    const config = await server(
+      'path_prefix = /opt/tools\npre_delete_script = cat; env | grep -E "^(BARMAN_|PGP|PATH)" | sort >> $OUT',
+    );
     const { ctx } = context({ PGPASSWORD: 'hunter2', PATH: '/usr/bin:/bin' });
-    await runHooks(ctx, config, 'delete', 'pre', { BARMAN_ERROR: 'no way in with password=hunter2', BARMAN_BACKUP_ID: '1' });
+    await runHooks(ctx, config, 'delete', 'pre', {
+      BARMAN_ERROR: 'no way in with password=hunter2',
+      BARMAN_BACKUP_ID: '1',
+    });
     expect(await out()).toEqual([
       'BARMAN_BACKUP_ID=1',
       'BARMAN_CONFIGURATION=/etc/barman.conf',
@@ -114,7 +129,9 @@ describe('runHooks', () => {
     const waiting = await server('pre_backup_retry_script = exit 1');
     const first = context();
     setTimeout(() => first.abort.abort('SIGTERM'), 60);
-    await expect(runHooks(first.ctx, waiting, 'backup', 'pre', {}, { ...FAST, pauseMs: 60_000 })).rejects.toBe('SIGTERM');
+    await expect(runHooks(first.ctx, waiting, 'backup', 'pre', {}, { ...FAST, pauseMs: 60_000 })).rejects.toBe(
+      'SIGTERM',
+    );
     const running = await server('pre_backup_script = exec sleep 60');
     const second = context();
     setTimeout(() => second.abort.abort('SIGINT'), 60);
@@ -124,7 +141,10 @@ describe('runHooks', () => {
 
 describe('variables', () => {
   it('of a backup name its completed neighbours', () => {
-    const backup = (backupId: string, status: 'DONE' | 'FAILED' | 'WAITING_FOR_WALS') => ({ ...emptyBackupInfo(backupId), status });
+    const backup = (backupId: string, status: 'DONE' | 'FAILED' | 'WAITING_FOR_WALS') => ({
+      ...emptyBackupInfo(backupId),
+      status,
+    });
     const all = [
       backup('20260101T000000', 'WAITING_FOR_WALS'),
       backup('20260102T000000', 'FAILED'),
@@ -162,7 +182,9 @@ describe('variables', () => {
 
   it('of a recovery are JSON with sorted keys, without what is not set', () => {
     const facts = { destination: '/d', tablespaces: { b: '/é', a: '/2' }, remoteCommand: null, error: null };
-    expect(recoveryHookVariables({ ...facts, options: { target_time: 'now', exclusive: false, target_tli: 2 } })).toEqual({
+    expect(
+      recoveryHookVariables({ ...facts, options: { target_time: 'now', exclusive: false, target_tli: 2 } }),
+    ).toEqual({
       BARMAN_DESTINATION_DIRECTORY: '/d',
       BARMAN_TABLESPACES: '{"a": "/2", "b": "/\\u00e9"}',
       BARMAN_REMOTE_COMMAND: '',

@@ -1,10 +1,11 @@
 /** The lock must exclude, and be excluded by, any other program that calls flock(2) on the file. */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireLock, lockHolder, withLock } from '../../../src/adapters/lock.ts';
+import { acquireLock, flockByProgram, lockHolder, withLock } from '../../../src/adapters/lock.ts';
 import { LockBusyError } from '../../../src/domain/errors.ts';
 
 let folder: string;
@@ -62,6 +63,19 @@ describe('flock', () => {
     const second = await waiting;
     expect(isFree()).toBe(false);
     await second.release();
+  });
+
+  it('is the same lock by way of flock(1), where the addon has no binary', async () => {
+    const handle = await open(path, 'w+');
+    expect(await flockByProgram(handle, false)).toBe(true);
+    await expect(acquireLock(path, { wait: false })).rejects.toThrow(LockBusyError);
+    await handle.close();
+    const lock = await acquireLock(path, { wait: false });
+    const other = await open(path, 'r+');
+    expect(await flockByProgram(other, false)).toBe(false);
+    await lock.release();
+    expect(await flockByProgram(other, true)).toBe(true);
+    await other.close();
   });
 
   it('is freed when the body throws', async () => {

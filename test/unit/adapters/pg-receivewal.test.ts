@@ -31,9 +31,11 @@ describe('endText', () => {
 
 describe('adviceFor', () => {
   it('explains what pg_receivewal met with', () => {
-    const busy = 'pg_receivewal: error: could not send replication command "START_REPLICATION": ERROR:  replication slot "barman" is active for PID 4711';
+    const busy =
+      'pg_receivewal: error: could not send replication command "START_REPLICATION": ERROR:  replication slot "barman" is active for PID 4711';
     expect(adviceFor(busy, 'pg')).toMatch(/^another program streams from slot 'barman' \(server process 4711\)/);
-    const gone = 'pg_receivewal: error: unexpected termination of replication stream: ERROR:  requested WAL segment 000000010000000000000003 has already been removed';
+    const gone =
+      'pg_receivewal: error: unexpected termination of replication stream: ERROR:  requested WAL segment 000000010000000000000003 has already been removed';
     expect(adviceFor(gone, 'pg')).toMatch(/from 000000010000000000000003 on .* "barman receive-wal --reset pg"/);
     expect(adviceFor('pg_receivewal: starting log streaming at 0/3000000 (timeline 1)', 'pg')).toBeUndefined();
   });
@@ -54,7 +56,9 @@ describe('runPgReceivewal', () => {
   }
 
   it.each(['SIGINT', 'SIGTERM'])('relays its lines and passes %s on', async (name) => {
-    const path = await program(`trap 'echo got INT; exit 0' INT; trap 'echo got TERM; exit 0' TERM; echo "$@"; echo up >&2; while :; do sleep 0.05; done`);
+    const path = await program(
+      `trap 'echo got INT; exit 0' INT; trap 'echo got TERM; exit 0' TERM; echo "$@"; echo up >&2; while :; do sleep 0.05; done`,
+    );
     const abort = new AbortController();
     const lines: string[] = [];
     const end = await runPgReceivewal(path, ['--a', 'b c'], {
@@ -76,14 +80,17 @@ describe('runPgReceivewal', () => {
   });
 
   it('is interrupted when the process that started it is killed', async () => {
-    const path = await program(`trap 'echo interrupted > ${folder}/end; exit' INT; echo $$ > ${folder}/pid; while :; do sleep 0.05; done`);
+    const path = await program(
+      `trap 'echo interrupted > ${folder}/end; exit' INT; echo $$ > ${folder}/pid; while :; do sleep 0.05; done`,
+    );
     const { spawn } = await import('node:child_process');
     const module = new URL('../../../src/adapters/pg-receivewal.ts', import.meta.url).href;
     const code = `const { runPgReceivewal } = await import(${JSON.stringify(module)}); await runPgReceivewal(${JSON.stringify(path)}, [], { env: process.env, signal: new AbortController().signal, onLine: () => {} });`;
     const parent = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { stdio: 'ignore' });
     const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => '');
     const until = async (name: string) => {
-      for (let tries = 0; tries < 400 && (await read(name)) === ''; tries += 1) await new Promise((resolve) => setTimeout(resolve, 25));
+      for (let tries = 0; tries < 400 && (await read(name)) === ''; tries += 1)
+        await new Promise((resolve) => setTimeout(resolve, 25));
       return read(name);
     };
     expect(await until('pid')).not.toBe('');

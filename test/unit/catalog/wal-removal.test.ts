@@ -151,7 +151,7 @@ describe('removeWals', () => {
         .map((line) => line.split('\t')[0]),
     ).toEqual(['broken', segmentName(1, 0, 2), '']);
     expect(home.warnings).toEqual([
-      `'${home.path('wals/pg-xlog.db')}' has 1 damaged lines: run "barman rebuild-xlogdb pg"`,
+      `'${home.path('wals/pg-xlog.db')}' has 1 damaged line(s): run "barman rebuild-xlogdb pg"`,
     ]);
   });
 

@@ -34,7 +34,8 @@ function server(config: Config, name: string): ServerConfig {
 
 describe('readMainFile', () => {
   it('takes -c, then BARMAN_CONFIG_FILE, then ~/.barman.conf', async () => {
-    const write = (path: string, user: string) => writeFile(path, `[barman]\nbarman_user = ${user}\nbarman_home = ${home}\n`);
+    const write = (path: string, user: string) =>
+      writeFile(path, `[barman]\nbarman_user = ${user}\nbarman_home = ${home}\n`);
     await write(main, 'option');
     await write(join(root, 'env.conf'), 'variable');
     await write(join(root, '.barman.conf'), 'tilde');
@@ -45,7 +46,8 @@ describe('readMainFile', () => {
   });
 
   it('says what is missing', async () => {
-    const fatal = (message: string) => expect.objectContaining({ name: 'FatalConfigError', message, exitCode: 1 }) as Error;
+    const fatal = (message: string) =>
+      expect.objectContaining({ name: 'FatalConfigError', message, exitCode: 1 }) as Error;
     expect(() => readMainFile({ path: `${root}/no.conf`, env: {} })).toThrow(
       fatal(`Configuration file '${root}/no.conf' does not exist`),
     );
@@ -105,7 +107,12 @@ describe('loadConfig', () => {
       cluster: 'a',
       keepaliveInterval: 60,
     });
-    expect(server(config, 'b')).toMatchObject({ parallelJobs: 3, compression: null, conninfo: null, streamingConninfo: null });
+    expect(server(config, 'b')).toMatchObject({
+      parallelJobs: 3,
+      compression: null,
+      conninfo: null,
+      streamingConninfo: null,
+    });
     expect(config.warnings).toEqual([]);
   });
 
@@ -125,7 +132,9 @@ describe('loadConfig', () => {
   });
 
   it('keeps the default of what it cannot do without', async () => {
-    const config = await load('[a]\nbackup_directory =\nwals_directory = None\nminimum_redundancy =\nstreaming_archiver_name =\n');
+    const config = await load(
+      '[a]\nbackup_directory =\nwals_directory = None\nminimum_redundancy =\nstreaming_archiver_name =\n',
+    );
     expect(server(config, 'a')).toMatchObject({
       backupDirectory: `${home}/a`,
       walsDirectory: `${home}/a/wals`,
@@ -196,9 +205,11 @@ describe('loadConfig', () => {
     await include('2.conf', '[s]\nslot_name = late\n');
     expect(server(await load('', including()), 's').description).toBe('late 100%');
     await include('1.conf', '[s]\ndescription = %%(name)s\n');
-    await expect(load('', including())).rejects.toThrow(
+    const unresolved = await load('', `${including()}\nodd = 1`);
+    expect(() => unresolved.servers).toThrow(
       "Bad value substitution: option 'description' in section 's' contains an interpolation key 'name' which is not a valid option name. Raw value: '%(name)s'",
     );
+    expect(unresolved.warnings).toEqual(['Invalid configuration option "odd" in [barman] section.']);
   });
 
   it('refuses an included file that changes [barman], and a server called all', async () => {
@@ -208,7 +219,8 @@ describe('loadConfig', () => {
     await expect(load('', including())).rejects.toThrow(
       'FATAL: the configuration file x.conf contains a not empty [barman] section',
     );
-    await expect(load('[all]\n')).rejects.toThrow(
+    const reserved = await load('[all]\n');
+    expect(() => reserved.conflicts).toThrow(
       "FATAL: the reserved word 'all' is not allowed as server name.Please rename it.",
     );
   });
@@ -236,13 +248,16 @@ describe('loadConfig', () => {
     ]);
     expect(server(config, 'two')).toMatchObject({
       disabled: true,
-      problems: [`Conflicting path: wals_directory=${home}/two/wals conflicts with 'errors_directory' for server 'two'`],
+      problems: [
+        `Conflicting path: wals_directory=${home}/two/wals conflicts with 'errors_directory' for server 'two'`,
+      ],
     });
     expect(server(config, 'three').problems).toEqual([]);
   });
 
   it('applies the active model', async () => {
-    const model = '[m1]\nmodel = on\ncluster = c\nconninfo = host=new\nparallel_jobs = 4\ndescription =\nretention_policy = REDUNDANCY 3\n';
+    const model =
+      '[m1]\nmodel = on\ncluster = c\nconninfo = host=new\nparallel_jobs = 4\ndescription =\nretention_policy = REDUNDANCY 3\n';
     await mkdir(join(home, 's'));
     await writeFile(join(home, 's', '.active-model.auto'), 'm1\n');
     const config = await load(`${model}[s]\ncluster = c\nconninfo = host=old\ndescription = d\nslot_name = q\n`);
@@ -263,7 +278,8 @@ describe('loadConfig', () => {
     expect(server(await load('[s]\n'), 's').problems).toEqual([
       "Model 'm1' is set as the active model for the server 's' but the model does not exist.",
     ]);
-    await expect(load('[m2]\nmodel = yes\n')).rejects.toThrow(
+    const incomplete = await load('[m2]\nmodel = yes\n');
+    expect(() => incomplete.models).toThrow(
       'Parameter "cluster" is required in [m2] section.\nYour configuration is missing required parameters. Exiting.',
     );
   });

@@ -14,7 +14,13 @@ function configOf(options: Record<string, string>, problems: readonly string[] =
 
 function judge(options: Record<string, string>) {
   const { config, problems, warnings } = validateServer(configOf(options));
-  return { problems, warnings, archiver: config.archiver, options: [...config.backupOptions], disabled: config.disabled };
+  return {
+    problems,
+    warnings,
+    archiver: config.archiver,
+    options: [...config.backupOptions],
+    disabled: config.disabled,
+  };
 }
 
 const STREAMING = { conninfo: 'host=h', backup_method: 'postgres', streaming_archiver: 'on', slot_name: 's' };
@@ -46,7 +52,10 @@ describe('validateServer', () => {
       options: ['external_configuration', 'concurrent_backup'],
       disabled: false,
     });
-    expect(judge({ ...RSYNC, backup_options: 'exclusive_backup' })).toMatchObject({ warnings: [], options: ['exclusive_backup'] });
+    expect(judge({ ...RSYNC, backup_options: 'exclusive_backup' })).toMatchObject({
+      warnings: [],
+      options: ['exclusive_backup'],
+    });
     expect(judge({ conninfo: 'host=h', archiver: 'on', backup_method: 'local-to-cloud' })).toEqual({
       problems: [],
       warnings: [],
@@ -107,7 +116,11 @@ describe('validateServer', () => {
       { ...RSYNC, backup_method: 'local-rsync', backup_compression: 'gzip' },
       ['Local copy requires ssh_command in barman configuration to be empty for server a'],
     ],
-    ['blank ssh_command', { ...RSYNC, ssh_command: ' ' }, ['Missing or invalid ssh_command in barman configuration for server a']],
+    [
+      'blank ssh_command',
+      { ...RSYNC, ssh_command: ' ' },
+      ['Missing or invalid ssh_command in barman configuration for server a'],
+    ],
     [
       'blank primary_ssh_command',
       { primary_ssh_command: ' ' },
@@ -144,7 +157,9 @@ describe('validateServer', () => {
     [
       'azure without subscription',
       { ...SNAPSHOT, snapshot_provider: 'azure' },
-      ['Error initialising snapshot provider azure: azure_subscription_id option must be set when snapshot_provider is azure'],
+      [
+        'Error initialising snapshot provider azure: azure_subscription_id option must be set when snapshot_provider is azure',
+      ],
     ],
     [
       'aws lock without a length',
@@ -217,7 +232,11 @@ describe('backupCompressionProblems', () => {
       NEW,
       ['backup_compression_format plain is not compatible with backup_compression_location None'],
     ],
-    [{ backup_compression: 'gzip', backup_compression_format: 'plain', backup_compression_location: 'server' }, NEW, []],
+    [
+      { backup_compression: 'gzip', backup_compression_format: 'plain', backup_compression_location: 'server' },
+      NEW,
+      [],
+    ],
     [
       { backup_compression: 'gzip', backup_compression_level: '12', backup_compression_workers: '2' },
       NEW,

@@ -68,7 +68,8 @@ describe('mangleSettings', () => {
 
 describe('dangerousSettings', () => {
   it('reports raw values with the lines of the text it is given', () => {
-    const text = "a = 1\ndata_directory = 'x y' # comment\ninclude 'foo.conf'\n ssl_cert_file=x\n\"hba_file\" = 'x'\nident_file=\nconfig_file = \"crlf\"\r\nhba_file = 2";
+    const text =
+      "a = 1\ndata_directory = 'x y' # comment\ninclude 'foo.conf'\n ssl_cert_file=x\n\"hba_file\" = 'x'\nident_file=\nconfig_file = \"crlf\"\r\nhba_file = 2";
     expect(dangerousSettings('f', text).map(({ line, key, value }) => [line, key, value])).toEqual([
       [1, 'data_directory', "'x y' # comment"],
       [2, 'include', "'foo.conf'"],

@@ -47,7 +47,10 @@ describe('RecoveryGoal', () => {
       'recovery_target_timeline = latest',
       "recovery_target_action = 'promote'",
     ]);
-    expect(targetSettings(byLsn, 150_000)).toEqual(["recovery_target_lsn = '0/F0000000'", 'recovery_target_timeline = 3']);
+    expect(targetSettings(byLsn, 150_000)).toEqual([
+      "recovery_target_lsn = '0/F0000000'",
+      'recovery_target_timeline = 3',
+    ]);
     expect(targetSettings(byName, 150_000)).toEqual([String.raw`recovery_target_name = 'a''b\\'`]);
     expect(targetSettings(immediate, 90_400)).toEqual([
       "recovery_target = 'immediate'",
@@ -57,7 +60,11 @@ describe('RecoveryGoal', () => {
   });
 
   it('knows when there is a point in time', () => {
-    expect([goal({ standby: true }), time, goal({ timeline: { typed: 1, number: 1 } })].map(isPointInTime)).toEqual([false, true, true]);
+    expect([goal({ standby: true }), time, goal({ timeline: { typed: 1, number: 1 } })].map(isPointInTime)).toEqual([
+      false,
+      true,
+      true,
+    ]);
   });
 
   it('knows what old releases cannot do', () => {

@@ -21,7 +21,10 @@ describe('parseRetentionPolicy', () => {
     });
   });
 
-  it.each(['7 DAYS', 'REDUNDANCY', 'REDUNDANCY -1', 'REDUNDANCY 1 x', 'RECOVERY WINDOW OF 1 HOURS', ''])('%j is none', (text) => {
-    expect(parseRetentionPolicy(text)).toBeNull();
-  });
+  it.each(['7 DAYS', 'REDUNDANCY', 'REDUNDANCY -1', 'REDUNDANCY 1 x', 'RECOVERY WINDOW OF 1 HOURS', ''])(
+    '%j is none',
+    (text) => {
+      expect(parseRetentionPolicy(text)).toBeNull();
+    },
+  );
 });

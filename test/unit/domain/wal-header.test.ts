@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { assert, property, uint8Array } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseWalName, type WalFile } from '../../../src/domain/wal.ts';
 import { isSegmentSize, parseWalHeader, walProblem } from '../../../src/domain/wal-header.ts';
@@ -13,7 +13,9 @@ const NAME = '00000002000000A1000000FE';
 
 describe('parseWalHeader', () => {
   it.each([[false], [true]])('reads every field, big-endian: %s', (bigEndian) => {
-    expect(parseWalHeader(walSegment(NAME, { bigEndian, systemId: '7710444428578650661', segmentSize: 2_097_152 }))).toEqual({
+    expect(
+      parseWalHeader(walSegment(NAME, { bigEndian, systemId: '7710444428578650661', segmentSize: 2_097_152 })),
+    ).toEqual({
       timeline: 2,
       start: (0xa1n << 32n) + 0xfen * 2_097_152n,
       systemId: '7710444428578650661',
@@ -22,8 +24,8 @@ describe('parseWalHeader', () => {
   });
 
   it('never takes random bytes of other beginnings for a header, and never throws', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+    assert(
+      property(uint8Array({ maxLength: 64 }), (bytes) => {
         const header = parseWalHeader(bytes);
         if (header) expect(isSegmentSize(header.segmentSize)).toBe(true);
         if (bytes.length < 40) expect(header).toBeUndefined();
@@ -46,7 +48,10 @@ describe('walProblem', () => {
 
   it('believes unknown content of a legal size', () => {
     expect(judge(NAME, new Uint8Array(64), 16_777_216)).toBeNull();
-    expect(judge(NAME, new Uint8Array(64), 16_777_215)).toEqual({ text: 'is no WAL segment (16777215 bytes)', mayGrow: true });
+    expect(judge(NAME, new Uint8Array(64), 16_777_215)).toEqual({
+      text: 'is no WAL segment (16777215 bytes)',
+      mayGrow: true,
+    });
   });
 
   it('finds cut, long, misnamed, later and foreign segments', () => {

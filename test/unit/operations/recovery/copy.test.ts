@@ -34,7 +34,10 @@ function job(changes: Partial<CopyRun> = {}): CopyRun {
 
 /** Type, mode, size, time and name of everything in a tree. */
 function listing(directory: string): string {
-  return execFileSync('find', ['.', '-printf', '%y %m %s %TY%Tm%Td%TH%TM%TS %P\n'], { cwd: directory, encoding: 'latin1' })
+  return execFileSync('find', ['.', '-printf', '%y %m %s %TY%Tm%Td%TH%TM%TS %P\n'], {
+    cwd: directory,
+    encoding: 'latin1',
+  })
     .split('\n')
     .map((line) => (line.startsWith('d') ? line.replace(/^(d \S+) \d+/, '$1') : line))
     .sort()
@@ -46,7 +49,8 @@ describe('copyTree', () => {
     await chmod(join(source, 'PG_VERSION'), 0o440);
     await chmod(join(source, 'base'), 0o750);
     const old = new Date('2020-01-02T03:04:05.678Z');
-    for (const path of ['PG_VERSION', 'base/1/16384', 'base/1', 'base', 'empty', 'pg_wal', '.']) await utimes(join(source, path), old, old);
+    for (const path of ['PG_VERSION', 'base/1/16384', 'base/1', 'base', 'empty', 'pg_wal', '.'])
+      await utimes(join(source, path), old, old);
     let bytes = 0;
     const tree = await listTree(source, rules());
     await copyTree(tree, destination, job({ onBytes: (count) => (bytes += count) }));
@@ -67,7 +71,11 @@ describe('copyTree', () => {
   });
 
   it('gives a file another name', async () => {
-    await copyTree(await listTree(source, rules()), destination, job({ rename: (path) => (path === 'PG_VERSION' ? 'HELD' : path) }));
+    await copyTree(
+      await listTree(source, rules()),
+      destination,
+      job({ rename: (path) => (path === 'PG_VERSION' ? 'HELD' : path) }),
+    );
     expect(await readFile(join(destination, 'HELD'), 'utf8')).toBe('15\n');
     await expect(stat(join(destination, 'PG_VERSION'))).rejects.toThrow('ENOENT');
   });
@@ -83,7 +91,9 @@ describe('copyTree', () => {
   it('does not write through a link at the destination', async () => {
     await writeFile(join(root, 'victim'), 'mine');
     await symlink(join(root, 'victim'), join(destination, 'PG_VERSION'));
-    await expect(copyTree(await listTree(source, rules()), destination, job())).rejects.toThrow('Failure copying base backup');
+    await expect(copyTree(await listTree(source, rules()), destination, job())).rejects.toThrow(
+      'Failure copying base backup',
+    );
     expect(await readFile(join(root, 'victim'), 'utf8')).toBe('mine');
   });
 
@@ -99,7 +109,9 @@ describe('copyTree', () => {
   it('stops when it is told to', async () => {
     const abort = new AbortController();
     abort.abort('SIGINT');
-    await expect(copyTree(await listTree(source, rules()), destination, job({ signal: abort.signal }))).rejects.toBe('SIGINT');
+    await expect(copyTree(await listTree(source, rules()), destination, job({ signal: abort.signal }))).rejects.toBe(
+      'SIGINT',
+    );
   });
 });
 
@@ -126,6 +138,9 @@ describe('listTree', () => {
 
   it('leaves out what is no file', async () => {
     execFileSync('mkfifo', [join(source, 'pipe')]);
-    expect((await listTree(source, rules())).files.map(({ path }) => path).sort()).toEqual(['PG_VERSION', 'base/1/16384']);
+    expect((await listTree(source, rules())).files.map(({ path }) => path).sort()).toEqual([
+      'PG_VERSION',
+      'base/1/16384',
+    ]);
   });
 });

@@ -13,7 +13,8 @@ let home: string;
 beforeEach(async () => {
   root = mkdtempSync(join(tmpdir(), 'barman-destination-'));
   home = join(root, 'home');
-  for (const name of ['base', 'wals', 'incoming', 'streaming', 'errors']) await mkdir(join(home, 'main', name), { recursive: true });
+  for (const name of ['base', 'wals', 'incoming', 'streaming', 'errors'])
+    await mkdir(join(home, 'main', name), { recursive: true });
 });
 
 afterEach(() => rm(root, { recursive: true, force: true }));
@@ -75,11 +76,16 @@ describe('checkDestinations', () => {
     await expect(check(plan(join(root, 'link')))).rejects.toThrow('is a symbolic link to nowhere');
   });
 
-  it.each(['main', 'main/base/20260101T000000', 'main/wals/x', 'main/incoming/x'])('refuses %s of the catalog', async (name) => {
-    const path = join(home, name);
-    await rm(path, { recursive: true, force: true });
-    await expect(check(plan(path))).rejects.toThrow(`Cannot restore into '${path}': it is part of the catalog of server 'main'`);
-  });
+  it.each(['main', 'main/base/20260101T000000', 'main/wals/x', 'main/incoming/x'])(
+    'refuses %s of the catalog',
+    async (name) => {
+      const path = join(home, name);
+      await rm(path, { recursive: true, force: true });
+      await expect(check(plan(path))).rejects.toThrow(
+        `Cannot restore into '${path}': it is part of the catalog of server 'main'`,
+      );
+    },
+  );
 
   it('refuses the catalog behind a link, and as a place for tablespaces and WAL', async () => {
     await symlink(join(home, 'main', 'base'), join(root, 'link'));
@@ -100,7 +106,7 @@ describe('checkDestinations', () => {
     ['that of another', { t1: 't', t2: 't' }, "tablespace 't2' goes there"],
     ['one inside that of another', { t1: 't/in', t2: 't' }, "tablespace 't2' goes there"],
   ])('refuses a tablespace in %s', async (_, spaces, reason) => {
-    const paths = Object.fromEntries(Object.entries(spaces).map(([name, path]) => [name, join(root, path as string)]));
+    const paths = Object.fromEntries(Object.entries(spaces).map(([name, path]) => [name, join(root, path)]));
     const destination = Object.values(paths)[0]?.endsWith('.x') ? join(root, '.x/d') : join(root, 'd');
     await expect(check(plan(destination, paths))).rejects.toThrow(reason);
   });
@@ -109,7 +115,9 @@ describe('checkDestinations', () => {
     await expect(check(plan(join(root, 'w/d')), join(root, 'w'))).rejects.toThrow('the destination directory is in it');
     await expect(check(plan(join(root, 'd')), join(root, 'd'))).rejects.toThrow('the destination directory is in it');
     await expect(check(plan(join(root, 'd')), join(root, 'd/base'))).rejects.toThrow("'base' belongs to the cluster");
-    await expect(check(plan(join(root, 'd'), { t1: join(root, 't') }), join(root, 't'))).rejects.toThrow("tablespace 't1' goes there");
+    await expect(check(plan(join(root, 'd'), { t1: join(root, 't') }), join(root, 't'))).rejects.toThrow(
+      "tablespace 't1' goes there",
+    );
   });
 });
 
@@ -124,7 +132,7 @@ describe('prepareDirectory', () => {
 
   it('says so when a file is in the way', async () => {
     await writeFile(join(root, 'file'), '');
-    await expect(prepareDirectory(join(root, 'file/d'))).rejects.toThrow('Not a directory');
+    await expect(prepareDirectory(join(root, 'file/d'))).rejects.toThrow('File exists');
   });
 });
 

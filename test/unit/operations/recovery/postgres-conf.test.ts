@@ -61,7 +61,10 @@ describe('adaptConfiguration', () => {
 
   it('creates a missing recovery file, and no other', async () => {
     const report = await adaptConfiguration(plan(), ["restore_command = 'a'"]);
-    expect(files()).toEqual({ 'postgresql.auto.conf 600': "restore_command = 'a'\n", 'postgresql.auto.conf.origin 600': '' });
+    expect(files()).toEqual({
+      'postgresql.auto.conf 600': "restore_command = 'a'\n",
+      'postgresql.auto.conf.origin 600': '',
+    });
     expect(report.missing).toEqual(['postgresql.conf', 'postgresql.auto.conf', 'pg_hba.conf', 'pg_ident.conf']);
   });
 
@@ -77,7 +80,11 @@ describe('adaptConfiguration', () => {
     await write('postgresql.conf', bytes);
     await adaptConfiguration(plan(), []);
     expect(await readFile(join(destination, 'postgresql.conf'))).toEqual(
-      Buffer.concat([Buffer.from('# caf'), Buffer.from([0xe9]), Buffer.from("\n#BARMAN#archive_command = 'x'\narchive_command = false\n")]),
+      Buffer.concat([
+        Buffer.from('# caf'),
+        Buffer.from([0xe9]),
+        Buffer.from("\n#BARMAN#archive_command = 'x'\narchive_command = false\n"),
+      ]),
     );
     expect(await readFile(join(destination, 'postgresql.conf.origin'))).toEqual(bytes);
   });
@@ -96,7 +103,10 @@ describe('createSignal', () => {
   it('sets the standby.signal of a backup from a standby aside: it would win', async () => {
     await write('standby.signal', '');
     await createSignal(destination, 'recovery.signal');
-    expect(Object.keys(files()).map((name) => name.split(' ')[0])).toEqual(['recovery.signal', 'standby.signal.origin']);
+    expect(Object.keys(files()).map((name) => name.split(' ')[0])).toEqual([
+      'recovery.signal',
+      'standby.signal.origin',
+    ]);
   });
 
   it('is content with one that is there', async () => {

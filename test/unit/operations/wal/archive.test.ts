@@ -75,7 +75,9 @@ describe('what arrives', () => {
     await archive();
     const stored = await readFile(box.path('wals', HASH, ONE));
     expect(gunzipSync(stored).equals(walSegment(ONE))).toBe(true);
-    expect(spawnSync('gzip', ['-dc'], { input: stored, maxBuffer: 2 * SMALL_SEGMENT }).stdout.equals(walSegment(ONE))).toBe(true);
+    expect(
+      spawnSync('gzip', ['-dc'], { input: stored, maxBuffer: 2 * SMALL_SEGMENT }).stdout.equals(walSegment(ONE)),
+    ).toBe(true);
     expect((await readFile(box.path('wals', HASH, TWO))).equals(gzipSync(walSegment(TWO)))).toBe(true);
     const rows = await box.index();
     expect(rows.map(([name, size, , compression]) => [name, size, compression])).toEqual([
@@ -133,7 +135,11 @@ describe('what has no business here', () => {
     later();
     await archive();
     const why = box.said().filter((line) => line.startsWith('WARNING'));
-    expect(why.map((line) => line.replace(/^WARNING: WAL file '(\S+)' of server 'pg' /, '$1 ').replace(/: it is not .*/, ''))).toEqual([
+    expect(
+      why.map((line) =>
+        line.replace(/^WARNING: WAL file '(\S+)' of server 'pg' /, '$1 ').replace(/: it is not .*/, ''),
+      ),
+    ).toEqual([
       `${ONE} is empty`,
       `${TWO} begins at LSN 0/100000 instead of 0/200000`,
       `${cut} has only 5000 of ${SMALL_SEGMENT} bytes`,
@@ -173,11 +179,14 @@ describe('a second file of the same name', () => {
     expect(await box.index()).toEqual(before);
   });
 
-  it('goes to the errors directory when it holds something else', async () => {
+  it('goes to the errors directory when it holds something else, even of the same size and time', async () => {
+    const time = 1_700_000_000;
     await box.put('incoming', ONE, walSegment(ONE));
+    await utimes(box.path('incoming', ONE), time, time);
     await archive();
     box.said();
     await box.put('incoming', ONE, walSegment(ONE, { seed: 99 }));
+    await utimes(box.path('incoming', ONE), time, time);
     const { archived } = await archive();
     expect(archived).toEqual([]);
     expect(box.said()).toEqual([
@@ -225,7 +234,10 @@ describe('after a kill', () => {
     await box.put('incoming', ONE, walSegment(ONE));
     await mkdir(box.path('wals', HASH));
     await copyFile(box.path('incoming', ONE), box.path('wals', HASH, ONE));
-    const others = Array.from({ length: 5000 }, (_, number) => `${segmentName(number + 2)}\t1048576\t1.0\tNone\tNone\n`);
+    const others = Array.from(
+      { length: 5000 },
+      (_, number) => `${segmentName(number + 2)}\t1048576\t1.0\tNone\tNone\n`,
+    );
     await writeFile(box.path('wals', 'pg-xlog.db'), `${ONE}\t1048576\t1.0\tNone\tNone\n${others.join('')}`);
     await archive();
     expect((await names()).filter((name) => name === ONE)).toEqual([ONE]);
@@ -245,7 +257,9 @@ describe('after a kill', () => {
 
 describe('a run that cannot store', () => {
   it('keeps the source, leaves nothing half, and says what to do', async () => {
-    await open('archiver = on\ncompression = custom\ncustom_compression_filter = head -c 100; echo broken >&2; exit 3\ncustom_decompression_filter = cat');
+    await open(
+      'archiver = on\ncompression = custom\ncustom_compression_filter = head -c 100; echo broken >&2; exit 3\ncustom_decompression_filter = cat',
+    );
     await box.put('incoming', ONE, walSegment(ONE));
     await expect(archive()).rejects.toMatchObject({
       message: `cannot archive WAL file '${ONE}' of server 'pg': /bin/sh -c head -c 100; echo broken >&2; exit 3 failed with exit code 3: broken`,
@@ -258,7 +272,9 @@ describe('a run that cannot store', () => {
   });
 
   it('does not believe a compressor that ends well and writes too little', async () => {
-    await open('archiver = on\ncompression = custom\ncustom_compression_filter = head -c 1000\ncustom_decompression_filter = cat');
+    await open(
+      'archiver = on\ncompression = custom\ncustom_compression_filter = head -c 1000\ncustom_decompression_filter = cat',
+    );
     await box.put('incoming', ONE, walSegment(ONE));
     await expect(archive()).rejects.toThrow(/does not give back the original/);
     expect(await box.names('incoming')).toEqual([ONE]);
@@ -267,7 +283,9 @@ describe('a run that cannot store', () => {
 
   it('lists what was stored before the failure, and goes on from there', async () => {
     const filter = 'if test -e $FLAG; then exit 9; fi; touch $FLAG; cat';
-    await open(`archiver = on\ncompression = custom\ncustom_compression_filter = ${filter}\ncustom_decompression_filter = cat`);
+    await open(
+      `archiver = on\ncompression = custom\ncustom_compression_filter = ${filter}\ncustom_decompression_filter = cat`,
+    );
     const flag = join(box.root, 'flag');
     box = { ...box, ctx: { ...box.ctx, env: { ...box.ctx.env, FLAG: flag } } };
     for (const name of [ONE, TWO]) await box.put('incoming', name, walSegment(name));
@@ -353,8 +371,9 @@ describe('hooks', () => {
     await open('archiver = on\npre_archive_retry_script = test $BARMAN_SEGMENT != 000000010000000000000002 || exit 63');
     for (const number of [1, 2, 3]) await box.put('incoming', segmentName(number), walSegment(segmentName(number)));
     await archive();
-    expect(box.said().at(-1)).toBe(
-      `WARNING: Archiving of pg/${TWO} aborted by pre_archive_retry_script.Reason: Abort 'pre_archive_retry_script' retry hook script (test $BARMAN_SEGMENT != 000000010000000000000002 || exit 63, exit code: 63)`,
+    expect(box.said()).toEqual([FILE_HEADING, `\t${ONE}`, `\t${TWO}`]);
+    expect(await box.log()).toContain(
+      `barman.wal_archiver WARNING: Archiving of pg/${TWO} aborted by pre_archive_retry_script.Reason: Abort 'pre_archive_retry_script' retry hook script (test $BARMAN_SEGMENT != 000000010000000000000002 || exit 63, exit code: 63)`,
     );
     expect(await box.names('incoming')).toEqual([TWO, segmentName(3)]);
     expect(await names()).toEqual([ONE]);
@@ -365,7 +384,11 @@ describe('waiting', () => {
   it('archives until the file is there', async () => {
     setTimeout(() => void box.put('incoming', ONE, walSegment(ONE)), 250);
     expect(await waitForWal(box.ctx, box.server, ONE, { timeoutSeconds: 10 })).toBe(true);
-    expect(box.said()).toEqual([`Waiting for the WAL file ${ONE} from server 'pg' (max: 10 seconds)`, FILE_HEADING, `\t${ONE}`]);
+    expect(box.said()).toEqual([
+      `Waiting for the WAL file ${ONE} from server 'pg' (max: 10 seconds)`,
+      FILE_HEADING,
+      `\t${ONE}`,
+    ]);
   });
 
   it('for any file, gives up without an error', async () => {
@@ -374,6 +397,20 @@ describe('waiting', () => {
       "Waiting for a WAL file from server 'pg' to be archived (max: 0.2 seconds)",
       'A WAL file has not been received in 0.2 seconds',
     ]);
+  });
+
+  it('tells an incomplete file once, and takes it when it is complete', async () => {
+    await box.put('incoming', ONE, walSegment(ONE).subarray(0, 5000));
+    setTimeout(() => void box.put('incoming', ONE, walSegment(ONE)), 350);
+    expect(await waitForWal(box.ctx, box.server, ONE, { timeoutSeconds: 10 })).toBe(true);
+    const said = box.said();
+    expect(said.filter((line) => line.startsWith('WARNING')).length).toBeLessThanOrEqual(2);
+    expect(said.slice(1, 4)).toEqual([
+      FILE_HEADING,
+      `\t${ONE}`,
+      `WARNING: WAL file '${ONE}' of server 'pg' has only 5000 of 1048576 bytes: it stays in '${box.path('incoming')}' until it is complete`,
+    ]);
+    expect(said.slice(-2)).toEqual([FILE_HEADING, `\t${ONE}`]);
   });
 
   it('ends with Ctrl-C', async () => {
@@ -389,7 +426,9 @@ describe('waiting', () => {
 describe('a source that changes meanwhile', () => {
   it('is not unlinked when another file took its name', async () => {
     // The post script of a first file replaces the second one's source after it was stored: here by hand, before the commit.
-    await open('archiver = on\npre_archive_script = cp $BARMAN_FILE $BARMAN_FILE.new; mv $BARMAN_FILE.new $BARMAN_FILE');
+    await open(
+      'archiver = on\npre_archive_script = cp $BARMAN_FILE $BARMAN_FILE.new; mv $BARMAN_FILE.new $BARMAN_FILE',
+    );
     await box.put('incoming', ONE, walSegment(ONE));
     await expect(archive()).rejects.toThrow(/changed while it was archived/);
     expect(await box.names('incoming')).toEqual([ONE]);

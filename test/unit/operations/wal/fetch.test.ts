@@ -37,7 +37,10 @@ async function fetch(name: string, delivery: Delivery, partial = false): Promise
   const found = await findWal(box.ctx, box.server, file(name), { partial, origin: '' });
   if (!found) throw new Error('not found');
   const sink = new PassThrough();
-  const [content] = await Promise.all([buffer(sink), deliverWal(box.ctx, box.server, found, delivery, sink, { end: true })]);
+  const [content] = await Promise.all([
+    buffer(sink),
+    deliverWal(box.ctx, box.server, found, delivery, sink, { end: true }),
+  ]);
   await found.handle.close();
   return content;
 }
@@ -77,7 +80,9 @@ describe('findWal', () => {
 
   it('does not hand out what is encrypted as if it were WAL', async () => {
     await writeFile(box.path('wals', HASH, ONE), Buffer.from('85010c03aabbccdd', 'hex'));
-    await expect(find(ONE)).rejects.toThrow(`Encrypted WAL file '${box.path('wals', HASH, ONE)}' detected: decryption is not supported`);
+    await expect(find(ONE)).rejects.toThrow(
+      `Encrypted WAL file '${box.path('wals', HASH, ONE)}' detected: decryption is not supported`,
+    );
   });
 });
 
@@ -96,7 +101,9 @@ describe('deliverWal', () => {
     const packed = gzipSync(WAL, { level: 1 });
     await writeFile(box.path('wals', HASH, ONE), packed);
     expect((await fetch(ONE, 'gzip')).equals(packed)).toBe(true);
-    expect(spawnSync('bzip2', ['-dc'], { input: await fetch(ONE, 'bzip2'), maxBuffer: 2 * WAL.length }).stdout.equals(WAL)).toBe(true);
+    expect(
+      spawnSync('bzip2', ['-dc'], { input: await fetch(ONE, 'bzip2'), maxBuffer: 2 * WAL.length }).stdout.equals(WAL),
+    ).toBe(true);
   });
 
   it('never touches a partial file', async () => {

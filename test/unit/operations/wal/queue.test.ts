@@ -16,13 +16,20 @@ const [A, B, C, D] = [1, 2, 3, 4].map((number) => segmentName(number)) as [strin
 async function scan(kind: QueueKind, batchSize: number, ...names: readonly string[]) {
   for (const name of names) await writeFile(join(folder, name), '');
   const queue = await scanQueue(kind, folder, batchSize);
-  return { total: queue.total, files: queue.files.map(({ name }) => name), unknown: queue.unknown, stale: queue.stalePartials };
+  return {
+    total: queue.total,
+    files: queue.files.map(({ name }) => name),
+    unknown: queue.unknown,
+    stale: queue.stalePartials,
+  };
 }
 
 describe('file archival', () => {
   it('takes everything in byte order, without hidden and temporary files', async () => {
     const label = `${A}.00000028.backup`;
-    expect(await scan('file archival', 0, B, A, label, `${C}.partial`, '00000002.history', '.hidden', 'x.tmp', 'odd')).toEqual({
+    expect(
+      await scan('file archival', 0, B, A, label, `${C}.partial`, '00000002.history', '.hidden', 'x.tmp', 'odd'),
+    ).toEqual({
       total: 7,
       files: [A, label, B, `${C}.partial`, '00000002.history'],
       unknown: ['odd'],
@@ -51,7 +58,12 @@ describe('streaming', () => {
   });
 
   it('takes all complete files beside a partial one', async () => {
-    expect(await scan('streaming', 0, A, B, `${C}.partial`)).toEqual({ total: 3, files: [A, B], unknown: [], stale: [] });
+    expect(await scan('streaming', 0, A, B, `${C}.partial`)).toEqual({
+      total: 3,
+      files: [A, B],
+      unknown: [],
+      stale: [],
+    });
   });
 
   it('takes older partial files after the complete ones', async () => {

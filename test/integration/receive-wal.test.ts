@@ -1,0 +1,313 @@
+/** receive-wal against a real PostgreSQL and the real pg_receivewal: streaming, slots, signals, kills, --stop, --reset. */
+import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, type Running, startBarman } from '../support/archiving-server.ts';
+import { type Cluster, startCluster } from '../support/cluster.ts';
+import { makeSandbox, type Sandbox, streamingSection } from '../support/sandbox.ts';
+
+let cluster: Cluster;
+let box: Sandbox;
+let running: Running[] = [];
+beforeAll(async () => {
+  cluster = await startCluster();
+});
+afterAll(() => cluster.dispose());
+beforeEach(async () => {
+  box = await makeSandbox();
+  await box.writeConfig(streamingSection('pg', cluster));
+});
+afterEach(async () => {
+  for (const { child, end } of running.splice(0)) {
+    child.kill('SIGTERM');
+    await end;
+  }
+  await eventually('the slot is free', async () => (await slots()).every(({ active }) => !active));
+  for (const { name } of await slots()) await cluster.sql(`SELECT pg_drop_replication_slot('${name}')`);
+  await box.dispose();
+});
+
+async function slots(): Promise<{ name: string; active: boolean }[]> {
+  const rows = await cluster.sql('SELECT slot_name, active FROM pg_replication_slots');
+  return rows === ''
+    ? []
+    : rows.split('\n').map((row) => ({ name: row.split('|')[0] ?? '', active: row.endsWith('|t') }));
+}
+
+async function receive(env: NodeJS.ProcessEnv = {}): Promise<Running> {
+  const receiver = startBarman(box, ['receive-wal', 'pg'], env);
+  running.push(receiver);
+  await eventually(
+    'it streams',
+    () => receiver.stdout().includes('starting log streaming') || receiver.stderr() !== '',
+  );
+  return receiver;
+}
+
+const streaming = (name = '') => `${box.home}/pg/streaming/${name}`;
+const currentWal = () => cluster.sql('SELECT pg_walfile_name(pg_current_wal_lsn())');
+const switchWal = () =>
+  cluster.sql('CREATE TABLE IF NOT EXISTS t (a int); INSERT INTO t VALUES (1); SELECT pg_switch_wal()');
+const receivers = async () => {
+  const pids = await readdir('/proc');
+  const lines = await Promise.all(
+    pids.filter((pid) => /^\d+$/.test(pid)).map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  );
+  return lines
+    .filter((line) => line.includes(`--directory=${streaming().slice(0, -1)}`) && !line.startsWith('setpriv'))
+    .map((line) => line.split('\0').slice(0, -1));
+};
+
+describe('streaming', () => {
+  it('creates the slot, receives, archives, and ends with Ctrl-C and exit code 0', async () => {
+    const receiver = await receive();
+    const wal = await currentWal();
+    await switchWal();
+    await eventually('the segment is complete', async () => (await readdir(streaming())).includes(wal));
+    expect((await box.barman(['archive-wal', 'pg'])).stdout).toContain(`\t${wal}\n`);
+    const [argv = []] = await receivers();
+    expect(argv.slice(1)).toEqual([
+      `--dbname=dbname=replication host=127.0.0.1 options=-cdatestyle=iso port=${cluster.port} replication=true user=streaming_barman application_name=barman_receive_wal`,
+      '--verbose',
+      '--no-loop',
+      '--no-password',
+      `--directory=${streaming().slice(0, -1)}`,
+      '--slot=barman',
+    ]);
+    receiver.child.kill('SIGINT');
+    expect(await receiver.end).toEqual({ code: 0, signal: null });
+    const lines = receiver.stdout().trimEnd().split('\n');
+    expect(lines.slice(0, 4)).toEqual([
+      'Starting receive-wal for server pg',
+      "Creating replication slot 'barman'",
+      "Creating physical replication slot 'barman' on server 'pg'",
+      "Replication slot 'barman' created",
+    ]);
+    expect(lines[4]).toMatch(/^pg: pg_receivewal: starting log streaming at /);
+    expect(lines.at(-1)).toBe('SIGINT received. Terminate gracefully.');
+    expect(receiver.stderr()).toBe('');
+    expect(await receivers()).toEqual([]);
+  });
+
+  it('leaves no pg_receivewal behind when it is killed, and a new one goes on without a gap', async () => {
+    const first = await receive();
+    const before = await currentWal();
+    first.child.kill('SIGKILL');
+    await first.end;
+    await eventually('pg_receivewal ends with it', async () => (await receivers()).length === 0);
+    await switchWal();
+    await eventually('the slot is free', async () => (await slots()).every(({ active }) => !active));
+    await receive();
+    await eventually('the segment is complete', async () => (await readdir(streaming())).includes(before));
+    await box.barman(['archive-wal', 'pg']);
+    const { stdout, code } = await box.barman(['get-wal', '-o', box.root, 'pg', before]);
+    expect([stdout, code]).toEqual([`Sending WAL '${before}' for server 'pg' into '${box.root}/${before}' file\n`, 0]);
+    expect((await stat(`${box.root}/${before}`)).size).toBe(16_777_216);
+  });
+
+  it('ends with 143 at SIGTERM', async () => {
+    const receiver = await receive();
+    receiver.child.kill('SIGTERM');
+    expect(await receiver.end).toEqual({ code: 143, signal: null });
+    expect(await receivers()).toEqual([]);
+  });
+
+  it('refuses a second one, which leaves the first alone', async () => {
+    await receive();
+    expect(await box.barman(['receive-wal', 'pg'])).toEqual({
+      code: 1,
+      stdout: 'Starting receive-wal for server pg\n',
+      stderr: 'ERROR: Another receive-wal process is already running for server pg.\n',
+    });
+    expect(await receivers()).toHaveLength(1);
+  });
+
+  it('is stopped by --stop', async () => {
+    const receiver = await receive();
+    expect(await box.barman(['receive-wal', '--stop', 'pg'])).toEqual({
+      code: 0,
+      stdout: `Stopped process receive-wal(${receiver.child.pid})\n`,
+      stderr:
+        "WARNING: --stop is deprecated and will be removed in a future release. Use 'barman terminate-process pg receive-wal' instead.\n",
+    });
+    expect((await receiver.end).code).toBe(0);
+    expect((await box.barman(['receive-wal', '--stop', 'pg'])).stderr).toBe(
+      "WARNING: --stop is deprecated and will be removed in a future release. Use 'barman terminate-process pg receive-wal' instead.\n" +
+        'ERROR: Termination of receive-wal failed: no such process for server pg\n',
+    );
+  });
+
+  it('says which slot is missing, and which is in use by somebody else', async () => {
+    await box.writeConfig(streamingSection('pg', cluster).replace('create_slot = auto\n', ''));
+    expect((await box.barman(['receive-wal', 'pg'])).stderr).toBe(
+      "ERROR: ArchiverFailure:replication slot 'barman' doesn't exist. Please execute 'barman receive-wal --create-slot pg'\n",
+    );
+    await box.barman(['receive-wal', '--create-slot', 'pg']);
+    await receive();
+    const other = await makeSandbox();
+    try {
+      await other.writeConfig(streamingSection('pg', cluster));
+      const refused = await other.barman(['receive-wal', 'pg']);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr.split('\n')[0]).toBe("ERROR: ArchiverFailure:replication slot 'barman' is already in use");
+      expect(refused.stderr.split('\n')[1]).toMatch(/^HINT: stop the other receiver/);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it('reports that the stream broke', async () => {
+    const receiver = await receive();
+    await cluster.sql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_replication WHERE application_name = 'barman_receive_wal'",
+    );
+    expect((await receiver.end).code).toBe(1);
+    expect(receiver.stderr()).toBe('ERROR: ArchiverFailure:pg_receivewal terminated with error code: 1\n');
+  });
+
+  it('never shows the password of the connection string', async () => {
+    await box.writeConfig(
+      streamingSection('pg', { ...cluster, streamingConninfo: `${cluster.streamingConninfo} password=hunter2` }),
+    );
+    const receiver = await receive();
+    const [argv = []] = await receivers();
+    expect(argv.join(' ')).not.toContain('hunter2');
+    receiver.child.kill('SIGINT');
+    await receiver.end;
+    expect(receiver.stdout() + receiver.stderr() + (await readFile(box.logFile, 'utf8'))).not.toContain('hunter2');
+  });
+
+  it('cuts a partial file of a wrong size, which pg_receivewal would refuse', async () => {
+    const first = await receive();
+    first.child.kill('SIGINT');
+    await first.end;
+    const [partial = ''] = (await readdir(streaming())).filter((name) => name.endsWith('.partial'));
+    await truncate(streaming(partial), 12_345);
+    const receiver = await receive();
+    expect(receiver.stdout()).toContain(
+      `Truncating partial file ${streaming(partial)} that has wrong size 12345 while 16777216 was expected.\n`,
+    );
+    expect(receiver.stdout()).toContain('starting log streaming');
+  });
+
+  it('announces itself as synchronous where PostgreSQL waits for it', async () => {
+    await cluster.sql("ALTER SYSTEM SET synchronous_standby_names = 'barman_receive_wal'");
+    await cluster.sql('SELECT pg_reload_conf()');
+    try {
+      await receive();
+      expect((await receivers())[0]?.at(-1)).toBe('--synchronous');
+    } finally {
+      await cluster.sql('ALTER SYSTEM RESET synchronous_standby_names');
+      await cluster.sql('SELECT pg_reload_conf()');
+    }
+  });
+});
+
+describe('slots', () => {
+  it('are created and dropped', async () => {
+    const run = async (...args: string[]) => {
+      const { code, stdout, stderr } = await box.barman(['receive-wal', ...args, 'pg']);
+      return [code, stdout + stderr];
+    };
+    const creating = "Creating physical replication slot 'barman' on server 'pg'\n";
+    const dropping = "Dropping physical replication slot 'barman' on server 'pg'\n";
+    expect(await run('--create-slot')).toEqual([0, `${creating}Replication slot 'barman' created\n`]);
+    expect(await run('--create-slot')).toEqual([1, `${creating}ERROR: Replication slot 'barman' already exists\n`]);
+    expect(await run('--create-slot', '--if-not-exists')).toEqual([
+      0,
+      `${creating}Replication slot 'barman' already exists and --if-not-exists was specified. Skipping creation\n`,
+    ]);
+    await receive();
+    expect(await run('--drop-slot')).toEqual([
+      1,
+      `${dropping}ERROR: Cannot drop replication slot 'barman' on server 'pg' because it is in use.\n`,
+    ]);
+    await box.barman(['receive-wal', '--stop', 'pg']);
+    expect(await run('--drop-slot')).toEqual([0, `${dropping}Replication slot 'barman' dropped\n`]);
+    expect(await run('--drop-slot')).toEqual([1, `${dropping}ERROR: Replication slot 'barman' does not exist\n`]);
+  });
+});
+
+describe('--reset', () => {
+  const reset = () => box.barman(['receive-wal', '--reset', 'pg']);
+
+  it('has nothing to do while the directory goes with the slot, and no business while receive-wal runs', async () => {
+    const receiver = await receive();
+    expect(await reset()).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'ERROR: Unable to reset the status of receive-wal for server pg. Process is still running\n',
+    });
+    receiver.child.kill('SIGINT');
+    await receiver.end;
+    await eventually('the slot is free', async () => (await slots()).every(({ active }) => !active));
+    expect(await reset()).toEqual({
+      code: 0,
+      stdout: 'Nothing to do. Position of receive-wal is aligned.\n',
+      stderr: '',
+    });
+  });
+
+  it('starts anew where the slot is, and keeps WAL that cannot be streamed again', async () => {
+    const receiver = await receive();
+    receiver.child.kill('SIGINT');
+    await receiver.end;
+    const [old = ''] = await readdir(streaming());
+    await box.barman(['receive-wal', '--drop-slot', 'pg']);
+    await switchWal();
+    await cluster.sql('CHECKPOINT');
+    const wal = await currentWal();
+    expect(await reset()).toEqual({
+      code: 0,
+      stdout: [
+        'Resetting receive-wal directory status',
+        `Keeping status file ${streaming(old)}: it holds WAL that cannot be streamed again`,
+        `Creating status file ${streaming(`${wal}.partial`)}`,
+        '',
+      ].join('\n'),
+      stderr: '',
+    });
+    expect(await readdir(streaming())).toEqual([old, `${wal}.partial`]);
+    const again = await receive();
+    expect(again.stdout()).toContain('starting log streaming');
+    const archived = await box.barman(['archive-wal', 'pg']);
+    expect(archived.stdout).toContain(`\t${old}\n`);
+  });
+
+  it('refuses a position that PostgreSQL has not reached', async () => {
+    const receiver = await receive();
+    receiver.child.kill('SIGINT');
+    await receiver.end;
+    const wal = await currentWal();
+    await writeFile(streaming('0000000100000000000000F0'), '');
+    expect(await reset()).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `ERROR: The receive-wal position is ahead of PostgreSQL current WAL lsn (0000000100000000000000F0 > ${wal})\n`,
+    });
+  });
+});
+
+describe('what keeps it from starting', () => {
+  it('is a server without streaming_archiver, or that does not answer', async () => {
+    await box.writeConfig(streamingSection('pg', cluster).replace('streaming_archiver = on', 'archiver = on'));
+    expect((await box.barman(['receive-wal', 'pg'])).stderr).toBe(
+      "ERROR: Unable to start receive-wal process: streaming_archiver option set to 'off' in barman configuration file\n",
+    );
+    await box.writeConfig(
+      streamingSection('pg', {
+        ...cluster,
+        conninfo: 'host=127.0.0.1 port=1 user=barman dbname=postgres',
+        streamingConninfo: 'host=127.0.0.1 port=1 user=streaming_barman',
+      }),
+    );
+    const refused = await box.barman(['receive-wal', 'pg']);
+    expect([refused.code, refused.stdout, refused.stderr]).toEqual([
+      1,
+      '',
+      "ERROR: Impossible to start WAL streaming. Check the log for more details, or run 'barman check pg'\n",
+    ]);
+    expect((await box.barman(['receive-wal', '--create-slot', 'pg'])).stderr).toBe(
+      "ERROR: Cannot connect to server 'pg'\n",
+    );
+  });
+});
