@@ -26,7 +26,9 @@ function run(command, args, { show = false, allowFailure = false, env = {} } = {
   });
   if (result.error) throw result.error;
   if (result.status !== 0 && !allowFailure) {
-    throw new DemoFailed(`${command} ${args.join(' ')} ended with ${result.status ?? result.signal}\n${result.stderr ?? ''}`);
+    throw new DemoFailed(
+      `${command} ${args.join(' ')} ended with ${result.status ?? result.signal}\n${result.stderr ?? ''}`,
+    );
   }
   return { code: result.status, stdout: (result.stdout ?? '').trim() };
 }
@@ -65,9 +67,25 @@ async function demo(root, bin) {
     if (result.status !== 0) throw new DemoFailed(`pg_ctl ${args.join(' ')} failed: see ${root}/*.log`);
   };
   const sql = (text, onPort = port) =>
-    run(program('psql'), ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', '127.0.0.1', '-p', String(onPort), '-U', 'demo', '-d', 'postgres', '-c', text]).stdout;
+    run(program('psql'), [
+      '-XAtq',
+      '-v',
+      'ON_ERROR_STOP=1',
+      '-h',
+      '127.0.0.1',
+      '-p',
+      String(onPort),
+      '-U',
+      'demo',
+      '-d',
+      'postgres',
+      '-c',
+      text,
+    ]).stdout;
   const type = (...args) => {
-    process.stdout.write(`\n$ barman ${args.map((arg) => (/[^\w@%+=:,./-]/.test(arg) ? `'${arg}'` : arg)).join(' ')}\n`);
+    process.stdout.write(
+      `\n$ barman ${args.map((arg) => (/[^\w@%+=:,./-]/.test(arg) ? `'${arg}'` : arg)).join(' ')}\n`,
+    );
     return run(barman, args, { show: true, env: { BARMAN_CONFIG_FILE: config } });
   };
   const startServer = (directory, onPort, log) =>
@@ -76,7 +94,8 @@ async function demo(root, bin) {
   const cleanUp = () => {
     if (options.keep) return;
     run(barman, ['-q', 'receive-wal', '--stop', 'pg'], { allowFailure: true, env: { BARMAN_CONFIG_FILE: config } });
-    for (const directory of running) spawnSync(program('pg_ctl'), ['-D', directory, '-m', 'immediate', '-w', 'stop'], { stdio: 'ignore' });
+    for (const directory of running)
+      spawnSync(program('pg_ctl'), ['-D', directory, '-m', 'immediate', '-w', 'stop'], { stdio: 'ignore' });
   };
   process.once('SIGINT', () => {
     cleanUp();
@@ -145,7 +164,9 @@ path_prefix = ${bin}
     const count = (where) => Number(sql(`SELECT count(*) FROM orders WHERE ${where}`, restoredPort));
     const before = count('id <= 1500');
     const after = count('id > 1500');
-    process.stdout.write(`Orders from before the moment: ${before} of 1500\nOrders from after the moment:  ${after} of 500\n`);
+    process.stdout.write(
+      `Orders from before the moment: ${before} of 1500\nOrders from after the moment:  ${after} of 500\n`,
+    );
     if (before !== 1500 || after !== 0) throw new DemoFailed('the recovered cluster is not what it was at that moment');
     process.stdout.write(`The recovered PostgreSQL is exactly what it was at ${moment}.\n`);
     if (options.keep) keepNotes({ config, data, restored, port, restoredPort, root, bin });
@@ -169,7 +190,10 @@ To end it:
 /** The child of cron needs a moment to connect: the check would say so. */
 async function waitForStream(config) {
   for (let tries = 0; tries < 100; tries += 1) {
-    const answer = run(barman, ['-f', 'json', 'check', 'pg'], { allowFailure: true, env: { BARMAN_CONFIG_FILE: config } });
+    const answer = run(barman, ['-f', 'json', 'check', 'pg'], {
+      allowFailure: true,
+      env: { BARMAN_CONFIG_FILE: config },
+    });
     const checks = JSON.parse(answer.stdout).pg ?? {};
     if (checks.receive_wal_running?.status === 'OK' && checks.replication_slot?.status === 'OK') return;
     await sleep(100);

@@ -47,6 +47,7 @@ const NEEDS = {
   script: { met: () => hasProgram('script'), package: 'bsdutils' },
   systemd: { met: () => hasProgram('systemd-analyze'), package: 'systemd' },
   rsync: { met: () => hasProgram('rsync'), package: 'rsync' },
+  strace: { met: () => hasProgram('strace'), package: 'strace' },
   hyperfine: { met: () => hasProgram('hyperfine'), package: 'hyperfine' },
 };
 
@@ -58,7 +59,9 @@ export function require(names) {
   const canInstall = isRoot && existsSync('/usr/bin/apt-get');
   const command = `apt-get update && apt-get install -y --no-install-recommends ${missing.join(' ')}`;
   if (!canInstall) {
-    process.stderr.write(`Missing on this machine: ${missing.join(', ')}. Type:\n\n    ${isRoot ? '' : 'sudo '}sh -c '${command}'\n\n`);
+    process.stderr.write(
+      `Missing on this machine: ${missing.join(', ')}. Type:\n\n    ${isRoot ? '' : 'sudo '}sh -c '${command}'\n\n`,
+    );
     process.exit(1);
   }
   process.stdout.write(`Installing from Debian's packages: ${missing.join(' ')}\n`);

@@ -19,14 +19,24 @@ export function runUnprivileged(command, args, { env = process.env } = {}) {
   const copy = mkdtempSync(join(tmpdir(), 'barman-unprivileged-'));
   try {
     chmodSync(copy, 0o755);
-    must('cp', ['-a', ...['bin', 'src', 'scripts', 'test', 'etc', 'docs', 'dist', 'node_modules'].filter((name) => existsSync(join(projectRoot, name))).map((name) => join(projectRoot, name)), copy]);
+    must('cp', [
+      '-a',
+      ...['bin', 'src', 'scripts', 'test', 'etc', 'docs', 'dist', 'node_modules']
+        .filter((name) => existsSync(join(projectRoot, name)))
+        .map((name) => join(projectRoot, name)),
+      copy,
+    ]);
     must('sh', ['-c', `cp -a "$1"/*.json "$1"/*.ts "$1"/*.md "$1"/LICENSE "$2"`, 'sh', projectRoot, copy]);
     must('chown', ['-R', 'postgres:', copy]);
     const home = join(copy, '.home');
     must('install', ['-d', '-o', 'postgres', '-m', '700', home]);
     const drop = ['--reuid=postgres', '--regid=postgres', '--init-groups', command, ...args];
     return exitCode(
-      spawnSync('setpriv', drop, { cwd: copy, stdio: 'inherit', env: { ...env, HOME: home, USER: 'postgres', LOGNAME: 'postgres' } }),
+      spawnSync('setpriv', drop, {
+        cwd: copy,
+        stdio: 'inherit',
+        env: { ...env, HOME: home, USER: 'postgres', LOGNAME: 'postgres' },
+      }),
     );
   } finally {
     rmSync(copy, { recursive: true, force: true });
@@ -35,7 +45,8 @@ export function runUnprivileged(command, args, { env = process.env } = {}) {
 
 function must(command, args) {
   const run = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  if (run.status !== 0) throw new Error(`${command} failed (${run.status ?? run.signal ?? run.error?.message}) as ${userInfo().username}`);
+  if (run.status !== 0)
+    throw new Error(`${command} failed (${run.status ?? run.signal ?? run.error?.message}) as ${userInfo().username}`);
 }
 
 function exitCode(run) {

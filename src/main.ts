@@ -195,9 +195,10 @@ function reportFailure(error: unknown, output: Output): void {
   output.exception(`${messageOf(error)}\nSee log file for more details.`, stack);
 }
 
-/** The reader of our output went away (`barman ... | head`): nothing more can be said. */
-function onBrokenPipe(error: NodeJS.ErrnoException): void {
-  process.stderr.write(`EXCEPTION: [Errno 32] ${error.code === 'EPIPE' ? 'Broken pipe' : error.message}\nSee log file for more details.\n`);
+/** Our output cannot be written: its reader went away (`barman ... | head`), or its disk is full. */
+function onOutputLost(error: NodeJS.ErrnoException): void {
+  const text = error.code === 'EPIPE' ? '[Errno 32] Broken pipe' : `cannot write the output: ${error.message}`;
+  process.stderr.write(`EXCEPTION: ${text}\nSee log file for more details.\n`);
   process.exit(120);
 }
 
@@ -209,7 +210,7 @@ process.on('exit', () => {
   process.exitCode = 1;
 });
 
-process.stdout.on('error', onBrokenPipe);
+process.stdout.on('error', onOutputLost);
 process.stderr.on('error', () => process.exit(120));
 try {
   process.exitCode = await main(process.argv.slice(2));

@@ -24,12 +24,25 @@ export async function benchCopies({ root, barman, reference, report }) {
   const data = join(folder, 'data');
   mkdirSync(folder);
   const must = (name, ...args) => {
-    const result = spawnSync(join(bin, name), args, { stdio: ['ignore', 'ignore', name === 'pg_ctl' ? 'ignore' : 'pipe'], encoding: 'utf8' });
+    const result = spawnSync(join(bin, name), args, {
+      stdio: ['ignore', 'ignore', name === 'pg_ctl' ? 'ignore' : 'pipe'],
+      encoding: 'utf8',
+    });
     if (result.status !== 0) throw new Error(`${name} ${args.join(' ')} failed: ${result.stderr}`);
   };
   must('initdb', '-D', data, '-U', 'bench', '-A', 'trust', '-N', '--no-locale', '-E', 'UTF8');
   appendFileSync(join(data, 'postgresql.conf'), 'max_wal_size = 4GB\nfsync = off\nautovacuum = off\n');
-  must('pg_ctl', '-D', data, '-w', '-o', `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`, '-l', join(folder, 'log'), 'start');
+  must(
+    'pg_ctl',
+    '-D',
+    data,
+    '-w',
+    '-o',
+    `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`,
+    '-l',
+    join(folder, 'log'),
+    'start',
+  );
   try {
     const at = ['-h', '127.0.0.1', '-p', String(port), '-U', 'bench'];
     must('pgbench', ...at, '-i', '-q', '-s', '68', 'postgres');
@@ -56,8 +69,15 @@ export async function benchCopies({ root, barman, reference, report }) {
       const [ours, theirs] = await medians(backups, { runs: 3, warmup: 1 });
       report('backup, 1 GB', ours, theirs, 1, 'reference');
       for (const side of sides) side.run('switch-wal', '--force', '--archive', 'pg');
-      const restores = sides.map(({ program, config, destination }) => ({ argv: [program, '-c', config, 'recover', 'pg', 'latest', destination], destination }));
-      const [back, theirBack] = await medians(restores, { runs: 3, warmup: 1, between: async ({ destination }) => rmSync(destination, { recursive: true }) });
+      const restores = sides.map(({ program, config, destination }) => ({
+        argv: [program, '-c', config, 'recover', 'pg', 'latest', destination],
+        destination,
+      }));
+      const [back, theirBack] = await medians(restores, {
+        runs: 3,
+        warmup: 1,
+        between: async ({ destination }) => rmSync(destination, { recursive: true }),
+      });
       report('recover, 1 GB', back, theirBack, 1, 'reference');
     } finally {
       for (const side of sides) side.run('receive-wal', '--stop', 'pg');

@@ -4,10 +4,11 @@ import { readFileSync } from 'node:fs';
 
 /** Wall time of one run, milliseconds. The command must succeed. */
 export function timeOnce([command, ...args], env = {}) {
-  const started = process.hrtime.bigint();
+  const started = performance.now();
   const result = spawnSync(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
-  const elapsed = Number(process.hrtime.bigint() - started) / 1e6;
-  if (result.status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${result.status}: ${result.stderr}`);
+  const elapsed = performance.now() - started;
+  if (result.status !== 0)
+    throw new Error(`${command} ${args.join(' ')} ended with ${result.status}: ${result.stderr}`);
   return elapsed;
 }
 

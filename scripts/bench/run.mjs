@@ -17,27 +17,48 @@ const rows = [];
 
 function report(name, ours, theirs, limit, against) {
   const ratio = ours / theirs;
-  rows.push({ measure: name, ours: `${ours.toFixed(1)} ms`, [against]: undefined, other: `${theirs.toFixed(1)} ms (${against})`, ratio: ratio.toFixed(3), limit: limit.toFixed(3), held: ratio <= limit });
+  rows.push({
+    measure: name,
+    ours: `${ours.toFixed(1)} ms`,
+    [against]: undefined,
+    other: `${theirs.toFixed(1)} ms (${against})`,
+    ratio: ratio.toFixed(3),
+    limit: limit.toFixed(3),
+    held: ratio <= limit,
+  });
   const row = rows.at(-1);
-  process.stdout.write(`${row.measure.padEnd(44)} ${row.ours.padStart(12)} ${row.other.padStart(24)}  ratio ${row.ratio}  limit ${row.limit}  ${row.held ? 'ok' : 'OVER'}\n`);
+  process.stdout.write(
+    `${row.measure.padEnd(44)} ${row.ours.padStart(12)} ${row.other.padStart(24)}  ratio ${row.ratio}  limit ${row.limit}  ${row.held ? 'ok' : 'OVER'}\n`,
+  );
 }
 
 async function startTime() {
   const node = { argv: [process.execPath, '-e', '0'] };
-  const [empty, version, help] = await medians([node, { argv: [barman, '--version'] }, { argv: [barman, '--help'] }], { runs: 30, warmup: 3 });
+  const [empty, version, help] = await medians([node, { argv: [barman, '--version'] }, { argv: [barman, '--help'] }], {
+    runs: 30,
+    warmup: 3,
+  });
   report('barman --version', version, empty, 1.5, 'node -e 0');
   report('barman --help', help, empty, 1.5, 'node -e 0');
 }
 
 async function listServers() {
-  const { config } = seedServers(join(root, 'servers'), 100, 'conninfo = host=127.0.0.1 port=1\nbackup_method = postgres\narchiver = on');
+  const { config } = seedServers(
+    join(root, 'servers'),
+    100,
+    'conninfo = host=127.0.0.1 port=1\nbackup_method = postgres\narchiver = on',
+  );
   const both = [barman, reference].map((program) => ({ argv: [program, '-c', config, 'list-servers'] }));
   const [ours, theirs] = await medians(both, { runs: 10 });
   report('list-servers, 100 servers', ours, theirs, 0.4, 'reference');
 }
 
 async function bigArchive() {
-  const { config, home, names } = seedServers(join(root, 'archive'), 1, 'conninfo = host=127.0.0.1 port=1\nbackup_method = postgres\narchiver = on');
+  const { config, home, names } = seedServers(
+    join(root, 'archive'),
+    1,
+    'conninfo = host=127.0.0.1 port=1\nbackup_method = postgres\narchiver = on',
+  );
   seedArchive(home, names[0], { backups: 30, wals: 300_000 });
   for (const [args, limit, runs] of [
     [['list-backups', names[0]], 1 / 30, 3],
@@ -47,7 +68,9 @@ async function bigArchive() {
     const [ours, theirs] = await medians(both, { runs, warmup: 0 });
     report(`${args[0]}, 30 backups, 300,000 WALs`, ours, theirs, limit, 'reference');
     const peak = await peakMemory([barman, '-c', config, ...args]);
-    process.stdout.write(`${`  peak memory of ${args[0]}`.padEnd(44)} ${`${peak.toFixed(0)} MiB`.padStart(12)}  limit 120 MiB  ${peak <= 120 ? 'ok' : 'OVER'}\n`);
+    process.stdout.write(
+      `${`  peak memory of ${args[0]}`.padEnd(44)} ${`${peak.toFixed(0)} MiB`.padStart(12)}  limit 120 MiB  ${peak <= 120 ? 'ok' : 'OVER'}\n`,
+    );
   }
 }
 
@@ -66,7 +89,11 @@ async function quiet(config) {
 }
 
 async function cron() {
-  const { config } = seedServers(join(root, 'cron'), 100, 'conninfo = host=127.0.0.1 port=1 connect_timeout=1\nbackup_method = postgres\narchiver = on');
+  const { config } = seedServers(
+    join(root, 'cron'),
+    100,
+    'conninfo = host=127.0.0.1 port=1 connect_timeout=1\nbackup_method = postgres\narchiver = on',
+  );
   spawnSync(barman, ['-c', config, '-q', 'check', 'all'], { stdio: 'ignore' });
   const both = [barman, reference].map((program) => ({ argv: [program, '-c', config, 'cron'] }));
   const [ours, theirs] = await medians(both, { runs: 3, between: () => quiet(config) });
@@ -82,7 +109,8 @@ const all = {
 };
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(all);
 try {
-  if (!reference) process.stdout.write('BARMAN_REFERENCE names no folder with a "barman": only comparisons with node are made.\n');
+  if (!reference)
+    process.stdout.write('BARMAN_REFERENCE names no folder with a "barman": only comparisons with node are made.\n');
   for (const name of wanted) {
     const bench = all[name];
     if (!bench) throw new Error(`unknown measurement '${name}': use ${Object.keys(all).join(', ')}`);

@@ -19,7 +19,8 @@ const segment = (number) => `00000001${hex8(Math.floor(number / 256))}${hex8(num
 
 /** `backups` DONE backups spread over `wals` archived segments of server `name`. */
 export function seedArchive(home, name, { backups, wals }) {
-  for (const folder of ['base', 'meta', 'wals', 'incoming', 'streaming', 'errors']) mkdirSync(join(home, name, folder), { recursive: true });
+  for (const folder of ['base', 'meta', 'wals', 'incoming', 'streaming', 'errors'])
+    mkdirSync(join(home, name, folder), { recursive: true });
   const file = join(home, name, 'wals', `${name}-xlog.db`);
   writeFileSync(file, '');
   for (let start = 0; start < wals; start += 10_000) {
@@ -29,7 +30,8 @@ export function seedArchive(home, name, { backups, wals }) {
     }
     appendFileSync(file, lines.join(''));
   }
-  for (let log = 0; log <= Math.floor(wals / 256); log += 1) mkdirSync(join(home, name, 'wals', `00000001${hex8(log)}`), { recursive: true });
+  for (let log = 0; log <= Math.floor(wals / 256); log += 1)
+    mkdirSync(join(home, name, 'wals', `00000001${hex8(log)}`), { recursive: true });
   writeFileSync(join(home, name, 'wals', segment(wals).slice(0, 16), segment(wals)), '');
   const step = Math.floor(wals / backups);
   for (let index = 0; index < backups; index += 1) {
@@ -42,13 +44,46 @@ export function seedArchive(home, name, { backups, wals }) {
 
 function backupInfo(name, id, begin) {
   const day = id.slice(6, 8);
-  const lsn = (number) => `${Math.floor(number / 256).toString(16).toUpperCase()}/${((number % 256) * 16_777_216 + 0x28).toString(16).toUpperCase()}`;
+  const lsn = (number) =>
+    `${Math.floor(number / 256)
+      .toString(16)
+      .toUpperCase()}/${((number % 256) * 16_777_216 + 0x28).toString(16).toUpperCase()}`;
   const fields = {
-    backup_label: "'START WAL LOCATION'", begin_offset: 40, begin_time: `2026-01-${day} 04:00:00.000000+00:00`, begin_wal: segment(begin), begin_xlog: lsn(begin),
-    children_backup_ids: 'None', cluster_size: 1_000_000_000, compression: 'None', config_file: '/data/postgresql.conf', copy_stats: "{'copy_time': 100.5, 'total_time': 100.5}",
-    data_checksums: 'on', deduplicated_size: 1_000_000_000, encryption: 'None', end_offset: 40, end_time: `2026-01-${day} 04:10:00.000000+00:00`, end_wal: segment(begin + 2), end_xlog: lsn(begin + 2),
-    error: 'None', hba_file: '/data/pg_hba.conf', ident_file: '/data/pg_ident.conf', included_files: 'None', mode: 'postgres', parent_backup_id: 'None', pgdata: '/data',
-    server_name: name, size: 1_000_000_000, status: 'DONE', summarize_wal: 'None', systemid: '7710447625285483435', tablespaces: 'None', timeline: 1, version: 150018, xlog_segment_size: 16_777_216,
+    backup_label: "'START WAL LOCATION'",
+    begin_offset: 40,
+    begin_time: `2026-01-${day} 04:00:00.000000+00:00`,
+    begin_wal: segment(begin),
+    begin_xlog: lsn(begin),
+    children_backup_ids: 'None',
+    cluster_size: 1_000_000_000,
+    compression: 'None',
+    config_file: '/data/postgresql.conf',
+    copy_stats: "{'copy_time': 100.5, 'total_time': 100.5}",
+    data_checksums: 'on',
+    deduplicated_size: 1_000_000_000,
+    encryption: 'None',
+    end_offset: 40,
+    end_time: `2026-01-${day} 04:10:00.000000+00:00`,
+    end_wal: segment(begin + 2),
+    end_xlog: lsn(begin + 2),
+    error: 'None',
+    hba_file: '/data/pg_hba.conf',
+    ident_file: '/data/pg_ident.conf',
+    included_files: 'None',
+    mode: 'postgres',
+    parent_backup_id: 'None',
+    pgdata: '/data',
+    server_name: name,
+    size: 1_000_000_000,
+    status: 'DONE',
+    summarize_wal: 'None',
+    systemid: '7710447625285483435',
+    tablespaces: 'None',
+    timeline: 1,
+    version: 150018,
+    xlog_segment_size: 16_777_216,
   };
-  return Object.entries(fields).map(([key, value]) => `${key}=${value}\n`).join('');
+  return Object.entries(fields)
+    .map(([key, value]) => `${key}=${value}\n`)
+    .join('');
 }

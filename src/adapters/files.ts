@@ -40,7 +40,11 @@ export async function writeDurably(
 ): Promise<void> {
   const temporary = options.temporary ?? `${path}.tmp`;
   await unlinkIfPresent(temporary);
-  const handle = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, options.mode ?? 0o666);
+  const handle = await open(
+    temporary,
+    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
+    options.mode ?? 0o666,
+  );
   try {
     await writeAndSync(handle, content);
   } catch (error) {

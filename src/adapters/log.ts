@@ -66,7 +66,8 @@ export function openLog(options: LogOptions): Log {
     named,
   });
   const log = named('barman');
-  if (sink.failed) log.named('barman.cli').warning('Failed opening the requested log file. Using standard error instead.');
+  if (sink.failed)
+    log.named('barman.cli').warning('Failed opening the requested log file. Using standard error instead.');
   return log;
 }
 

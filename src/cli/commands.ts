@@ -56,7 +56,11 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...COPY_OPTIONS,
       { flags: '-w, --wait', help: 'wait until the WAL that makes the backup consistent is archived' },
       { flags: '--wait-timeout <SECONDS>', help: 'give up waiting after this time', parse: nonNegative },
-      { flags: '--keepalive-interval <SECONDS>', help: 'pause between keepalive queries (0: none)', parse: nonNegative },
+      {
+        flags: '--keepalive-interval <SECONDS>',
+        help: 'pause between keepalive queries (0: none)',
+        parse: nonNegative,
+      },
       { flags: '--name <NAME>', help: 'a name that can be used instead of the id', parse: backupName },
       { flags: '--manifest', help: 'rsync only: write a backup_manifest' },
       { flags: '--no-manifest', help: 'rsync only: write no backup_manifest' },

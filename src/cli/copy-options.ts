@@ -8,7 +8,11 @@ export const COPY_OPTIONS: readonly OptionSpec[] = [
   { flags: '--retry-sleep <SECONDS>', help: 'pause between these tries', parse: nonNegative },
   { flags: '--no-retry', help: 'the same as --retry-times 0' },
   { flags: '-j, --jobs <N>', help: 'parallel copy workers', parse: positive },
-  { flags: '--jobs-start-batch-period <SECONDS>', help: 'period in which one batch of workers starts', parse: positive },
+  {
+    flags: '--jobs-start-batch-period <SECONDS>',
+    help: 'period in which one batch of workers starts',
+    parse: positive,
+  },
   { flags: '--jobs-start-batch-size <N>', help: 'workers started in one period', parse: positive },
   { flags: '--bwlimit <KBPS>', help: 'bandwidth limit in kilobytes a second (0: none)', parse: nonNegative },
 ];

@@ -5,7 +5,10 @@ import { choice } from './values.ts';
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   { flags: '-h, --help', help: 'show help and end' },
   { flags: '-v, --version', help: 'show the version and end' },
-  { flags: '-c, --config <FILE>', help: 'configuration file (else BARMAN_CONFIG_FILE, ~/.barman.conf, /etc/barman.conf)' },
+  {
+    flags: '-c, --config <FILE>',
+    help: 'configuration file (else BARMAN_CONFIG_FILE, ~/.barman.conf, /etc/barman.conf)',
+  },
   {
     flags: '--color, --colour <WHEN>',
     help: 'never, always or auto: colour on a terminal',

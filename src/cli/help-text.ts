@@ -22,7 +22,10 @@ export function helpText(width: number, command?: CommandSpec): string {
 }
 
 function generalPage(width: number): string[] {
-  const rows = COMMANDS.map((spec): [string, string] => [[spec.name, ...(spec.aliases ?? [])].join(', '), spec.summary]);
+  const rows = COMMANDS.map((spec): [string, string] => [
+    [spec.name, ...(spec.aliases ?? [])].join(', '),
+    spec.summary,
+  ]);
   return [
     usageLine(),
     '',
@@ -43,7 +46,16 @@ function commandPage(command: CommandSpec, width: number): string[] {
   const aliases = command.aliases?.length ? ['', `Also: barman ${command.aliases.join(', barman ')}`] : [];
   const details = (command.details ?? []).flatMap((paragraph) => ['', ...wrap(paragraph, width)]);
   const options = [...command.options, { flags: '-h, --help', help: 'show this page and end' }];
-  return [usageLine(command), '', ...wrap(title, width), ...details, ...aliases, '', 'options:', ...optionRows(options, width)];
+  return [
+    usageLine(command),
+    '',
+    ...wrap(title, width),
+    ...details,
+    ...aliases,
+    '',
+    'options:',
+    ...optionRows(options, width),
+  ];
 }
 
 function optionRows(options: readonly OptionSpec[], width: number): string[] {

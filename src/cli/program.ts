@@ -46,8 +46,8 @@ export function parseCommandLine(argv: readonly string[]): Invocation {
   if (globals.values.version) return { kind: 'version' };
   rejectUnrecognized(globals.rest);
   const chosen: GlobalOptions = {
-    ...(globals.values.config === undefined ? {} : { config: String(globals.values.config) }),
-    ...(globals.values.logLevel === undefined ? {} : { logLevel: String(globals.values.logLevel) }),
+    ...(typeof globals.values.config === 'string' ? { config: globals.values.config } : {}),
+    ...(typeof globals.values.logLevel === 'string' ? { logLevel: globals.values.logLevel } : {}),
     color: (globals.values.color as GlobalOptions['color'] | undefined) ?? 'auto',
     format: (globals.values.format as GlobalOptions['format'] | undefined) ?? 'console',
     quiet: globals.values.quiet === true,
@@ -118,7 +118,11 @@ interface ReadOptions {
   readonly rest: readonly { readonly word: string; readonly isArgument: boolean }[];
 }
 
-function readOptions(specs: readonly OptionSpec[], words: readonly string[], command: CommandSpec | undefined): ReadOptions {
+function readOptions(
+  specs: readonly OptionSpec[],
+  words: readonly string[],
+  command: CommandSpec | undefined,
+): ReadOptions {
   const end = words.indexOf('--');
   const own = end === -1 ? words : words.slice(0, end);
   const literal = end === -1 ? [] : words.slice(end + 1);
@@ -131,7 +135,8 @@ function readOptions(specs: readonly OptionSpec[], words: readonly string[], com
       reader.addOption(option.option);
       reader.on(`option:${option.option.name()}`, (text: string | null | undefined) => {
         const raw = text ?? spec.preset;
-        values[option.key] = raw === undefined ? option.on : collect(values[option.key], convert(spec, raw, command), spec);
+        values[option.key] =
+          raw === undefined ? option.on : collect(values[option.key], convert(spec, raw, command), spec);
       });
     }
   }
@@ -155,9 +160,15 @@ function readOptions(specs: readonly OptionSpec[], words: readonly string[], com
 }
 
 /** One commander option per long name; `-z, -x, --gzip` and `--color, --colour` have two spellings for one key. */
-function commanderOptions(spec: OptionSpec, declared: ReadonlySet<string>): { option: Option; key: string; on: boolean }[] {
+function commanderOptions(
+  spec: OptionSpec,
+  declared: ReadonlySet<string>,
+): { option: Option; key: string; on: boolean }[] {
   const value = /[<[].*$/.exec(spec.flags)?.[0] ?? '';
-  const names = spec.flags.replace(value, '').split(/,\s*/).map((name) => name.trim());
+  const names = spec.flags
+    .replace(value, '')
+    .split(/,\s*/)
+    .map((name) => name.trim());
   const longs = names.filter((name) => name.startsWith('--'));
   const shorts = names.filter((name) => !name.startsWith('--'));
   const main = longs[0] ?? '';

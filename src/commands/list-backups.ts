@@ -30,7 +30,7 @@ export async function run(ctx: CommandContext, options: ListBackupsOptions): Pro
 async function listServer(ctx: CommandContext, server: Server, { minimal }: ListBackupsOptions): Promise<void> {
   const { backups, damaged } = await server.catalog.listBackups();
   reportDamaged(ctx, server, damaged);
-  const newestFirst = [...backups].reverse();
+  const newestFirst = backups.toReversed();
   if (minimal) {
     const ids = newestFirst.map(({ backupId }) => backupId);
     ctx.output.result(minimalListResult(server.name, ids));

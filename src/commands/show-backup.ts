@@ -7,7 +7,8 @@ import type { CommandContext } from '../operations/context.ts';
 import { requireBackup } from '../operations/find-backup.ts';
 import { selectServer } from '../operations/select-servers.ts';
 import { type Server, withServer } from '../operations/server.ts';
-import { type ShownBackup, showBackupResult } from '../output/results/show-backup.ts';
+import { showBackupResult } from '../output/results/show-backup.ts';
+import type { ShownBackup } from '../output/results/shown-backup.ts';
 
 export interface ShowBackupOptions {
   readonly serverName: string;

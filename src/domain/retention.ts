@@ -73,7 +73,7 @@ export function deletionOrder(
     const isGrowing = chain.some(({ status }) => status === 'EMPTY' || status === 'STARTED' || status === 'SYNCING');
     const isNeeded = isObsolete(root) && chain.some((backup) => isCopyDone(backup) && !isObsolete(backup));
     if (isGrowing || isNeeded) continue;
-    order.push(...[root, ...chain].reverse().filter(isObsolete));
+    order.push(...[root, ...chain].toReversed().filter(isObsolete));
   }
   return order;
 }

@@ -25,7 +25,7 @@ export function walsFreedBy(target: BackupInfo, others: readonly BackupInfo[], f
   const standalone: BackupInfo[] = [];
   for (const previous of ordered
     .filter((backup) => backup.backupId < target.backupId && isCopyDone(backup))
-    .reverse()) {
+    .toReversed()) {
     if (!facts.passStandalone || facts.keeps.get(previous.backupId) !== 'standalone') return null;
     standalone.push(previous);
   }

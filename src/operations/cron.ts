@@ -6,7 +6,7 @@
  */
 import { unlinkIfPresent } from '../adapters/files.ts';
 import { acquireLock, type HeldLock, lockHolder } from '../adapters/lock.ts';
-import { startInBackground } from '../adapters/self.ts';
+import { startEachInBackground, startInBackground } from '../adapters/self.ts';
 import { backupLock, serverLock } from '../catalog/layout.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { BarmanError, LockBusyError, LockDeniedError, messageOf } from '../domain/errors.ts';
@@ -58,7 +58,7 @@ export async function runCron(ctx: CommandContext, options: CronOptions): Promis
     if (visit === null) turn.done();
     else visits.push(visit);
   });
-  for (const visit of visits) await guarded(visit, () => startChildren(visit, options));
+  await startChildren(ctx, visits, options);
   await inParallel(visits, AT_ONCE, async (visit) => {
     if (!ctx.signal.aborted) await guarded(visit, () => enforcePolicy(visit.ctx, visit.server));
     await endVisit(visit);
@@ -119,8 +119,20 @@ async function guarded({ ctx, server }: Visit, work: () => Promise<void>): Promi
   }
 }
 
-async function startChildren({ ctx, children }: Visit, options: CronOptions): Promise<void> {
-  for (const args of children) await startInBackground(ctx, args, options);
+/** Archiving goes through a queue: it concerns every server, every minute. */
+async function startChildren(ctx: CommandContext, visits: readonly Visit[], options: CronOptions): Promise<void> {
+  const commands = visits.flatMap(({ children }) => children);
+  const archiving = commands.flatMap(([name, server, ...rest]) => (name === 'archive-wal' && server && !rest.length ? [server] : []));
+  try {
+    await startEachInBackground(ctx, 'archive-wal', archiving, options);
+  } catch (error) {
+    ctx.output.error(messageOf(error));
+  }
+  for (const visit of visits) {
+    for (const args of visit.children.filter(([name]) => name !== 'archive-wal')) {
+      await guarded(visit, async () => void (await startInBackground(visit.ctx, args, options)));
+    }
+  }
 }
 
 async function endVisit({ ctx, server, lock, turn }: Visit): Promise<void> {

@@ -91,7 +91,7 @@ async function deleteTree(ctx: CommandContext, server: Server, info: BackupInfo)
       `Backup ${info.backupId} has incremental backups which depend on it. Deleting all backups in the tree`,
     );
   }
-  for (const backup of [...children].reverse()) {
+  for (const backup of children.toReversed()) {
     if (await deleteLocked(ctx, server, backup)) continue;
     ctx.output.error(
       'Failed to delete one of its incremental backups. Make sure all its dependent backups are deletable and try again.',

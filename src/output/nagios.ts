@@ -75,7 +75,6 @@ function verdict(
   const ignored = issues.map((server) => ` * IGNORING: ${server.name}`).join('');
   const good = servers.filter((server) => server.failed.length === 0).map((server) => server.name);
   if (good.length === 0) return { text: `BARMAN OK - No server configured${ignored}`, exitCode: 0 };
-  const ready =
-    good.length === 1 ? good[0] : `${good.length} servers${good.map((name) => ` * ${name}`).join('')}`;
+  const ready = good.length === 1 ? good[0] : `${good.length} servers${good.map((name) => ` * ${name}`).join('')}`;
   return { text: `BARMAN OK - Ready to serve the Espresso backup for ${ready}${ignored}${bar}`, exitCode: 0 };
 }

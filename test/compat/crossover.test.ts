@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, clusterAt, freePort, startCluster } from '../support/cluster.ts';
-import { makeSandbox, type ProgramResult, referenceFolder, type Sandbox, streamingSection } from '../support/sandbox.ts';
+import {
+  makeSandbox,
+  type ProgramResult,
+  referenceFolder,
+  type Sandbox,
+  streamingSection,
+} from '../support/sandbox.ts';
 
 describe.skipIf(referenceFolder === undefined)('crossing over', () => {
   let cluster: Cluster;
@@ -48,7 +54,11 @@ describe.skipIf(referenceFolder === undefined)('crossing over', () => {
   }
 
   it('both list both backups in the same words', async () => {
-    for (const args of [['list-backups', 'pg'], ['list-backups', '--minimal', 'pg'], ['-f', 'json', 'list-backups', 'pg']]) {
+    for (const args of [
+      ['list-backups', 'pg'],
+      ['list-backups', '--minimal', 'pg'],
+      ['-f', 'json', 'list-backups', 'pg'],
+    ]) {
       same(await box.barman(args), await box.reference(args));
     }
     expect((await box.barman(['list-backups', '--minimal', 'pg'])).stdout).toBe(`${ids.theirs}\n${ids.ours}\n`);

@@ -133,6 +133,29 @@ describe('barman cron', () => {
     );
   });
 
+  it('serves many servers through a queue that outlives it', async () => {
+    const names = Array.from({ length: 20 }, (_, index) => `many${String(index).padStart(2, '0')}`);
+    const section = (name: string) =>
+      `[${name}]\nconninfo = host=/nowhere\nstreaming_conninfo = host=/nowhere\narchiver = on\nbackup_method = postgres\n`;
+    await box.writeConfig(names.map(section).join(''));
+    for (const name of names) {
+      await mkdir(join(box.home, name, 'incoming'), { recursive: true });
+      // What is no WAL goes to the errors directory: the archiver was here.
+      await writeFile(join(box.home, name, 'incoming', 'junk'), name);
+    }
+    expect(await box.barman(['cron'])).toEqual({
+      code: 0,
+      stdout: names.map((name) => `Starting WAL archiving for server ${name}\n`).join(''),
+      stderr: '',
+    });
+    for (const name of names) {
+      await eventually(`${name} was archived`, async () => {
+        const rejected = await readdir(join(box.home, name, 'errors')).catch((): string[] => []);
+        return rejected.length === 1 && rejected[0]?.endsWith('.unknown') === true;
+      });
+    }
+  });
+
   it('says that the configuration is being updated', async () => {
     await box.writeConfig(streamingSection('pg', cluster, 'active = false'));
     const lock = await acquireLock(join(box.home, '.config-update.lock'), { wait: false });

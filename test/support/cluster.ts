@@ -56,7 +56,19 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const root = await mkdtemp(join(tmpdir(), 'barman-pg-'));
   const dataDir = join(root, 'data');
   const port = await freePort();
-  await exec(join(binDir, 'initdb'), ['-D', dataDir, '-U', 'postgres', '-A', 'trust', '-N', '--no-locale', '-E', 'UTF8', ...(options.initdbArgs ?? [])]);
+  await exec(join(binDir, 'initdb'), [
+    '-D',
+    dataDir,
+    '-U',
+    'postgres',
+    '-A',
+    'trust',
+    '-N',
+    '--no-locale',
+    '-E',
+    'UTF8',
+    ...(options.initdbArgs ?? []),
+  ]);
   const settings: Record<string, string> = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -87,11 +99,27 @@ export function clusterAt(binDir: string, dataDir: string, port: number, root: s
     conninfo: `host=127.0.0.1 port=${port} user=barman dbname=postgres`,
     streamingConninfo: `host=127.0.0.1 port=${port} user=streaming_barman dbname=postgres`,
     sql: async (text) => {
-      const args = ['-X', '-At', '-v', 'ON_ERROR_STOP=1', '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', '-d', 'postgres', '-c', text];
+      const args = [
+        '-X',
+        '-At',
+        '-v',
+        'ON_ERROR_STOP=1',
+        '-h',
+        '127.0.0.1',
+        '-p',
+        String(port),
+        '-U',
+        'postgres',
+        '-d',
+        'postgres',
+        '-c',
+        text,
+      ];
       return (await exec(join(binDir, 'psql'), args)).stdout.trim();
     },
     stop: async (mode = 'fast') => control('stop', '-m', mode),
-    start: async () => control('start', '-o', `-p ${port} -k ${root} -c listen_addresses=127.0.0.1`, '-l', join(root, 'server.log')),
+    start: async () =>
+      control('start', '-o', `-p ${port} -k ${root} -c listen_addresses=127.0.0.1`, '-l', join(root, 'server.log')),
     dispose: async () => {
       await control('stop', '-m', 'immediate').catch(() => {});
       await rm(root, { recursive: true, force: true });

@@ -40,7 +40,11 @@ export const barmanProgram = fileURLToPath(new URL('../../bin/barman', import.me
 export const referenceFolder = process.env.BARMAN_REFERENCE || undefined;
 
 /** Runs a program to its end; a signal counts as 128 + its number, as a shell says it. */
-export function runProgram(command: string, args: readonly string[], options: ProgramOptions = {}): Promise<ProgramResult> {
+export function runProgram(
+  command: string,
+  args: readonly string[],
+  options: ProgramOptions = {},
+): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { env: { ...process.env, TZ: 'UTC', ...options.env }, stdio: 'pipe' });
     const stdout: Buffer[] = [];

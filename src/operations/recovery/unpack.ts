@@ -3,10 +3,11 @@
  */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, which } from '../../adapters/process.ts';
+import { run, type RunResult, which } from '../../adapters/process.ts';
 import type { BackupInfo } from '../../domain/backup-info.ts';
 import { RecoveryError } from '../../domain/errors.ts';
 import type { Server } from '../server.ts';
+import { flushAhead } from './flush-ahead.ts';
 import { sourceOfData } from './plan.ts';
 
 /** How pg_basebackup names the archives of a compression, and how tar reads them. */
@@ -76,6 +77,7 @@ export async function unpackArchive(archive: Archive, directory: string, unpacki
   const { onBytes } = unpacking;
   const args = [
     '--extract',
+    '--verbose',
     ...archive.option,
     `--file=${archive.path}`,
     '--directory',
@@ -88,18 +90,21 @@ export async function unpackArchive(archive: Archive, directory: string, unpacki
     ...(onBytes ? [`--checkpoint=${RECORDS_PER_REPORT}`] : []),
   ];
   const isReport = (line: string) => /: Read checkpoint \d+$/.test(line);
-  const result = await run('tar', args, {
-    // tar reads options from its environment, and its reports must be in the language that is matched here.
-    env: { ...unpacking.env, TAR_OPTIONS: '', LC_ALL: 'C' },
-    signal: unpacking.signal,
-    ...(onBytes
-      ? {
-          onLine: (line: string, stream: string) => {
-            if (stream === 'stderr' && isReport(line)) onBytes(RECORD_BYTES * RECORDS_PER_REPORT);
-          },
-        }
-      : {}),
-  });
+  const ahead = flushAhead(directory);
+  let result: RunResult;
+  try {
+    result = await run('tar', args, {
+      // tar reads options from its environment, and its reports must be in the language that is matched here.
+      env: { ...unpacking.env, TAR_OPTIONS: '', LC_ALL: 'C' },
+      signal: unpacking.signal,
+      onLine: (line, stream) => {
+        if (stream === 'stdout') ahead.began(line);
+        else if (isReport(line)) onBytes?.(RECORD_BYTES * RECORDS_PER_REPORT);
+      },
+    });
+  } finally {
+    await ahead.stop();
+  }
   unpacking.signal.throwIfAborted();
   if (result.code === 0) return;
   const details = result.stderr.split('\n').filter((line) => line !== '' && !isReport(line));

@@ -46,7 +46,8 @@ function recordJson(info: BackupInfo): JsonObject {
     status: info.status,
     summarize_wal: info.summarizeWal,
     systemid: info.systemid,
-    tablespaces: info.tablespaces === null ? null : info.tablespaces.map(({ name, oid, location }) => [name, oid, location]),
+    tablespaces:
+      info.tablespaces === null ? null : info.tablespaces.map(({ name, oid, location }) => [name, oid, location]),
     timeline: info.timeline,
     version: info.version,
     xlog_segment_size: info.xlogSegmentSize,
@@ -58,5 +59,5 @@ function time(value: Timestamp | null): string | null {
 }
 
 function literal(value: Literal): Json {
-  return value as Json;
+  return value;
 }

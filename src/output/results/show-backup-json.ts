@@ -8,7 +8,7 @@ import { formatTimestamp } from '../../domain/timestamp.ts';
 import { walCompressionRatio, walRate } from '../../domain/wal-usage.ts';
 import { JsonFloat } from '../json-text.ts';
 import type { Json, JsonObject } from '../output.ts';
-import { LATEST, OLDEST, percentText, policyText, rateText, type ShownBackup } from './show-backup.ts';
+import { LATEST, OLDEST, percentText, policyText, rateText, type ShownBackup } from './shown-backup.ts';
 
 /** compat 3.20.1: the blanks are part of the text. */
 const INACCURATE =

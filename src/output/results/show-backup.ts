@@ -6,51 +6,17 @@ import { copyFigures, ownBytes, savings } from '../../domain/backup-figures.ts';
 import { type BackupInfo, backupType, isCopyDone, type Literal, type Timestamp } from '../../domain/backup-info.ts';
 import { humanDuration } from '../../domain/duration.ts';
 import { formatLsn, type Lsn } from '../../domain/lsn.ts';
-import type { RetentionVerdict } from '../../domain/retention.ts';
 import { prettySize } from '../../domain/size.ts';
 import { formatTimestamp } from '../../domain/timestamp.ts';
-import { walCompressionRatio, walRate, type WalUsage } from '../../domain/wal-usage.ts';
+import { walCompressionRatio, walRate } from '../../domain/wal-usage.ts';
 import type { Result } from '../output.ts';
-import { verdictText } from './list-backups.ts';
 import { shownBackupJson } from './show-backup-json.ts';
-
-export interface ShownBackup {
-  readonly server: string;
-  readonly info: BackupInfo;
-  readonly usage: WalUsage;
-  /** Timelines besides its own that a recovery can reach. */
-  readonly timelines: readonly number[];
-  /** null when no policy is enforced. */
-  readonly verdict: RetentionVerdict | null;
-  /** Ids of the neighbours that can be restored. */
-  readonly previous: string | null;
-  readonly next: string | null;
-  /** The ids from the backup up to its root. */
-  readonly chain: readonly string[];
-}
-
-export const OLDEST = '- (this is the oldest base backup)';
-export const LATEST = '- (this is the latest base backup)';
+import { LATEST, OLDEST, percentText, policyText, rateText, type ShownBackup } from './shown-backup.ts';
 
 type Row = readonly [label: string, value: string];
 
 export function showBackupResult(backup: ShownBackup): Result {
   return { console: () => consoleLines(backup), json: () => shownBackupJson(backup) };
-}
-
-/** `72.00/hour`. */
-export function rateText(perSecond: number): string {
-  return `${(perSecond * 3600).toFixed(2)}/hour`;
-}
-
-/** `99.88%`. */
-export function percentText(ratio: number): string {
-  return `${(ratio * 100).toFixed(2)}%`;
-}
-
-/** What the console says of the policy. */
-export function policyText(verdict: RetentionVerdict | null): string {
-  return verdict === null ? 'not enforced' : verdictText(verdict);
 }
 
 function consoleLines(backup: ShownBackup): string[] {

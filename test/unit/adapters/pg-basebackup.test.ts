@@ -41,7 +41,9 @@ describe('baseBackupArgs', () => {
 
   it('escapes an equals sign in a tablespace location', () => {
     const tablespaces = [{ location: '/tbs/a=b', destination: '/home/pg/base/1/1' }];
-    expect(baseBackupArgs(15, { ...PLAIN, tablespaces })).toContain('--tablespace-mapping=/tbs/a\\=b=/home/pg/base/1/1');
+    expect(baseBackupArgs(15, { ...PLAIN, tablespaces })).toContain(
+      '--tablespace-mapping=/tbs/a\\=b=/home/pg/base/1/1',
+    );
   });
 
   it('leaves out a limit of zero', () => {

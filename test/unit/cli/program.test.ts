@@ -23,7 +23,10 @@ describe('command line', () => {
     [['list-server', '--minimal'], { command: 'list-servers', minimal: true }],
     [['list-servers', '--min'], { command: 'list-servers', minimal: true }],
     [['backup', 'b', '--wait', 'a'], { command: 'backup', wait: true, serverNames: ['b', 'a'] }],
-    [['backup', '-w', '--name', 'x y', '--', 'main'], { command: 'backup', wait: true, name: 'x y', serverNames: ['main'] }],
+    [
+      ['backup', '-w', '--name', 'x y', '--', 'main'],
+      { command: 'backup', wait: true, name: 'x y', serverNames: ['main'] },
+    ],
     [['backup', '--name=one', '--name=two', 'm'], { command: 'backup', name: 'two', serverNames: ['m'] }],
     [['backup', '--reuse-backup', '--', 'm'], { command: 'backup', reuseBackup: 'link', serverNames: ['m'] }],
     [['backup', '--reuse-backup', 'copy', 'm'], { command: 'backup', reuseBackup: 'copy', serverNames: ['m'] }],
@@ -59,17 +62,32 @@ describe('command line', () => {
   });
 
   it.each([
-    [['nosuch'], /^barman: error: argument command: invalid choice: 'nosuch' \(choose from 'help', 'list-servers', 'list-server', /],
+    [
+      ['nosuch'],
+      /^barman: error: argument command: invalid choice: 'nosuch' \(choose from 'help', 'list-servers', 'list-server', /,
+    ],
     [['backup'], /^barman backup: error: the following arguments are required: server_name$/],
-    [['recover', 'm'], /^barman restore: error: the following arguments are required: backup_id, destination_directory$/],
+    [
+      ['recover', 'm'],
+      /^barman restore: error: the following arguments are required: backup_id, destination_directory$/,
+    ],
     [['list-servers', '--nope'], /^barman: error: unrecognized arguments: --nope$/],
     [['list-servers', 'extra', '--nope', 'm'], /^barman: error: unrecognized arguments: extra --nope m$/],
     [['list-backups', 'm', '--format=json'], /^barman: error: unrecognized arguments: --format=json$/],
     [['backup', '-j', 'x', 'm'], /^barman backup: error: argument -j\/--jobs: 'x' is not a valid input$/],
-    [['backup', '--check-timeout', '-1', 'm'], /^barman backup: error: argument --check-timeout: '-1' is not a valid non negative integer$/],
-    [['backup', '--name', '20260101T000000', 'm'], /argument --name: Backup name '20260101T000000' is not allowed: backup ID$/],
+    [
+      ['backup', '--check-timeout', '-1', 'm'],
+      /^barman backup: error: argument --check-timeout: '-1' is not a valid non negative integer$/,
+    ],
+    [
+      ['backup', '--name', '20260101T000000', 'm'],
+      /argument --name: Backup name '20260101T000000' is not allowed: backup ID$/,
+    ],
     [['backup', '--name', 'latest', 'm'], /argument --name: Backup name 'latest' is not allowed: reserved word$/],
-    [['keep', 'm', 'b', '--target', 'foo'], /argument --target: invalid choice: 'foo' \(choose from 'full', 'standalone'\)$/],
+    [
+      ['keep', 'm', 'b', '--target', 'foo'],
+      /argument --target: invalid choice: 'foo' \(choose from 'full', 'standalone'\)$/,
+    ],
     [['-c'], /^barman: error: argument -c\/--config: expected one argument$/],
     [['--col=never'], /^barman: error: ambiguous option: --col=never could match --color, --colour$/],
   ])('refuses %j', (argv, expected) => {

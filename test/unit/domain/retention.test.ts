@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BackupInfo, BackupStatus } from '../../../src/domain/backup-info.ts';
 import {
@@ -34,7 +34,7 @@ function judged(
   changes: Partial<RetentionFacts> = {},
 ): RetentionVerdict[] {
   const verdicts = backupVerdicts(backups, policy(text), facts(changes));
-  return [...backups].reverse().map(({ backupId }) => verdicts.get(backupId) as RetentionVerdict);
+  return backups.toReversed().map(({ backupId }) => verdicts.get(backupId) as RetentionVerdict);
 }
 
 const days = (...numbers: number[]) => numbers.map((day) => backupOfDay(day));
@@ -213,7 +213,7 @@ describe('what is left after enforcing', () => {
       const info = backupOfDay(index + 1, { status, parentBackupId: above?.backupId ?? null });
       const shifted = (info.endTime?.epochMicros ?? 0n) + BigInt(hour) * 3_600_000_000n;
       backups.push({ ...info, endTime: { epochMicros: shifted, offsetMinutes: 0 } });
-      if (word !== 'none' && status === 'DONE' && !above) keep.set(info.backupId, word as 'full' | 'standalone');
+      if (word !== 'none' && status === 'DONE' && !above) keep.set(info.backupId, word);
     }
     return { backups, keeps: keep };
   });

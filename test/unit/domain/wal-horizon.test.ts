@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BackupInfo, isCopyDone } from '../../../src/domain/backup-info.ts';
 import { type HorizonFacts, walsFreedBy } from '../../../src/domain/wal-horizon.ts';
@@ -141,7 +141,7 @@ describe('any order of deletes', () => {
         const keeps = new Map<string, 'full' | 'standalone'>();
         for (const [index, { keep }] of members.entries()) {
           const info = infos[index] as BackupInfo;
-          if (keep !== 'none' && info.status === 'DONE') keeps.set(info.backupId, keep as 'full' | 'standalone');
+          if (keep !== 'none' && info.status === 'DONE') keeps.set(info.backupId, keep);
         }
         let archive = [1, 2, 3].flatMap((timeline) =>
           Array.from({ length: 26 }, (_, number) => segment(number, timeline)),

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BackupInfo, isCopyDone } from '../../../src/domain/backup-info.ts';
 import { walCompressionRatio, walRate, type WalUsage, walUsageMeter } from '../../../src/domain/wal-usage.ts';
@@ -25,7 +25,7 @@ function byDefinition(backups: readonly BackupInfo[], lines: readonly WalRecord[
   const copied = backups.filter(isCopyDone);
   return new Map(
     copied.map((info, index) => {
-      const { beginWal = '', endWal = '' } = info as { beginWal: string; endWal: string };
+      const { beginWal, endWal } = info as { beginWal: string; endWal: string };
       const limit = copied[index + 1]?.endWal ?? null;
       const required = { count: 0, bytes: 0 };
       const untilNext = { count: 0, bytes: 0 };
@@ -124,17 +124,24 @@ describe('walUsageMeter', () => {
     );
   });
 
-  it('takes 300,000 lines for 30 backups in a moment', () => {
-    const backups = Array.from({ length: 28 }, (_, index) =>
+  it('costs the same for one backup and for 28', () => {
+    const many = Array.from({ length: 28 }, (_, index) =>
       backupOfDay(index + 1, spanning(segment((index + 1) * 10_000), segment((index + 1) * 10_000 + 3))),
     );
     const lines = Array.from({ length: 300_000 }, (_, index) => line(segment(index)));
-    const started = performance.now();
-    const { usages } = measure(backups, lines);
-    // The definition needs seconds for it.
-    expect(performance.now() - started).toBeLessThan(500);
-    expect(usages.get(idOfDay(3))?.untilNext.count).toBe(10_000);
-  });
+    /** The best of some runs: the machine may be busy. */
+    const cost = (backups: readonly BackupInfo[]) =>
+      Math.min(
+        ...Array.from({ length: 5 }, () => {
+          const started = performance.now();
+          measure(backups, lines);
+          return performance.now() - started;
+        }),
+      );
+    const one = cost(many.slice(0, 1));
+    expect(cost(many)).toBeLessThan(one * 4);
+    expect(measure(many, lines).usages.get(idOfDay(3))?.untilNext.count).toBe(10_000);
+  }, 60_000);
 });
 
 describe('figures of the WAL', () => {

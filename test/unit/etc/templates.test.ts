@@ -33,7 +33,9 @@ describe('etc templates', () => {
       const shown = namesIn(etc(file));
       const known = Object.keys(OPTIONS);
       expect([...shown].filter((name) => !known.includes(name))).toEqual([]);
-      const own = Object.entries(OPTIONS).filter(([, option]) => !option.scopes.startsWith('G') && option.scopes !== 'M');
+      const own = Object.entries(OPTIONS).filter(
+        ([, option]) => !option.scopes.startsWith('G') && option.scopes !== 'M',
+      );
       const elsewhere = new Set(['ssh_command', 'streaming_conninfo']);
       expect(own.map(([name]) => name).filter((name) => !shown.has(name) && !elsewhere.has(name))).toEqual([]);
     },

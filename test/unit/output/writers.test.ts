@@ -16,7 +16,9 @@ class Sink extends Writable {
 
 const silentLog = { debug: () => {}, info: () => {}, warning: () => {}, error: () => {} };
 
-function makeConsole(options: { quiet?: boolean; debug?: boolean; color?: 'always' | 'auto'; terminal?: boolean } = {}) {
+function makeConsole(
+  options: { quiet?: boolean; debug?: boolean; color?: 'always' | 'auto'; terminal?: boolean } = {},
+) {
   const stdout = new Sink();
   const stderr = new Sink();
   stdout.isTTY = stderr.isTTY = options.terminal ?? false;
@@ -31,7 +33,12 @@ function makeConsole(options: { quiet?: boolean; debug?: boolean; color?: 'alway
   return { output, stdout, stderr };
 }
 
-function checkResult(server: string, name: string, ok: boolean, extra: { active?: boolean; bytes?: number } = {}): Result {
+function checkResult(
+  server: string,
+  name: string,
+  ok: boolean,
+  extra: { active?: boolean; bytes?: number } = {},
+): Result {
   const perfdata = extra.bytes === undefined ? {} : { perfdata: { label: server, bytes: extra.bytes } };
   return {
     console: (paint) => [`${name}: ${ok ? paint.green('OK') : paint.red('FAILED')}`],

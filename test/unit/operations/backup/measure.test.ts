@@ -49,6 +49,6 @@ describe('inParallel', () => {
       running -= 1;
       done.push(item);
     });
-    expect({ most, done: done.sort() }).toEqual({ most: 3, done: [1, 2, 3, 4, 5, 6, 7] });
+    expect({ most, done: done.sort((left, right) => left - right) }).toEqual({ most: 3, done: [1, 2, 3, 4, 5, 6, 7] });
   });
 });

@@ -4,7 +4,8 @@ import { parseLsn } from '../../../../src/domain/lsn.ts';
 import { parseTimestamp } from '../../../../src/domain/timestamp.ts';
 import { NO_WAL, type WalUsage } from '../../../../src/domain/wal-usage.ts';
 import { jsonText } from '../../../../src/output/json-text.ts';
-import { type ShownBackup, showBackupResult } from '../../../../src/output/results/show-backup.ts';
+import { showBackupResult } from '../../../../src/output/results/show-backup.ts';
+import type { ShownBackup } from '../../../../src/output/results/shown-backup.ts';
 import { backupOfDay } from '../../../support/backup-infos.ts';
 
 const paint = { red: String, green: String, yellow: String };
