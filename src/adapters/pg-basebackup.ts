@@ -3,8 +3,7 @@
  * 4.2, 4.3); the password goes by the environment.
  */
 import { delimiter, join } from 'node:path';
-import { CommandError } from '../domain/errors.ts';
-import { run, type RunResult, which } from './process.ts';
+import { boundToParent, run, type RunResult, which } from './process.ts';
 
 export interface PgBasebackup {
   readonly path: string;
@@ -89,19 +88,6 @@ export async function runPgBasebackup(
   args: readonly string[],
   options: { env: NodeJS.ProcessEnv; signal: AbortSignal; onLine: (line: string, stream: 'stdout' | 'stderr') => void },
 ): Promise<RunResult> {
-  const setpriv = which('setpriv', options.env.PATH ?? '') ?? which('setpriv', '/usr/bin:/bin');
-  if (setpriv !== undefined && (await canBindToParent(setpriv, options.env))) {
-    return run(setpriv, ['--pdeathsig', 'KILL', program.path, ...args], options);
-  }
-  return run(program.path, args, options);
-}
-
-/** busybox has a setpriv that lacks this. */
-async function canBindToParent(setpriv: string, env: NodeJS.ProcessEnv): Promise<boolean> {
-  try {
-    return (await run(setpriv, ['--pdeathsig', 'KILL', 'true'], { env, timeoutMs: 5_000 })).code === 0;
-  } catch (error) {
-    if (error instanceof CommandError) return false;
-    throw error;
-  }
+  const [command, ...rest] = await boundToParent([program.path, ...args], 'KILL', options.env);
+  return run(command, rest, options);
 }

@@ -4,8 +4,7 @@
  */
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
-import { CommandError } from '../domain/errors.ts';
-import { ended, run, start, which } from './process.ts';
+import { boundToParent, ended, start } from './process.ts';
 
 export interface ReceiveWalOptions {
   /** Without secrets, application_name included. */
@@ -48,9 +47,8 @@ export async function runPgReceivewal(
   args: readonly string[],
   options: { env: NodeJS.ProcessEnv; signal: AbortSignal; onLine: (line: string) => void },
 ): Promise<ReceiveWalEnd> {
-  const binder = await parentBinder(options.env);
-  const [command, ...rest] = binder === undefined ? [path, ...args] : [binder, '--pdeathsig', 'INT', path, ...args];
-  const child = start(command ?? path, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: options.env });
+  const [command, ...rest] = await boundToParent([path, ...args], 'INT', options.env);
+  const child = start(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: options.env });
   for (const stream of [child.stdout, child.stderr]) {
     if (stream) createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', options.onLine);
   }
@@ -111,17 +109,4 @@ export function adviceFor(line: string, server: string): string | undefined {
     if (match) return advise(match, server);
   }
   return undefined;
-}
-
-/** setpriv, when it knows --pdeathsig (that of busybox does not). */
-async function parentBinder(env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const setpriv = which('setpriv', env.PATH ?? '') ?? which('setpriv', '/usr/bin:/bin');
-  if (setpriv === undefined) return undefined;
-  try {
-    const probe = await run(setpriv, ['--pdeathsig', 'INT', '/bin/true'], { env, timeoutMs: 5_000 });
-    return probe.code === 0 ? setpriv : undefined;
-  } catch (error) {
-    if (error instanceof CommandError) return undefined;
-    throw error;
-  }
 }

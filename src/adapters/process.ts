@@ -82,7 +82,10 @@ export function start(
 }
 
 /** Waits for the end of a child; rejects with CommandError when it could not be started. */
-export function ended(child: ChildProcess, command: string): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+export function ended(
+  child: ChildProcess,
+  command: string,
+): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
   return new Promise((resolve, reject) => {
     child.once('error', (cause) => reject(new CommandError(`${command}: ${cause.message}`, { cause })));
     child.once('close', (code, signal) => resolve({ code, signal }));
@@ -139,4 +142,24 @@ export function which(name: string, path: string): string | undefined {
     }
   }
   return undefined;
+}
+
+/**
+ * The command line under which the kernel sends `signal` to the program when we die, even by kill -9: setpriv(1) in front of
+ * it. Where setpriv is missing or does not know how (busybox), the command line as it is.
+ */
+export async function boundToParent(
+  [command, ...args]: readonly [string, ...string[]],
+  signal: 'INT' | 'KILL',
+  env: NodeJS.ProcessEnv,
+): Promise<readonly [string, ...string[]]> {
+  const setpriv = which('setpriv', env.PATH ?? '') ?? which('setpriv', '/usr/bin:/bin');
+  if (setpriv === undefined) return [command, ...args];
+  try {
+    const probe = await run(setpriv, ['--pdeathsig', signal, '/bin/true'], { env, timeoutMs: 5_000 });
+    if (probe.code === 0) return [setpriv, '--pdeathsig', signal, command, ...args];
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+  }
+  return [command, ...args];
 }

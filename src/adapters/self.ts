@@ -34,7 +34,9 @@ export function startInBackground(
   const child = startSelf(facts, ['-q', ...args], ['ignore', stream, stream]);
   child.unref();
   return new Promise((resolve, reject) => {
-    child.once('error', (cause) => reject(new CommandError(`cannot start "barman ${args.join(' ')}": ${cause.message}`, { cause })));
+    child.once('error', (cause) =>
+      reject(new CommandError(`cannot start "barman ${args.join(' ')}": ${cause.message}`, { cause })),
+    );
     child.once('spawn', () => resolve(child.pid ?? 0));
   });
 }
@@ -70,7 +72,9 @@ export async function startEachInBackground(
   failed.catch(() => {});
   // The queue is in the pipe before we go on: nothing of it depends on us any more.
   const handedOver = new Promise<void>((resolve, reject) => {
-    child.stdin?.once('error', (cause) => reject(new CommandError(`cannot start "barman ${name}": ${cause.message}`, { cause })));
+    child.stdin?.once('error', (cause) =>
+      reject(new CommandError(`cannot start "barman ${name}": ${cause.message}`, { cause })),
+    );
     child.stdin?.end(items.map((item) => `${item}\0`).join(''), resolve);
   });
   await Promise.race([handedOver, failed]);

@@ -26,7 +26,11 @@ export interface BackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: BackupOptions): Promise<void> {
-  const configs = await selectServers(ctx, options.serverNames, { inactive: 'skip', disabled: 'error', passive: 'skip' });
+  const configs = await selectServers(ctx, options.serverNames, {
+    inactive: 'skip',
+    disabled: 'error',
+    passive: 'skip',
+  });
   for (const config of configs) {
     // Told to stop: the servers that are left are not begun.
     ctx.signal.throwIfAborted();

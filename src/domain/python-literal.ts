@@ -4,6 +4,7 @@
  */
 import type { Literal } from './backup-info.ts';
 import { BackupError } from './errors.ts';
+import { pythonRepr } from './python-repr.ts';
 
 /** Deeper nesting than this is no record of ours, and must not exhaust the stack. */
 const MAX_DEPTH = 50;
@@ -26,12 +27,12 @@ export function formatLiteral(value: Literal, options: LiteralOptions = {}): str
   if (value === null) return 'None';
   if (value === true) return 'True';
   if (value === false) return 'False';
-  if (typeof value === 'string') return formatText(value);
+  if (typeof value === 'string') return pythonRepr(value);
   if (typeof value === 'number') {
     return Number.isSafeInteger(value) && !options.wholeAsFloat ? String(value) : formatFloat(value);
   }
   if (isList(value)) return `[${value.map((item) => formatLiteral(item, options)).join(', ')}]`;
-  const items = Object.entries(value).map(([key, item]) => `${formatText(key)}: ${formatLiteral(item, options)}`);
+  const items = Object.entries(value).map(([key, item]) => `${pythonRepr(key)}: ${formatLiteral(item, options)}`);
   return `{${items.join(', ')}}`;
 }
 
@@ -53,30 +54,6 @@ export function formatFloat(value: number): string {
   if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`;
   const whole = digits.slice(0, exponent + 1).padEnd(exponent + 1, '0');
   return `${sign}${whole}.${digits.slice(exponent + 1) || '0'}`;
-}
-
-const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-
-function formatText(text: string): string {
-  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
-  let result = quote;
-  for (const character of text) result += escaped(character, quote);
-  return result + quote;
-}
-
-function escaped(character: string, quote: string): string {
-  if (character === quote) return `\\${character}`;
-  const short = SHORT_ESCAPES[character];
-  if (short !== undefined) return short;
-  // What Python calls printable: everything but the categories Other and Separator, and the blank.
-  if (character === ' ' || !/[\p{C}\p{Z}]/u.test(character)) return character;
-  const code = character.codePointAt(0) ?? 0;
-  if (code <= 0xff) return `\\x${hex(code, 2)}`;
-  return code <= 0xffff ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
-}
-
-function hex(code: number, width: number): string {
-  return code.toString(16).padStart(width, '0');
 }
 
 const NUMBER = /[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?/y;

@@ -14,6 +14,7 @@ function escaped(character: string, quote: string): string {
   if (character === quote) return `\\${character}`;
   const short = SHORT_ESCAPES[character];
   if (short !== undefined) return short;
+  // What Python calls printable: everything but the categories Other and Separator, and the blank.
   if (character === ' ' || !/[\p{C}\p{Z}]/u.test(character)) return character;
   const code = character.codePointAt(0) ?? 0;
   if (code <= 0xff) return `\\x${code.toString(16).padStart(2, '0')}`;

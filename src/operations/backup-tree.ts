@@ -2,7 +2,8 @@
 import { lstat, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { BackupError, errnoOf } from '../domain/errors.ts';
-import { inParallel, type TreeSize } from './backup/measure.ts';
+import { inParallel } from '../domain/in-parallel.ts';
+import type { TreeSize } from './backup/measure.ts';
 
 const WORKERS = 8;
 

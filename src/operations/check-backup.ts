@@ -28,6 +28,7 @@ export async function checkBackup(
   info: BackupInfo,
   options: { locked?: boolean } = {},
 ): Promise<BackupInfo> {
+  ctx.output.debug(`Checking backup ${info.backupId} of server ${server.name}`);
   if (info.status === 'FAILED') {
     ctx.output.error('The validity of a failed backup cannot be checked');
     return info;
@@ -49,7 +50,6 @@ export async function checkBackup(
 
 async function judgeAndSave(ctx: CommandContext, server: Server, info: BackupInfo): Promise<BackupInfo> {
   const { output } = ctx;
-  output.debug(`Checking backup ${info.backupId} of server ${server.name}`);
   const verdict = await judge(server.catalog, info);
   const judged: BackupInfo = verdict === null ? info : { ...info, ...verdict };
   if (judged.status !== info.status || judged.error !== info.error) await server.catalog.saveBackup(judged);

@@ -162,7 +162,9 @@ async function makeTimetable(ctx: CommandContext, jobs: Jobs): Promise<Timetable
     everyMinute: (work) => {
       others.push(
         schedule(EVERY_MINUTE, () =>
-          work().catch((error: unknown) => ctx.output.exception(messageOf(error), error instanceof Error ? error.stack : undefined)),
+          work().catch((error: unknown) =>
+            ctx.output.exception(messageOf(error), error instanceof Error ? error.stack : undefined),
+          ),
         ),
       );
     },
@@ -176,7 +178,7 @@ async function makeTimetable(ctx: CommandContext, jobs: Jobs): Promise<Timetable
 function schedules(config: Config): Map<string, string> {
   const wanted = new Map<string, string>();
   for (const server of config.servers.values()) {
-    const expression = (server as { readonly backupSchedule?: string | null }).backupSchedule;
+    const expression = server.backupSchedule;
     if (expression && server.active && server.primarySshCommand === null) wanted.set(server.name, expression);
   }
   return wanted;

@@ -12,7 +12,7 @@ import type { ServerConfig } from '../config/options.ts';
 import { BarmanError, LockBusyError, LockDeniedError, messageOf } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
 import { takeTurns, type Turn } from '../output/ordered.ts';
-import { inParallel } from './backup/measure.ts';
+import { inParallel } from '../domain/in-parallel.ts';
 import { repairInterruptedBackups } from './backup/repair.ts';
 import { checkPendingChanges } from './config-queue.ts';
 import type { CommandContext } from './context.ts';
@@ -73,7 +73,8 @@ function reportFailure(output: Output, name: string, error: unknown): void {
     output.error(error.message);
     return;
   }
-  if (error instanceof BarmanError) output.error(`server '${name}': ${error.message}${error.hint ? `\nHINT: ${error.hint}` : ''}`);
+  if (error instanceof BarmanError)
+    output.error(`server '${name}': ${error.message}${error.hint ? `\nHINT: ${error.hint}` : ''}`);
   output.exception(
     `Unable to run cron on server '${name}', please look in the barman log file for more details.`,
     error instanceof Error ? error.stack : messageOf(error),
@@ -122,7 +123,9 @@ async function guarded({ ctx, server }: Visit, work: () => Promise<void>): Promi
 /** Archiving goes through a queue: it concerns every server, every minute. */
 async function startChildren(ctx: CommandContext, visits: readonly Visit[], options: CronOptions): Promise<void> {
   const commands = visits.flatMap(({ children }) => children);
-  const archiving = commands.flatMap(([name, server, ...rest]) => (name === 'archive-wal' && server && !rest.length ? [server] : []));
+  const archiving = commands.flatMap(([name, server, ...rest]) =>
+    name === 'archive-wal' && server && !rest.length ? [server] : [],
+  );
   try {
     await startEachInBackground(ctx, 'archive-wal', archiving, options);
   } catch (error) {

@@ -41,6 +41,8 @@ async function startUnit(ctx: CommandContext, server: Server): Promise<boolean> 
   ctx.output.info(`Starting streaming archiver for server ${server.name} via systemd unit ${unit}`);
   const result = await run('systemctl', ['--no-ask-password', 'start', unit], { env: ctx.env }).catch(() => undefined);
   if (result?.code === 0) return true;
-  ctx.log.named('barman.server').warning(`systemd did not start ${unit}: ${result?.stderr.trim() ?? 'systemctl is missing'}`);
+  ctx.log
+    .named('barman.server')
+    .warning(`systemd did not start ${unit}: ${result?.stderr.trim() ?? 'systemctl is missing'}`);
   return false;
 }

@@ -73,7 +73,7 @@ function progressLine(stream: NodeJS.WritableStream & { columns?: number }, enab
     update: (text) => {
       if (!enabled) return;
       // One column is left free: a full line would make some terminals wrap, and \r would not get back.
-      stream.write(`\r\u001b[K${text.slice(0, (stream.columns ?? 80) - 1)}`);
+      stream.write(`\r\u001b[K${text.slice(0, (stream.columns || 80) - 1)}`);
       shown = true;
     },
     clear: () => {

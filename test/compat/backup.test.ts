@@ -14,8 +14,7 @@ describe.skipIf(referenceFolder === undefined)('backup beside Barman 3.20.1 (nee
   beforeAll(async () => {
     box = await makeSandbox();
     const incoming = (name: string) => join(box.home, name, 'incoming');
-    const push = (name: string) =>
-      `cp %p ${incoming(name)}/%f.tmp && mv ${incoming(name)}/%f.tmp ${incoming(name)}/%f`;
+    const push = (name: string) => `cp %p ${incoming(name)}/%f.tmp && mv ${incoming(name)}/%f.tmp ${incoming(name)}/%f`;
     // Before PostgreSQL is up: after three failures its archiver rests for a minute.
     for (const name of ['theirs', 'ourss_']) await mkdir(incoming(name), { recursive: true });
     cluster = await startCluster({
@@ -58,7 +57,11 @@ describe.skipIf(referenceFolder === undefined)('backup beside Barman 3.20.1 (nee
 
   async function lastRecord(name: string): Promise<Record<string, string>> {
     const folder = join(box.home, name, 'meta');
-    const file = (await readdir(folder)).filter((text) => text.endsWith('-backup.info')).sort().at(-1) ?? '';
+    const file =
+      (await readdir(folder))
+        .filter((text) => text.endsWith('-backup.info'))
+        .sort()
+        .at(-1) ?? '';
     const lines = (await readFile(join(folder, file), 'utf8')).trimEnd().split('\n');
     return Object.fromEntries(lines.map((line) => line.split(/=([^]*)/).slice(0, 2) as [string, string]));
   }
@@ -72,7 +75,8 @@ describe.skipIf(referenceFolder === undefined)('backup beside Barman 3.20.1 (nee
     for (const key of ['version', 'timeline', 'systemid', 'tablespaces', 'pgdata', 'config_file', 'included_files']) {
       expect([key, ours[key]]).toEqual([key, theirs[key]]);
     }
-    const shapes = (record: Record<string, string>) => Object.entries(record).map(([key, text]) => [key, shape(key, text)]);
+    const shapes = (record: Record<string, string>) =>
+      Object.entries(record).map(([key, text]) => [key, shape(key, text)]);
     const vague = new Set(['end_offset', 'begin_offset']);
     expect(shapes(ours).filter(([key]) => !vague.has(key ?? ''))).toEqual(
       shapes(theirs).filter(([key]) => !vague.has(key ?? '')),
@@ -92,9 +96,17 @@ describe.skipIf(referenceFolder === undefined)('backup beside Barman 3.20.1 (nee
     ['the second one', '', ['--wait', '--name', 'again']],
     ['gzip', 'backup_compression = gzip', ['--wait']],
     ['lz4', 'backup_compression = lz4', ['--wait']],
-    ['zstd with options', 'backup_compression = zstd\nbackup_compression_level = 2\nbackup_compression_location = server', ['--wait']],
+    [
+      'zstd with options',
+      'backup_compression = zstd\nbackup_compression_level = 2\nbackup_compression_location = server',
+      ['--wait'],
+    ],
     ['none', 'backup_compression = none', ['--wait']],
-    ['server-side gzip, plain', 'backup_compression = gzip\nbackup_compression_format = plain\nbackup_compression_location = server', ['--wait']],
+    [
+      'server-side gzip, plain',
+      'backup_compression = gzip\nbackup_compression_format = plain\nbackup_compression_location = server',
+      ['--wait'],
+    ],
     ['worm_mode', 'worm_mode = on', ['--wait']],
   ])('%s', async (_, extra, options) => {
     await configure(extra);
@@ -134,7 +146,10 @@ describe.skipIf(referenceFolder === undefined)('backup beside Barman 3.20.1 (nee
     await configure(`path_prefix = ${fake}\nbasebackup_retry_times = 1\nbasebackup_retry_sleep = 1`);
     same(await box.reference(['backup', 'theirs']), await box.barman(['backup', 'ourss_']));
     await sameRecords();
-    same(await box.reference(['check-backup', 'theirs', 'last-failed']), await box.barman(['check-backup', 'ourss_', 'last-failed']));
+    same(
+      await box.reference(['check-backup', 'theirs', 'last-failed']),
+      await box.barman(['check-backup', 'ourss_', 'last-failed']),
+    );
   });
 
   it('a hook that says no', async () => {
@@ -147,7 +162,10 @@ describe.skipIf(referenceFolder === undefined)('backup beside Barman 3.20.1 (nee
     await configure();
     for (const id of ['latest', 'oldest', 'last-failed', 'nosuch']) {
       same(await box.reference(['check-backup', 'theirs', id]), await box.barman(['check-backup', 'ourss_', id]));
-      same(await box.reference(['-d', 'check-backup', 'theirs', id]), await box.barman(['-d', 'check-backup', 'ourss_', id]));
+      same(
+        await box.reference(['-d', 'check-backup', 'theirs', id]),
+        await box.barman(['-d', 'check-backup', 'ourss_', id]),
+      );
     }
   });
 

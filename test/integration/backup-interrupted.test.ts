@@ -8,7 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acquireLock } from '../../src/adapters/lock.ts';
-import { type ArchivingServer, eventually, type Running, startArchivingServer, startBarman } from '../support/archiving-server.ts';
+import {
+  type ArchivingServer,
+  eventually,
+  type Running,
+  startArchivingServer,
+  startBarman,
+} from '../support/archiving-server.ts';
 import { barmanProgram } from '../support/sandbox.ts';
 
 const exec = promisify(execFile);
@@ -46,7 +52,9 @@ async function started(running: Running): Promise<string> {
 
 function digest(folder: string): string {
   const hash = createHash('sha256');
-  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).sort((a, b) => (join(a.parentPath, a.name) < join(b.parentPath, b.name) ? -1 : 1))) {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).sort((a, b) =>
+    join(a.parentPath, a.name) < join(b.parentPath, b.name) ? -1 : 1,
+  )) {
     const path = join(entry.parentPath, entry.name);
     hash.update(path);
     if (entry.isFile()) hash.update(readFileSync(path));
@@ -85,12 +93,20 @@ async function expectNextBackupWorks(): Promise<void> {
 describe('kill -9', () => {
   const moments: [string, (running: Running) => Promise<void>, string][] = [
     ['right after the announcement', async () => {}, 'EMPTY|STARTED'],
-    ['when the copy begins', (running) => eventually('STARTED', () => running.stdout().includes('Starting backup copy')), 'STARTED'],
-    ['in the middle of the copy', async (running) => {
-      await eventually('STARTED', () => running.stdout().includes('Starting backup copy'));
-      await eventually('pg_basebackup runs', () => copiers().length > 0);
-      await sleep(1500);
-    }, 'STARTED'],
+    [
+      'when the copy begins',
+      (running) => eventually('STARTED', () => running.stdout().includes('Starting backup copy')),
+      'STARTED',
+    ],
+    [
+      'in the middle of the copy',
+      async (running) => {
+        await eventually('STARTED', () => running.stdout().includes('Starting backup copy'));
+        await eventually('pg_basebackup runs', () => copiers().length > 0);
+        await sleep(1500);
+      },
+      'STARTED',
+    ],
   ];
   it.each(moments)('%s', async (_, moment, statuses) => {
     const running = startBarman(server.box, ['backup', ...SLOWLY, 'pg']);
@@ -103,7 +119,8 @@ describe('kill -9', () => {
     await eventually('pg_basebackup is gone', () => copiers().length === 0, 5);
     await eventually(
       'no walsender is left',
-      async () => (await server.cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'")) === '0',
+      async () =>
+        (await server.cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'")) === '0',
       10,
     );
     const cron = await server.box.barman(['cron']);
@@ -132,7 +149,10 @@ describe('kill -9', () => {
       await eventually('pg_basebackup is gone', () => copiers().length === 0, 5);
     }
     await server.box.barman(['cron']);
-    await eventually('the archiver of cron is done', async () => (await server.box.barman(['archive-wal', 'pg'])).code === 0);
+    await eventually(
+      'the archiver of cron is done',
+      async () => (await server.box.barman(['archive-wal', 'pg'])).code === 0,
+    );
     const names = (await readdir(server.path('meta'))).filter((name) => name.endsWith('-backup.info'));
     for (const name of names) {
       const { status } = await server.record(name.replace('-backup.info', ''));
@@ -224,7 +244,9 @@ it('PostgreSQL goes down in the copy: FAILED with its words, the next backup wor
   expect((await running.end).code).toBe(1);
   const data = server.path('base', id, 'data');
   expect(running.stderr()).toMatch(
-    new RegExp(`^ERROR: Backup failed copying files\\.\nDETAILS: data transfer failure on directory '${data}'\npg_basebackup error:\n`),
+    new RegExp(
+      `^ERROR: Backup failed copying files\\.\nDETAILS: data transfer failure on directory '${data}'\npg_basebackup error:\n`,
+    ),
   );
   expect((await server.record(id)).error).toBe(`failure copying files (data transfer failure on directory '${data}')`);
   await server.cluster.start();
@@ -234,25 +256,28 @@ it('PostgreSQL goes down in the copy: FAILED with its words, the next backup wor
 
 const namespaces = spawnSync('unshare', ['-rm', 'true']).status === 0;
 
-it.skipIf(!namespaces)('a full disk: FAILED with the reason, the space is given back, the next run is clean', async () => {
-  // A file system of 12 MB on base/, in a mount namespace of its own.
-  const base = server.path('base');
-  const uid = String(process.getuid?.());
-  const gid = String(process.getgid?.());
-  const run = `"$1" "$2" -c "$3" backup pg; df --output=used "$4" | tail -1; ls "$4"/*/data | wc -l`;
-  const script = `mount -t tmpfs -o size=12m,mode=700 tmpfs "$4" && exec unshare --map-user=${uid} --map-group=${gid} sh -c '${run}' sh "$@"`;
-  const args = ['-rm', 'sh', '-c', script, 'sh', process.execPath, barmanProgram, server.box.configFile, base];
-  const result = await exec('unshare', args);
-  expect(result.stderr).toMatch(/^ERROR: Backup failed copying files\.\nDETAILS: data transfer failure on directory/);
-  expect(result.stderr).toContain('No space left on device');
-  const [used, files] = result.stdout.trim().split('\n').slice(-2).map(Number);
-  expect(used).toBeLessThan(100);
-  expect(files).toBe(0);
-  const records = (await readdir(server.path('meta'))).sort();
-  const failed = await server.record((records.at(-1) ?? '').replace('-backup.info', ''));
-  expect(failed.status).toBe('FAILED');
-  await rm(server.path('meta', records.at(-1) ?? ''));
-  await mkdir(base, { recursive: true });
-  await expectGoodBackupUntouched();
-  await expectNextBackupWorks();
-});
+it.skipIf(!namespaces)(
+  'a full disk: FAILED with the reason, the space is given back, the next run is clean',
+  async () => {
+    // A file system of 12 MB on base/, in a mount namespace of its own.
+    const base = server.path('base');
+    const uid = String(process.getuid?.());
+    const gid = String(process.getgid?.());
+    const run = `"$1" "$2" -c "$3" backup pg; df --output=used "$4" | tail -1; ls "$4"/*/data | wc -l`;
+    const script = `mount -t tmpfs -o size=12m,mode=700 tmpfs "$4" && exec unshare --map-user=${uid} --map-group=${gid} sh -c '${run}' sh "$@"`;
+    const args = ['-rm', 'sh', '-c', script, 'sh', process.execPath, barmanProgram, server.box.configFile, base];
+    const result = await exec('unshare', args);
+    expect(result.stderr).toMatch(/^ERROR: Backup failed copying files\.\nDETAILS: data transfer failure on directory/);
+    expect(result.stderr).toContain('No space left on device');
+    const [used, files] = result.stdout.trim().split('\n').slice(-2).map(Number);
+    expect(used).toBeLessThan(100);
+    expect(files).toBe(0);
+    const records = (await readdir(server.path('meta'))).sort();
+    const failed = await server.record((records.at(-1) ?? '').replace('-backup.info', ''));
+    expect(failed.status).toBe('FAILED');
+    await rm(server.path('meta', records.at(-1) ?? ''));
+    await mkdir(base, { recursive: true });
+    await expectGoodBackupUntouched();
+    await expectNextBackupWorks();
+  },
+);

@@ -50,7 +50,9 @@ describe('barman backup', () => {
     expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
     expect(text.slice(0, FIRST.length)).toBe(FIRST);
     expect(text.slice(FIRST.length).replace(/^\tWAL from server pg has been removed\n/gm, '')).toMatch(
-      new RegExp(`^${REST.replace(/[()]/g, '\\$&')}Waiting for the WAL file WAL from server 'pg'\n(Processing xlog segments from file archival for pg\n(\tWAL(\\.00000028\\.backup|\\.OFFSET\\.backup|\\.\\w{8}\\.backup)?\n)+)+$`),
+      new RegExp(
+        `^${REST.replace(/[()]/g, '\\$&')}Waiting for the WAL file WAL from server 'pg'\n(Processing xlog segments from file archival for pg\n(\tWAL(\\.00000028\\.backup|\\.OFFSET\\.backup|\\.\\w{8}\\.backup)?\n)+)+$`,
+      ),
     );
     const id = await lastId();
     const record = await server.record(id);
@@ -81,7 +83,10 @@ describe('barman backup', () => {
     });
     // Nothing older than this backup is left, and all it needs is there.
     const index = await readFile(server.path('wals', 'pg-xlog.db'), 'utf8');
-    const names = index.trimEnd().split('\n').map((line) => line.split('\t')[0] ?? '');
+    const names = index
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('\t')[0] ?? '');
     expect(names.filter((name) => name < (record.begin_wal ?? ''))).toEqual([]);
     expect(names).toContain(record.begin_wal);
     expect(names).toContain(record.end_wal);
@@ -113,8 +118,7 @@ describe('barman backup', () => {
     expect(refused).toEqual({
       code: 1,
       stdout: '',
-      stderr:
-        "ERROR: Impossible to start the backup. Check the log for more details, or run 'barman check quiet'\n",
+      stderr: "ERROR: Impossible to start the backup. Check the log for more details, or run 'barman check quiet'\n",
     });
     expect(await readdir(join(server.box.home, 'quiet', 'base')).catch(() => [])).toEqual([]);
     await server.box.writeConfig(server.section());

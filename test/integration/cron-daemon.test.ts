@@ -1,7 +1,13 @@
 /** The foreground scheduler: maintenance, scheduled backups, no overlap, a clean stop. */
 import { readdir } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { type ArchivingServer, eventually, type Running, startArchivingServer, startBarman } from '../support/archiving-server.ts';
+import {
+  type ArchivingServer,
+  eventually,
+  type Running,
+  startArchivingServer,
+  startBarman,
+} from '../support/archiving-server.ts';
 
 let server: ArchivingServer;
 let daemon: Running | undefined;
@@ -34,7 +40,9 @@ it('takes backups by schedule, never two at once, and stops on SIGTERM', async (
   daemon = startBarman(server.box, ['cron', '--daemon']);
   await eventually('two scheduled backups', async () => (await doneIds()).length >= 2, 60);
   await eventually('one was skipped', () => daemon?.stderr().includes("Skipped: backup of server 'pg'") === true, 10);
-  expect(daemon.stdout()).toMatch(/^Scheduler started \(pid \d+\): maintenance every minute, Ctrl-C or SIGTERM to stop\n/);
+  expect(daemon.stdout()).toMatch(
+    /^Scheduler started \(pid \d+\): maintenance every minute, Ctrl-C or SIGTERM to stop\n/,
+  );
   expect(daemon.stdout()).toMatch(/^Server 'pg': backup at '\* \* \* \* \* \*', next .+$/m);
   expect(daemon.stderr()).not.toContain('Another backup process is running');
   daemon.child.kill('SIGTERM');

@@ -48,7 +48,10 @@ describe('barman cron', () => {
     expect(await locks()).not.toContain('.gone-cron.lock');
     expect(await locks()).not.toContain('.pg-cron.lock');
     await eventually('receive-wal holds its lock', async () => typeof (await receiverPid()) === 'number');
-    await eventually('archive-wal is over', async () => (await lockHolder(join(box.home, '.pg-archive-wal.lock'))) === undefined);
+    await eventually(
+      'archive-wal is over',
+      async () => (await lockHolder(join(box.home, '.pg-archive-wal.lock'))) === undefined,
+    );
     const second = await box.barman(['cron']);
     expect(second).toEqual({ code: 0, stdout: 'Starting WAL archiving for server pg\n', stderr: '' });
     expect(await locks()).toContain('.pg-receive-wal.lock');
@@ -105,9 +108,11 @@ describe('barman cron', () => {
 
   it('goes through the servers in name order, whatever state they are in', async () => {
     const passive = '[c]\nprimary_ssh_command = ssh nowhere\n';
-    const disabled = '[a]\nstreaming_archiver = on\nconninfo = host=/nowhere\nstreaming_conninfo = host=/nowhere\nbackup_method = postgres\n';
+    const disabled =
+      '[a]\nstreaming_archiver = on\nconninfo = host=/nowhere\nstreaming_conninfo = host=/nowhere\nbackup_method = postgres\n';
     const inactive = '[b]\nactive = false\nconninfo = host=/nowhere\narchiver = on\nbackup_method = postgres\n';
-    const fine = '[d]\nconninfo = host=/nowhere\nstreaming_conninfo = host=/nowhere\narchiver = on\nbackup_method = postgres\n';
+    const fine =
+      '[d]\nconninfo = host=/nowhere\nstreaming_conninfo = host=/nowhere\narchiver = on\nbackup_method = postgres\n';
     await box.writeConfig(`${fine}${passive}${inactive}${disabled}`);
     expect(await box.barman(['cron'])).toEqual({
       code: 0,

@@ -42,9 +42,11 @@ async function purge(ctx: CommandContext, server: Server, info: BackupInfo, { si
   // A clock that was set back gives a new backup a lower id: what older-looking WAL others need stays.
   const others = backups.filter((other) => other.backupId !== info.backupId);
   if (damaged.length > 0 || others.some(isCopyDone) || (await hasUnknownBackup(server, backups))) {
-    ctx.log.named('barman.backup').warning(
-      `WAL files before ${beginWal} are kept: server ${server.name} has other or unreadable backups that may need them`,
-    );
+    ctx.log
+      .named('barman.backup')
+      .warning(
+        `WAL files before ${beginWal} are kept: server ${server.name} has other or unreadable backups that may need them`,
+      );
     return;
   }
   const removed = await server.catalog.removeWals(isOlderThan(beginWal), walDeleteHooks(ctx, server));

@@ -6,6 +6,7 @@ import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory } from '../../adapters/files.ts';
+import { inParallel } from '../../domain/in-parallel.ts';
 
 export interface TreeSize {
   /** Bytes of all regular files. */
@@ -18,7 +19,10 @@ export interface TreeSize {
  * Flushes everything below `root`, the root and its entry in the parent directory. Symlinks are neither followed nor
  * counted. Memory is bounded by the largest directory.
  */
-export async function syncTree(root: string, options: { workers?: number; onStep?: () => void } = {}): Promise<TreeSize> {
+export async function syncTree(
+  root: string,
+  options: { workers?: number; onStep?: () => void } = {},
+): Promise<TreeSize> {
   const pending = [root];
   let size = 0;
   let deduplicatedSize = 0;
@@ -49,21 +53,4 @@ async function syncAndStat(path: string): Promise<{ size: number; nlink: number 
   } finally {
     await handle.close();
   }
-}
-
-/** Runs `body` on every item, at most `workers` at a time; the first error ends it once the running ones are over. */
-export async function inParallel<T>(items: readonly T[], workers: number, body: (item: T) => Promise<void>): Promise<void> {
-  let next = 0;
-  let failed = false;
-  const lane = async () => {
-    while (!failed && next < items.length) {
-      const item = items[next++] as T;
-      await body(item).catch((error: unknown) => {
-        failed = true;
-        throw error;
-      });
-    }
-  };
-  const lanes = await Promise.allSettled(Array.from({ length: Math.min(workers, items.length) }, lane));
-  for (const outcome of lanes) if (outcome.status === 'rejected') throw outcome.reason;
 }

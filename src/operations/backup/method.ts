@@ -8,7 +8,11 @@ import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 
 /** The step that `error=failure ACTION (...)` names. Source: spec backup.md 2.1. */
-export type BackupAction = 'starting backup' | 'copying files' | 'calculating backup size' | 'issuing stop of the backup';
+export type BackupAction =
+  | 'starting backup'
+  | 'copying files'
+  | 'calculating backup size'
+  | 'issuing stop of the backup';
 
 /** Fields of the record that a method learns. */
 export type BackupChanges = Partial<Omit<BackupInfo, 'backupId' | 'status' | 'error'>>;

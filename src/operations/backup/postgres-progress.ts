@@ -14,9 +14,11 @@ export function watchBaseBackup(job: BackupJob, postgres: PostgresConnection, fa
   let tellsProgress = facts.version >= 130_000;
   return watchProgress(job.ctx.output.progress, label, async () => {
     if (tellsProgress) {
-      const applicationName = parseConninfo(config.streamingConninfo ?? '').application_name ?? config.streamingBackupName;
+      const applicationName =
+        parseConninfo(config.streamingConninfo ?? '').application_name ?? config.streamingBackupName;
       const progress = await postgres.baseBackupProgress(applicationName).catch(() => null);
-      if (progress?.phase.startsWith('waiting for checkpoint')) return { done: 0, total, note: 'waiting for a checkpoint' };
+      if (progress?.phase.startsWith('waiting for checkpoint'))
+        return { done: 0, total, note: 'waiting for a checkpoint' };
       if (progress !== null) return { done: progress.bytesStreamed, total: progress.bytesTotal ?? total };
     }
     const done = await bytesBelow(job.directory);
@@ -31,7 +33,11 @@ async function bytesBelow(directory: string): Promise<number> {
   for (const entry of await readdir(directory, { withFileTypes: true }).catch(() => [])) {
     const path = join(directory, entry.name);
     if (entry.isDirectory()) bytes += await bytesBelow(path);
-    else if (entry.isFile()) bytes += await lstat(path).then((facts) => facts.size, () => 0);
+    else if (entry.isFile())
+      bytes += await lstat(path).then(
+        (facts) => facts.size,
+        () => 0,
+      );
   }
   return bytes;
 }

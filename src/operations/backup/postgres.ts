@@ -207,7 +207,9 @@ async function switchWal(ctx: CommandContext, server: Server, end: WalPosition):
 
 async function switchOnPrimary(ctx: CommandContext, server: Server): Promise<void> {
   await server.primary?.switchWal().catch((error: unknown) => {
-    ctx.log.named('barman.postgres').warning(`Error issuing pg_switch_wal() command on the primary: ${messageOf(error)}`);
+    ctx.log
+      .named('barman.postgres')
+      .warning(`Error issuing pg_switch_wal() command on the primary: ${messageOf(error)}`);
   });
 }
 

@@ -73,7 +73,9 @@ async function removeUnusedClaims(server: Server, known: ReadonlySet<string>): P
 async function endOrphan(ctx: CommandContext, server: Server, info: BackupInfo): Promise<void> {
   const destination = `--pgdata=${join(backupPath(server.catalog.layout, info.backupId), 'data')}`;
   for (const pid of await processesWith(destination)) {
-    ctx.log.named('barman.backup').warning(`ending pg_basebackup (pid ${pid}) of the interrupted backup ${info.backupId}`);
+    ctx.log
+      .named('barman.backup')
+      .warning(`ending pg_basebackup (pid ${pid}) of the interrupted backup ${info.backupId}`);
     try {
       process.kill(pid, 'SIGTERM');
       for (let wait = 0; wait < 50 && (await runsWith(pid, destination)); wait += 1) await sleep(100);

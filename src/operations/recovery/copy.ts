@@ -9,7 +9,7 @@ import { chmod, lstat, mkdir, open, readdir, realpath } from 'node:fs/promises';
 import { copyFileDurably, type Throttle } from '../../adapters/copy-file.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { errnoOf, RecoveryError } from '../../domain/errors.ts';
-import { inParallel } from '../backup/measure.ts';
+import { inParallel } from '../../domain/in-parallel.ts';
 
 export interface TreeFile {
   /** Below the root, binary. */

@@ -11,7 +11,7 @@ import { makeDirectory, syncDirectory } from '../../adapters/files.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { RecoveryError } from '../../domain/errors.ts';
 import { parseWalName } from '../../domain/wal.ts';
-import { inParallel } from '../backup/measure.ts';
+import { inParallel } from '../../domain/in-parallel.ts';
 import type { Server } from '../server.ts';
 import { expandWal } from './expand-wal.ts';
 import type { NeededWal } from './wal-plan.ts';

@@ -5,7 +5,7 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { detectFileCompression } from '../../adapters/compression.ts';
-import { inParallel } from '../backup/measure.ts';
+import { inParallel } from '../../domain/in-parallel.ts';
 import type { BackupInfo } from '../../domain/backup-info.ts';
 import { errnoOf, RecoveryError, WalError } from '../../domain/errors.ts';
 import type { RecoveryGoal } from '../../domain/recovery-target.ts';

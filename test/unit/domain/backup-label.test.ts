@@ -19,10 +19,12 @@ describe('parseBackupLabel', () => {
     });
   });
 
-  it.each(['', 'LABEL: x', 'START WAL LOCATION: 0/1 (file 0001)', 'START WAL LOCATION: x/1 (file 000000030000001A00000005)'])(
-    'refuses %j',
-    (text) => {
-      expect(parseBackupLabel(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    '',
+    'LABEL: x',
+    'START WAL LOCATION: 0/1 (file 0001)',
+    'START WAL LOCATION: x/1 (file 000000030000001A00000005)',
+  ])('refuses %j', (text) => {
+    expect(parseBackupLabel(text)).toBeUndefined();
+  });
 });

@@ -2,7 +2,8 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { inParallel, syncTree } from '../../../../src/operations/backup/measure.ts';
+import { inParallel } from '../../../../src/domain/in-parallel.ts';
+import { syncTree } from '../../../../src/operations/backup/measure.ts';
 
 let root: string;
 beforeEach(() => {
