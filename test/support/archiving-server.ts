@@ -46,7 +46,14 @@ export async function startArchivingServer(settings: Readonly<Record<string, str
   const path = (...parts: readonly string[]) => join(box.home, 'pg', ...parts);
   await box.writeConfig(section());
   const check = await box.barman(['check', 'pg']);
-  if (check.code !== 0) throw new Error(`the server is not ready:\n${check.stdout}${check.stderr}`);
+  const dispose = async () => {
+    await cluster.dispose();
+    await box.dispose();
+  };
+  if (check.code !== 0) {
+    await dispose();
+    throw new Error(`the server is not ready:\n${check.stdout}${check.stderr}`);
+  }
   return {
     box,
     cluster,
@@ -61,10 +68,7 @@ export async function startArchivingServer(settings: Readonly<Record<string, str
           .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
       );
     },
-    dispose: async () => {
-      await cluster.dispose();
-      await box.dispose();
-    },
+    dispose,
   };
 }
 
