@@ -75,5 +75,5 @@ function withOverrides(config: ServerConfig, options: BackupOptions): ServerConf
     checkTimeout: options.checkTimeout,
   };
   const given = Object.entries(changes).filter(([, value]) => value !== undefined);
-  return overrideConfig(config, Object.fromEntries(given) as Partial<ServerConfig>);
+  return overrideConfig(config, Object.fromEntries(given));
 }
