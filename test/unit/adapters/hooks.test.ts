@@ -73,7 +73,7 @@ describe('runHooks', () => {
     const config = await server(
       'path_prefix = /opt/tools\npre_delete_script = cat; env | grep -E "^(BARMAN_|PGP|PATH)" | sort >> $OUT',
     );
-    const { ctx } = context({ PGPASSWORD: 'hunter2', PATH: '/usr/bin:/bin' });
+    const { ctx } = context({ PGPASSWORD: 'hunter2', PATH: '/usr/bin:/bin', BARMAN_REFERENCE: undefined });
     await runHooks(ctx, config, 'delete', 'pre', {
       BARMAN_ERROR: 'no way in with password=hunter2',
       BARMAN_BACKUP_ID: '1',
