@@ -64,9 +64,10 @@ export interface Catalog {
   /**
    * One streamed pass over xlog.db in file order, under its lock; builds the file first when it is missing, and repairs a
    * torn last line. Stops when `visit` returns false. A line may come twice. `visit` must not use this catalog's WAL
-   * functions: they would wait for the lock. @throws WalError with the rebuild-xlogdb hint for a bad line
+   * functions: they would wait for the lock. Segments whose name sorts before `from` are passed over unread.
+   * @throws WalError with the rebuild-xlogdb hint for a bad line
    */
-  readWals(visit: (record: WalRecord) => boolean | void): Promise<void>;
+  readWals(visit: (record: WalRecord) => boolean | void, options?: { readonly from?: string }): Promise<void>;
   /** Appends lines under the lock and flushes the file. On failure none of them is there. */
   appendWals(records: readonly WalRecord[]): Promise<void>;
   /**

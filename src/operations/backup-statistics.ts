@@ -27,12 +27,22 @@ export async function measureWals(
   const isAsked = wanted === undefined ? backups.some(isCopyDone) : isCopyDone(wanted);
   if (!isAsked) return () => NO_WAL;
   const meter = walUsageMeter(backups, wanted && new Set([wanted.backupId]));
-  await server.catalog.readWals((record) => {
-    if (!SEGMENT.test(record.name) && !parseWalName(record.name)) throw badName(server, record.name);
-    return meter.visit(record);
-  });
+  const measured = wanted === undefined ? backups.filter(isCopyDone) : [wanted];
+  await server.catalog.readWals(
+    (record) => {
+      if (!SEGMENT.test(record.name) && !parseWalName(record.name)) throw badName(server, record.name);
+      return meter.visit(record);
+    },
+    { from: firstWalOf(measured) },
+  );
   const usages = meter.finish();
   return (backupId) => usages.get(backupId) ?? NO_WAL;
+}
+
+/** WAL before the first segment of all these backups belongs to none of them; '' when one does not say where it begins. */
+function firstWalOf(backups: readonly BackupInfo[]): string {
+  const begins = backups.map(({ beginWal }) => beginWal ?? '');
+  return begins.reduce((first, begin) => (begin < first ? begin : first));
 }
 
 function badName({ name }: Server, walName: string): WalError {

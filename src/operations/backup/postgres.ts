@@ -13,6 +13,7 @@ import { BackupError, messageOf } from '../../domain/errors.ts';
 import { segmentOfLsn } from '../../domain/wal.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
+import { flushBehind } from './flush-behind.ts';
 import { type BackupJob, type BackupMethod, interruption, stopIfInterrupted } from './method.ts';
 import { watchBaseBackup } from './postgres-progress.ts';
 import { readLabel, refuseStrayTablespaces } from './postgres-result.ts';
@@ -166,6 +167,7 @@ async function copyOnce(
   await postgres.close();
   const log = ctx.log.named('barman.backup_executor');
   const progress = watchBaseBackup(job, postgres, facts);
+  const flushing = flushBehind(job.directory);
   try {
     const result = await runPgBasebackup(program, args, {
       env: { ...ctx.env, PATH: server.searchPath, ...connection.env },
@@ -183,7 +185,7 @@ async function copyOnce(
       [`data transfer failure on directory '${destination}'`, 'pg_basebackup error:', ...output].join('\n'),
     );
   } finally {
-    await progress.stop();
+    await Promise.all([progress.stop(), flushing.stop()]);
   }
 }
 

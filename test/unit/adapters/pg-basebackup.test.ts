@@ -18,7 +18,7 @@ const HEAD = ['--dbname=dbname=replication host=127.0.0.1', '-v', '--no-password
 const WAL = ['--no-slot', '--wal-method=none'];
 
 describe('baseBackupArgs', () => {
-  it('is the recorded order with every option', () => {
+  it('is the recorded order with every option, and leaves flushing to us', () => {
     const args = baseBackupArgs(15, {
       ...PLAIN,
       tablespaces: [{ location: '/tbs/t1', destination: '/home/pg/base/1/16386' }],
@@ -33,6 +33,7 @@ describe('baseBackupArgs', () => {
       ...WAL,
       '--tablespace-mapping=/tbs/t1=/home/pg/base/1/16386',
       '--max-rate=2048',
+      '--no-sync',
       '--checkpoint=fast',
       '--format=tar',
       '--compress=server-zstd:level=3,workers=2',
@@ -47,7 +48,7 @@ describe('baseBackupArgs', () => {
   });
 
   it('leaves out a limit of zero', () => {
-    expect(baseBackupArgs(15, { ...PLAIN, maxRate: 0 })).toEqual([...HEAD, ...WAL]);
+    expect(baseBackupArgs(15, { ...PLAIN, maxRate: 0 })).toEqual([...HEAD, ...WAL, '--no-sync']);
   });
 
   it.each([
@@ -60,7 +61,7 @@ describe('baseBackupArgs', () => {
     [14, { type: 'none' }, ['--format=tar', '--compress=0']],
   ] as const)('compression with pg_basebackup %i: %o', (major, compression, expected) => {
     const args = baseBackupArgs(major, { ...PLAIN, compression: { ...NO_COMPRESSION, ...compression } });
-    expect(args.slice(HEAD.length + WAL.length)).toEqual(expected);
+    expect(args.slice(HEAD.length + WAL.length)).toEqual(['--no-sync', ...expected]);
   });
 
   it('knows no slot option before 10', () => {
