@@ -1,6 +1,6 @@
 // The steps of the demo. Every barman command is printed before its output; the exit code is 0 only if the recovered
 // PostgreSQL holds what was there at the chosen moment and nothing later.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -91,7 +91,9 @@ async function demo(root, bin) {
   const startServer = (directory, onPort, log) =>
     control(directory, '-o', `-p ${onPort} -k ${root} -c listen_addresses=127.0.0.1`, '-l', join(root, log), 'start');
   const running = [];
+  let traffic;
   const cleanUp = () => {
+    traffic?.kill();
     if (options.keep) return;
     run(barman, ['-q', 'receive-wal', '--stop', 'pg'], { allowFailure: true, env: { BARMAN_CONFIG_FILE: config } });
     for (const directory of running)
@@ -111,6 +113,7 @@ async function demo(root, bin) {
     sql('CREATE ROLE barman SUPERUSER LOGIN; CREATE ROLE streaming_barman REPLICATION LOGIN');
     sql('CREATE TABLE orders (id int PRIMARY KEY, placed timestamptz NOT NULL DEFAULT clock_timestamp())');
     sql('INSERT INTO orders SELECT generate_series(1, 1000)');
+    traffic = startTraffic(program('psql'), port);
     mkdirSync(join(root, 'barman'));
     writeFileSync(
       config,
@@ -173,6 +176,17 @@ path_prefix = ${bin}
   } finally {
     cleanUp();
   }
+}
+
+/**
+ * A row every 0.2 s, as on a server that is in use: the segment that a switch has closed is archived as soon as the next one
+ * begins, and on an idle PostgreSQL that takes up to 15 s.
+ */
+function startTraffic(psql, port) {
+  const args = ['-Xq', '-h', '127.0.0.1', '-p', String(port), '-U', 'demo', '-d', 'postgres'];
+  const child = spawn(psql, args, { stdio: ['pipe', 'ignore', 'ignore'] });
+  child.stdin.write('CREATE TABLE heartbeat (at timestamptz);\nINSERT INTO heartbeat VALUES (now()) \\watch 0.2\n');
+  return child;
 }
 
 function keepNotes({ config, data, restored, port, restoredPort, root, bin }) {

@@ -67,9 +67,9 @@ export function require(names) {
   process.stdout.write(`Installing from Debian's packages: ${missing.join(' ')}\n`);
   const apt = (...args) => {
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    const run = spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 'ignore', 'inherit'], env });
+    const run = spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8', env });
     if (run.status !== 0) {
-      process.stderr.write(`apt-get ${args.join(' ')} failed; try: ${command}\n`);
+      process.stderr.write(`${run.stderr}apt-get ${args.join(' ')} failed; try: ${command}\n`);
       process.exit(1);
     }
   };
