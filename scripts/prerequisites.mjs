@@ -47,6 +47,11 @@ const NEEDS = {
   script: { met: () => hasProgram('script'), package: 'bsdutils' },
   systemd: { met: () => hasProgram('systemd-analyze'), package: 'systemd' },
   rsync: { met: () => hasProgram('rsync'), package: 'rsync' },
+  bzip2: { met: () => hasProgram('bzip2'), package: 'bzip2' },
+  xz: { met: () => hasProgram('xz'), package: 'xz-utils' },
+  zstd: { met: () => hasProgram('zstd'), package: 'zstd' },
+  lz4: { met: () => hasProgram('lz4'), package: 'lz4' },
+  pigz: { met: () => hasProgram('pigz'), package: 'pigz' },
   strace: { met: () => hasProgram('strace'), package: 'strace' },
   hyperfine: { met: () => hasProgram('hyperfine'), package: 'hyperfine' },
 };

@@ -11,6 +11,7 @@ import { deletionOrder, descendants, type RetentionVerdict } from '../domain/ret
 import type { RetentionPolicy } from '../domain/retention-policy.ts';
 import { retentionVerdicts } from './backup-verdicts.ts';
 import type { CommandContext } from './context.ts';
+import { endFinishedDeletes } from './delete/stray-marks.ts';
 import { removeUnderLock } from './delete.ts';
 import { reportDamaged } from './find-backup.ts';
 import type { Server } from './server.ts';
@@ -26,6 +27,7 @@ const PLAUSIBLE_ABSENCE = 366 * 86_400;
 export async function enforceRetention(ctx: CommandContext, server: Server): Promise<void> {
   const policy = server.config.retentionPolicy?.policy;
   if (!policy) return;
+  await endFinishedDeletes(server);
   reportDamaged(ctx, server, (await server.catalog.listBackups()).damaged);
   const pending = await planRemovals(ctx, server, policy);
   for (const orphan of pending.orphans) reportOrphan(ctx, server, orphan);

@@ -101,6 +101,18 @@ describe('a delete that is killed', () => {
     await expectComplete();
   });
 
+  it('between its last two steps', async () => {
+    expect(await box.barman(['delete', 'pg', OLD])).toMatchObject({ code: 0 });
+    await writeFile(home.folder('pg', 'meta', `${OLD}-delete_this`), 'delete');
+    expect(await box.barman(['delete', 'pg', OLD])).toEqual({
+      code: 0,
+      stdout: `Deleted backup ${OLD}: an earlier delete had removed all of it\n`,
+      stderr: '',
+    });
+    expect(await readdir(home.folder('pg', 'meta'))).toEqual([`${GOOD}-backup.info`]);
+    expect(await box.barman(['delete', 'pg', OLD])).toMatchObject({ code: 1 });
+  });
+
   it('at any moment', async () => {
     const before = await readFile(home.folder('pg', 'meta', `${GOOD}-backup.info`), 'utf8');
     let killed = 0;
