@@ -19,9 +19,9 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Flushes a file's content and metadata. */
+/** Flushes a file's content and metadata; a symlink is refused (ELOOP), a pipe is not waited for. */
 export async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, 'r');
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     await handle.sync();
   } finally {

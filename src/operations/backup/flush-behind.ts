@@ -2,10 +2,10 @@
  * Flushes what a running copy has written so far, so that the walk which proves everything to be on disk finds little left
  * to do. Only a head start: what is missed or fails here is met again by that walk (measure.ts).
  */
-import { constants } from 'node:fs';
-import { lstat, open, readdir } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { syncFile } from '../../adapters/files.ts';
 
 /** Pause between two passes, ms; a pass that takes long is followed by a longer pause. */
 const PAUSE = 300;
@@ -49,16 +49,8 @@ async function flushNewer(directory: string, since: number, signal: AbortSignal)
   }
 }
 
+/** A file that the copy has renamed or removed meanwhile is left to the walk. */
 async function flush(path: string, since: number): Promise<void> {
-  try {
-    if ((await lstat(path)).mtimeMs < since) return;
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    // Renamed or removed by the copy meanwhile.
-  }
+  const facts = await lstat(path).catch(() => undefined);
+  if (facts !== undefined && facts.mtimeMs >= since) await syncFile(path).catch(() => {});
 }

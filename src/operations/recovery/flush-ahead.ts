@@ -2,9 +2,7 @@
  * Flushes files while the next ones are still being unpacked, so that the walk which proves everything to be on disk finds
  * little left to do. Only a head start: what fails here is met again by that walk.
  */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { insidePath } from '../../adapters/files.ts';
+import { insidePath, syncFile } from '../../adapters/files.ts';
 
 export interface FlushAhead {
   /** A name below the directory, as tar tells it when it begins with that member. */
@@ -46,15 +44,7 @@ export function flushAhead(directory: string): FlushAhead {
   };
 }
 
+/** A name that tar has quoted, or the one member that is renamed, is left to the walk. */
 async function flush(path: string): Promise<void> {
-  try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    // A name that tar has quoted, or the one member that is renamed.
-  }
+  await syncFile(path).catch(() => {});
 }
