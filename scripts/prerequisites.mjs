@@ -52,6 +52,9 @@ const NEEDS = {
   zstd: { met: () => hasProgram('zstd'), package: 'zstd' },
   lz4: { met: () => hasProgram('lz4'), package: 'lz4' },
   pigz: { met: () => hasProgram('pigz'), package: 'pigz' },
+  sshd: { met: () => hasProgram('sshd'), package: 'openssh-server' },
+  ssh: { met: () => hasProgram('ssh'), package: 'openssh-client' },
+  gpg: { met: () => hasProgram('gpg'), package: 'gnupg' },
   strace: { met: () => hasProgram('strace'), package: 'strace' },
   hyperfine: { met: () => hasProgram('hyperfine'), package: 'hyperfine' },
 };

@@ -49,3 +49,8 @@ export interface CommandSpec {
 export const SERVER: ArgumentSpec = { name: 'server_name', key: 'serverName' };
 export const SERVERS: ArgumentSpec = { name: 'server_name', key: 'serverNames', variadic: true };
 export const BACKUP: ArgumentSpec = { name: 'backup_id', key: 'backupId' };
+
+/** What a backup argument may be, and what a list of servers may be, in the help of every command that takes one. */
+export const BACKUP_WORDS =
+  'BACKUP_ID is an id (20260131T235959), a backup name, or one of: latest, oldest, last-failed, latest-full.';
+export const SERVER_WORDS = 'Give several names, or "all" for every configured server.';

@@ -1,0 +1,62 @@
+/** Commands that move WAL into and out of the archive, and look after it. */
+import { type CommandSpec, SERVER, SERVER_WORDS, SERVERS } from '../spec.ts';
+import { nonNegative, positive } from '../values.ts';
+
+export const WAL_COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'switch-wal',
+    aliases: ['switch-xlog'],
+    summary: 'make PostgreSQL close its current WAL segment',
+    details: [SERVER_WORDS],
+    args: [SERVERS],
+    options: [
+      { flags: '--force', help: 'CHECKPOINT first, so that there is something to close' },
+      { flags: '--archive', help: 'wait until the closed segment is archived' },
+      {
+        flags: '--archive-timeout <SECONDS>',
+        help: 'give up waiting after this time (default 30; 0: never)',
+        parse: nonNegative,
+      },
+    ],
+    handlesSignals: true,
+    load: () => import('../../commands/switch-wal.ts'),
+  },
+  {
+    name: 'get-wal',
+    summary: 'write a WAL file to standard output (for restore_command)',
+    details: ['Exit code 1: not in the archive; 3: no WAL file name, or the output cannot be opened.'],
+    args: [SERVER, { name: 'wal_name', key: 'walName' }],
+    options: [
+      { flags: '-o, --output-directory <DIRECTORY>', help: 'write into this directory instead' },
+      { flags: '-P, --partial', help: 'also look for a .partial file' },
+      { flags: '-z, -x, --gzip', help: 'compress the output with gzip' },
+      { flags: '-j, --bzip2', help: 'compress the output with bzip2' },
+      { flags: '--keep-compression', help: 'do not decompress' },
+      { flags: '-p, --peek <N>', help: 'list up to N archived names from WAL_NAME on', parse: positive },
+      { flags: '-t, --test', help: 'only test that the server can be asked' },
+    ],
+    load: () => import('../../commands/get-wal.ts'),
+  },
+  {
+    name: 'archive-wal',
+    summary: 'move received WAL into the archive',
+    args: [SERVER],
+    options: [],
+    load: () => import('../../commands/archive-wal.ts'),
+  },
+  {
+    name: 'receive-wal',
+    summary: 'stream WAL from PostgreSQL until it is stopped',
+    details: ['Runs in the foreground. "barman cron" starts it in the background when it is not running.'],
+    args: [SERVER],
+    options: [
+      { flags: '--stop', help: 'stop the running receive-wal' },
+      { flags: '--reset', help: 'align the streaming directory with the replication slot' },
+      { flags: '--create-slot', help: 'create the replication slot named by slot_name' },
+      { flags: '--if-not-exists', help: 'with --create-slot: an existing slot is no error' },
+      { flags: '--drop-slot', help: 'drop the replication slot named by slot_name' },
+    ],
+    handlesSignals: true,
+    load: () => import('../../commands/receive-wal.ts'),
+  },
+];
