@@ -3,6 +3,7 @@
  * make; every write is durable when its promise resolves. Source: spec catalog.md.
  */
 import type { BackupInfo } from '../domain/backup-info.ts';
+import type { WalFile } from '../domain/wal.ts';
 import type { WalRecord } from '../domain/xlogdb.ts';
 import type { CatalogLayout } from './layout.ts';
 
@@ -87,6 +88,11 @@ export interface Catalog {
 
   /** Path of an archived file (whether it exists or not). @throws WalError for a name that is no WAL name */
   walPath(name: string): string;
+  /**
+   * Every archived segment with its bytes on disk, from the directories themselves, in name order. `visit` may use this
+   * catalog: no lock is held.
+   */
+  eachSegment(visit: (file: WalFile, bytes: number) => void): Promise<void>;
   /** The highest archived plain segment of each timeline, from the directories themselves. */
   lastArchivedWals(): Promise<ReadonlyMap<number, string>>;
 }

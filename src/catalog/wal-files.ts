@@ -1,5 +1,5 @@
 /** The archived WAL files themselves: what lies in `wals_directory`, told from the directories. Source: spec wal.md 1, 2, 10. */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareBytes } from '../adapters/files.ts';
@@ -73,6 +73,15 @@ export async function* archivedFiles(
       const found = classify(layout, '', entry, onUnlisted);
       if (found) yield found;
     }
+  }
+}
+
+/** Every archived segment with the bytes it has on disk, in the order of a rebuild; what vanishes meanwhile is passed over. */
+export async function eachSegment(layout: CatalogLayout, visit: (file: WalFile, bytes: number) => void): Promise<void> {
+  for await (const { file, path } of archivedFiles(layout, () => {})) {
+    if (file.kind !== 'segment') continue;
+    const facts = lstatSync(path, { throwIfNoEntry: false });
+    if (facts !== undefined) visit(file, facts.size);
   }
 }
 

@@ -10,13 +10,20 @@ import { formatWalLine, parseWalLine, type WalRecord } from '../domain/xlogdb.ts
 import type { Catalog, Notify } from './catalog.ts';
 import { archivedWalPath, type CatalogLayout, serverLock } from './layout.ts';
 import { isDirectory, modeOf, sizeOf, unlinkDurably } from './paths.ts';
-import { archivedFiles, customForm, describeWal, lastArchivedWals, type Unlisted } from './wal-files.ts';
+import { archivedFiles, customForm, describeWal, eachSegment, lastArchivedWals, type Unlisted } from './wal-files.ts';
 import { appendLines, repairTail, replaceIndex, scanLines } from './wal-index.ts';
 import { removeObsolete } from './wal-removal.ts';
 
 type WalCatalog = Pick<
   Catalog,
-  'readWals' | 'appendWals' | 'removeWals' | 'hasWals' | 'rebuildXlogdb' | 'walPath' | 'lastArchivedWals'
+  | 'readWals'
+  | 'appendWals'
+  | 'removeWals'
+  | 'hasWals'
+  | 'rebuildXlogdb'
+  | 'walPath'
+  | 'eachSegment'
+  | 'lastArchivedWals'
 >;
 
 export function openWals(layout: CatalogLayout, config: ServerConfig, notify: Notify): WalCatalog {
@@ -32,6 +39,7 @@ export function openWals(layout: CatalogLayout, config: ServerConfig, notify: No
     hasWals: () => archive.hasContent(),
     rebuildXlogdb: () => archive.locked(() => archive.rebuild()),
     walPath: (name) => archivedWalPath(layout, name),
+    eachSegment: (visit) => eachSegment(layout, visit),
     lastArchivedWals: () => lastArchivedWals(layout),
   };
 }

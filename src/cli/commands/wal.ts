@@ -59,4 +59,15 @@ export const WAL_COMMANDS: readonly CommandSpec[] = [
     handlesSignals: true,
     load: () => import('../../commands/receive-wal.ts'),
   },
+  {
+    name: 'coverage',
+    summary: 'show to which moments a server can be recovered, and what would be lost now',
+    details: [
+      SERVER_WORDS,
+      'Looks at the WAL files themselves. A moment it prints can be given to "restore --target-time".',
+    ],
+    args: [SERVERS],
+    options: [],
+    load: () => import('../../commands/coverage.ts'),
+  },
 ];

@@ -1,0 +1,18 @@
+/** `barman coverage SERVER...`: the moments that can be recovered to, the gaps, and what would be lost now. A command of our own. */
+import { measureCoverage } from '../operations/coverage.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { eachServer } from '../operations/each-server.ts';
+import { selectServers } from '../operations/select-servers.ts';
+import { coverageResult } from '../output/results/coverage.ts';
+
+export interface CoverageOptions {
+  readonly serverNames: readonly string[];
+}
+
+export async function run(ctx: CommandContext, options: CoverageOptions): Promise<void> {
+  const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const columns = process.stdout.isTTY ? process.stdout.columns : null;
+  await eachServer(ctx, configs, async (serverCtx, server) => {
+    serverCtx.output.result(coverageResult(await measureCoverage(serverCtx, server), columns));
+  });
+}
