@@ -70,4 +70,14 @@ export const WAL_COMMANDS: readonly CommandSpec[] = [
     options: [],
     load: () => import('../../commands/coverage.ts'),
   },
+  {
+    name: 'errors',
+    summary: 'tell what the rejected WAL files are, and resolve what is safe',
+    details: [
+      'A rejected file that the archive has, or the beginning of one, is removed by --resolve; a sound one that the archive lacks goes back into the queue. All others are for you to decide.',
+    ],
+    args: [SERVER],
+    options: [{ flags: '--resolve', help: 'do what is safe' }],
+    load: () => import('../../commands/errors.ts'),
+  },
 ];

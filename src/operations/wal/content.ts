@@ -105,15 +105,27 @@ export async function haveSameContent(
   right: FileHandle,
   settings: CompressionSettings,
 ): Promise<boolean> {
+  return (await relateContent(left, right, settings)) === 'identical';
+}
+
+/** How the plain content of two files relates: the left one may be the beginning of the right one, or the reverse. */
+export type Relation = 'identical' | 'left is a prefix' | 'right is a prefix' | 'different';
+
+/** Compares the plain content of two files; `different` also when one of them cannot be decompressed. */
+export async function relateContent(
+  left: FileHandle,
+  right: FileHandle,
+  settings: CompressionSettings,
+): Promise<Relation> {
   const [a, b] = await Promise.all([left.stat(), right.stat()]);
-  if (a.ino === b.ino && a.dev === b.dev) return true;
-  if (a.size === b.size && (await areEqual(streamOf(left), streamOf(right)))) return true;
+  if (a.ino === b.ino && a.dev === b.dev) return 'identical';
+  if (a.size === b.size && (await relate(streamOf(left), streamOf(right))) === 'identical') return 'identical';
   const [first, second] = [await recognise(left, settings), await recognise(right, settings)];
-  if (first === null && second === null) return false;
+  if (first === null && second === null && a.size === b.size) return 'different';
   try {
-    return await areEqual(plainStream(left, first, settings), plainStream(right, second, settings));
+    return await relate(plainStream(left, first, settings), plainStream(right, second, settings));
   } catch {
-    return false;
+    return 'different';
   }
 }
 
@@ -134,7 +146,7 @@ export function recogniseHead(head: Buffer, settings: CompressionSettings): stri
 }
 
 /** Compares two streams of different chunk sizes. */
-async function areEqual(left: Readable, right: Readable): Promise<boolean> {
+async function relate(left: Readable, right: Readable): Promise<Relation> {
   const chunks = right[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let rest: Buffer = Buffer.alloc(0);
   try {
@@ -143,16 +155,16 @@ async function areEqual(left: Readable, right: Readable): Promise<boolean> {
       while (offset < chunk.length) {
         if (rest.length === 0) {
           const next = await chunks.next();
-          if (next.done === true) return false;
+          if (next.done === true) return 'right is a prefix';
           rest = next.value;
         }
         const length = Math.min(rest.length, chunk.length - offset);
-        if (rest.compare(chunk, offset, offset + length, 0, length) !== 0) return false;
+        if (rest.compare(chunk, offset, offset + length, 0, length) !== 0) return 'different';
         rest = rest.subarray(length);
         offset += length;
       }
     }
-    return rest.length === 0 && (await chunks.next()).done === true;
+    return rest.length === 0 && (await chunks.next()).done === true ? 'identical' : 'left is a prefix';
   } finally {
     left.destroy();
     right.destroy();

@@ -7,6 +7,23 @@ import { errnoOf, WalError } from '../../domain/errors.ts';
 
 export type RejectReason = 'duplicate' | 'unknown';
 
+/** What the name of a file in the errors directory says. */
+export interface RejectedName {
+  /** Its name when it was rejected: anything at all. */
+  readonly name: string;
+  /** `YYYYMMDDThhmmssZ`. */
+  readonly stamp: string;
+  /** `error` comes from old releases of Barman. */
+  readonly reason: RejectReason | 'error';
+}
+
+/** undefined for a name that the archiver did not give. */
+export function parseRejectedName(text: string): RejectedName | undefined {
+  const [, name, stamp, reason] = /^(.+)\.(\d{8}T\d{6}Z)\.(duplicate|unknown|error)$/s.exec(text) ?? [];
+  if (name === undefined || stamp === undefined) return undefined;
+  return { name, stamp, reason: reason as RejectedName['reason'] };
+}
+
 /**
  * Moves `path` to `<errors>/<name>.<UTC time>.<reason>` and returns that path. compat 3.20.1: a second one of the same
  * name within a second overwrites the first there; here it gets the next free second.

@@ -1,7 +1,8 @@
 /** A WAL whose name is in the archive already. Source: spec wal.md 3 step 3; faults.md REF2, REF4, B9. */
 import { type FileHandle, stat } from 'node:fs/promises';
-import { formatOf } from '../../adapters/compression.ts';
+import { type CompressionSettings, formatOf } from '../../adapters/compression.ts';
 import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';
+import type { WalFile } from '../../domain/wal.ts';
 import { parseWalHeader } from '../../domain/wal-header.ts';
 import type { WalRecord } from '../../domain/xlogdb.ts';
 import type { QueuedWal } from './archive-file.ts';
@@ -27,7 +28,7 @@ export async function judgeTwin(run: ArchiveRun, queued: QueuedWal, target: stri
       await stored.sync();
       return await identical(run, queued, target, await recognise(stored, run.settings));
     }
-    if (stored === undefined || !(await isSound(run, queued, stored))) return await replace(run, queued, target);
+    if (stored === undefined || !(await isSound(file, stored, run.settings))) return await replace(run, queued, target);
   } finally {
     await stored?.close();
   }
@@ -82,10 +83,10 @@ async function identical(
  * False for an archived file that is certainly of no use: empty, cut, not to be decompressed, another segment. What
  * cannot be looked into (encrypted) is believed.
  */
-async function isSound(run: ArchiveRun, { file }: QueuedWal, stored: FileHandle): Promise<boolean> {
+export async function isSound(file: WalFile, stored: FileHandle, settings: CompressionSettings): Promise<boolean> {
   if (file.kind !== 'segment') return (await stored.stat()).size > 0;
-  const compression = await recognise(stored, run.settings);
-  const content = await measurePlain(stored, compression, run.settings);
+  const compression = await recognise(stored, settings);
+  const content = await measurePlain(stored, compression, settings);
   const isOpaque =
     compression === null && content !== undefined && content.size > 0 && parseWalHeader(content.head) === undefined;
   return isOpaque || contentProblem(file, content, null) === null;

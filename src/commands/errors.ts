@@ -1,0 +1,26 @@
+/** `barman errors SERVER [--resolve]`: what the rejected WAL files are and what may be done with them. A command of our own. */
+import type { CommandContext } from '../operations/context.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { withServer } from '../operations/server.ts';
+import { judgeRejects, resolveRejects } from '../operations/wal/judge-rejects.ts';
+import { errorsResult } from '../output/results/errors.ts';
+
+export interface ErrorsOptions {
+  readonly serverName: string;
+  readonly resolve?: boolean;
+}
+
+export async function run(ctx: CommandContext, options: ErrorsOptions): Promise<void> {
+  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (config === undefined) return;
+  await withServer(
+    ctx,
+    config,
+    async (server) => {
+      const rejects = await judgeRejects(ctx, server);
+      const resolved = options.resolve === true ? await resolveRejects(ctx, server) : new Set<string>();
+      ctx.output.result(errorsResult({ server: server.name, directory: config.errorsDirectory, rejects, resolved }));
+    },
+    { offline: true },
+  );
+}
