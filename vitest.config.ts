@@ -6,7 +6,8 @@ const project = (name: string, extra: Record<string, unknown> = {}) => ({
 
 /**
  * unit: pure, no processes. integration: a real PostgreSQL on a temporary folder. compat: side by side with
- * the programs in the folder that BARMAN_REFERENCE names. Files of the last two run two at a time: each starts a cluster.
+ * the programs in the folder that BARMAN_REFERENCE names. crash: killed at every call that changes a file (a sample of
+ * them unless BARMAN_CRASH=full). Two files run at a time: most start a cluster.
  */
 export default defineConfig({
   test: {
@@ -14,6 +15,7 @@ export default defineConfig({
     projects: [
       project('unit'),
       project('integration', { testTimeout: 120_000, hookTimeout: 120_000 }),
+      project('crash', { testTimeout: 120_000, hookTimeout: 120_000 }),
       project('compat', { testTimeout: 120_000, hookTimeout: 120_000 }),
     ],
   },

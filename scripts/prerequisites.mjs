@@ -55,13 +55,14 @@ const NEEDS = {
   sshd: { met: () => hasProgram('sshd'), package: 'openssh-server' },
   ssh: { met: () => hasProgram('ssh'), package: 'openssh-client' },
   gpg: { met: () => hasProgram('gpg'), package: 'gnupg' },
+  cc: { met: () => hasProgram('cc') && existsSync('/usr/include/stdio.h'), package: 'gcc libc6-dev' },
   strace: { met: () => hasProgram('strace'), package: 'strace' },
   hyperfine: { met: () => hasProgram('hyperfine'), package: 'hyperfine' },
 };
 
 /** Makes sure that every named need is met, or ends the process with the command that meets it. */
 export function require(names) {
-  const missing = names.filter((name) => !NEEDS[name].met()).map((name) => NEEDS[name].package);
+  const missing = names.filter((name) => !NEEDS[name].met()).flatMap((name) => NEEDS[name].package.split(' '));
   if (missing.length === 0) return;
   const isRoot = process.getuid?.() === 0;
   const canInstall = isRoot && existsSync('/usr/bin/apt-get');

@@ -4,7 +4,8 @@ import { require as need } from './prerequisites.mjs';
 import { runUnprivileged } from './unprivileged.mjs';
 
 need(['postgresql', 'flock', 'script', 'systemd', 'rsync', 'sshd', 'ssh', 'gpg', 'strace']);
-need(['bzip2', 'xz', 'zstd', 'lz4', 'pigz']);
+// The crash tests compile a small library.
+need(['cc', 'bzip2', 'xz', 'zstd', 'lz4', 'pigz']);
 const args = process.argv.slice(2);
 const script = 'node scripts/build.mjs && exec node node_modules/vitest/vitest.mjs run "$@"';
 process.exitCode = runUnprivileged('sh', ['-c', script, 'sh', ...args]);

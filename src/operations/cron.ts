@@ -4,7 +4,7 @@
  *
  * Servers are handled a few at a time and reported in name order. Nothing here opens a PostgreSQL connection.
  */
-import { unlinkIfPresent } from '../adapters/files.ts';
+import { listNames, unlinkIfPresent } from '../adapters/files.ts';
 import { acquireLock, type HeldLock, lockHolder } from '../adapters/lock.ts';
 import { startEachInBackground, startInBackground } from '../adapters/self.ts';
 import { backupLock, serverLock } from '../catalog/layout.ts';
@@ -16,6 +16,8 @@ import { inParallel } from '../domain/in-parallel.ts';
 import { repairInterruptedBackups } from './backup/repair.ts';
 import { checkPendingChanges } from './config-queue.ts';
 import type { CommandContext } from './context.ts';
+import { isInterruptedDelete } from './delete/interrupted.ts';
+import { removeLeftovers } from './leftovers.ts';
 import { cleanLockDirectory } from './lock-cleanup.ts';
 import { reportConflicts } from './select-servers.ts';
 import { openServer } from './open-server.ts';
@@ -195,7 +197,17 @@ async function decideBackupCheck({ ctx, server, children }: Visit): Promise<void
 
 async function enforcePolicy(ctx: CommandContext, server: Server): Promise<void> {
   // An inactive server is left as it is.
-  if (!server.isActive || server.config.retentionPolicy === null) return;
-  const { enforceRetention } = await import('./retention.ts');
+  if (!server.isActive) return;
+  await removeLeftovers(ctx, server);
+  const hasPolicy = server.config.retentionPolicy !== null;
+  if (!hasPolicy && !(await hasUnfinishedDelete(server))) return;
+  const { enforceRetention, finishInterruptedDeletes } = await import('./retention.ts');
+  await finishInterruptedDeletes(ctx, server);
   await enforceRetention(ctx, server);
+}
+
+async function hasUnfinishedDelete({ catalog }: Server): Promise<boolean> {
+  const { backups } = await catalog.listBackups();
+  if (backups.some(isInterruptedDelete)) return true;
+  return (await listNames(catalog.layout.metaDirectory)).some((name) => name.endsWith('-delete_this'));
 }

@@ -11,6 +11,7 @@ import { deletionOrder, descendants, type RetentionVerdict } from '../domain/ret
 import type { RetentionPolicy } from '../domain/retention-policy.ts';
 import { retentionVerdicts } from './backup-verdicts.ts';
 import type { CommandContext } from './context.ts';
+import { isInterruptedDelete } from './delete/interrupted.ts';
 import { endFinishedDeletes } from './delete/stray-marks.ts';
 import { removeUnderLock } from './delete.ts';
 import { reportDamaged } from './find-backup.ts';
@@ -27,7 +28,6 @@ const PLAUSIBLE_ABSENCE = 366 * 86_400;
 export async function enforceRetention(ctx: CommandContext, server: Server): Promise<void> {
   const policy = server.config.retentionPolicy?.policy;
   if (!policy) return;
-  await endFinishedDeletes(server);
   reportDamaged(ctx, server, (await server.catalog.listBackups()).damaged);
   const pending = await planRemovals(ctx, server, policy);
   for (const orphan of pending.orphans) reportOrphan(ctx, server, orphan);
@@ -36,7 +36,29 @@ export async function enforceRetention(ctx: CommandContext, server: Server): Pro
   }
   for (const { backupId } of pending.removals) {
     const { removals } = await planRemovals(ctx, server, policy);
-    if (removals.some((still) => still.backupId === backupId)) await retire(ctx, server, backupId);
+    if (removals.some((still) => still.backupId === backupId))
+      await retire(
+        ctx,
+        server,
+        backupId,
+        `Enforcing retention policy: removing backup ${backupId} for server ${server.name}`,
+      );
+  }
+}
+
+/** Completes what a killed delete has begun, with a policy or without; children before what they are built on. */
+export async function finishInterruptedDeletes(ctx: CommandContext, server: Server): Promise<void> {
+  await endFinishedDeletes(server);
+  const { backups } = await server.catalog.listBackups();
+  for (const { backupId } of backups.filter(isInterruptedDelete).toReversed()) {
+    const current = (await server.catalog.listBackups()).backups;
+    if (descendants(backupId, current).some(isCopyDone)) continue;
+    await retire(
+      ctx,
+      server,
+      backupId,
+      `Completing the interrupted delete of backup ${backupId} for server ${server.name}`,
+    );
   }
 }
 
@@ -107,7 +129,7 @@ function objectionTo(
   return `the newest backup ended ${humanDuration(age)} ago. Check the clock of this host, take a new backup, or delete the old ones yourself with "barman delete"`;
 }
 
-async function retire(ctx: CommandContext, server: Server, backupId: string): Promise<void> {
+async function retire(ctx: CommandContext, server: Server, backupId: string, announcement: string): Promise<void> {
   const about = `backup ${backupId} of server ${server.name}`;
   const prepare = async (info: BackupInfo): Promise<boolean> => {
     if ((await server.catalog.keepOf(backupId)) !== null) {
@@ -118,7 +140,7 @@ async function retire(ctx: CommandContext, server: Server, backupId: string): Pr
       ctx.output.warning(`Obsolete ${about} is not deleted: this release cannot delete snapshots and objects`);
       return false;
     }
-    ctx.output.info(`Enforcing retention policy: removing backup ${backupId} for server ${server.name}`);
+    ctx.output.info(announcement);
     return true;
   };
   try {

@@ -1,7 +1,8 @@
 /**
  * Removes one backup with the WAL that only it needs. The order makes every instant safe to be killed at:
- * hooks, note `delete_this`, record to FAILED, WAL by name, files, record, note. From the second step on nobody takes the
- * backup for one that can be restored or counts it for a retention policy, and the whole can be repeated.
+ * hooks, record to FAILED, note `delete_this`, WAL by name, files, record, note. From the second step on nobody takes the
+ * backup for one that can be restored or counts it for a retention policy, and the whole can be repeated: the next cron
+ * does (the note is what the reference goes by).
  * Source: spec catalog.md section 6, faults.md REF5 to REF7.
  */
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import { measureTree, removeTree } from '../backup-tree.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 import { removeFreedWals } from './freed-wals.ts';
+import { asInterrupted } from './interrupted.ts';
 
 export interface RemovalOptions {
   /** See HorizonFacts. */
@@ -44,8 +46,8 @@ export async function removeBackup(
     throw error;
   }
   ctx.output.info(`Deleting backup ${backupId} for server ${server.name}`);
+  await catalog.saveBackup(asInterrupted(server.name, info));
   await catalog.markForDelete(backupId);
-  await catalog.saveBackup(asInterrupted(server, info));
   await removeWals(ctx, server, info, options);
   if (!(await removeFiles(ctx, server, info))) return false;
   await leaveParent(server, info);
@@ -88,13 +90,6 @@ async function prepareHooks(ctx: CommandContext, server: Server, info: BackupInf
   const paths = { backupDirectory: backupPath(layout, info.backupId), infoFile: infoPath(layout, info.backupId) };
   const variables = backupHookVariables(info, paths, backups);
   return { run: (phase: 'pre' | 'post') => runHooks(ctx, server.config, 'delete', phase, variables) };
-}
-
-/** How the record reads while the delete is at work, and afterwards when that was cut short. */
-function asInterrupted({ name }: Server, info: BackupInfo): BackupInfo {
-  if (info.status === 'FAILED') return info;
-  const error = `failure deleting backup (the delete was cut short: complete it with "barman delete ${name} ${info.backupId}")`;
-  return { ...info, status: 'FAILED', error };
 }
 
 async function removeFiles({ output }: CommandContext, server: Server, { backupId }: BackupInfo): Promise<boolean> {

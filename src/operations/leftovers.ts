@@ -1,0 +1,40 @@
+/**
+ * Temporary files of processes that were killed while they wrote into `meta/`, the index or identity.json. A file that
+ * somebody is writing is never this old: it gets its final name within moments.
+ */
+import { lstat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { listNames, unlinkIfPresent } from '../adapters/files.ts';
+import { errnoOf } from '../domain/errors.ts';
+import type { CommandContext } from './context.ts';
+import type { Server } from './server.ts';
+
+/** After this time without a write nobody is at work on it any more, ms. */
+const ABANDONED = 60_000;
+
+/** Only names that this program and Barman give are looked at. */
+const TEMPORARY_RECORD = /^\d{8}T\d{6}-(?:backup\.info|keep|delete_this)\.tmp$/;
+
+export async function removeLeftovers(ctx: CommandContext, { name: server, catalog }: Server): Promise<void> {
+  const { metaDirectory, xlogdb, identity } = catalog.layout;
+  const candidates = [`${identity}.tmp`];
+  for (const name of await listNames(metaDirectory)) {
+    if (TEMPORARY_RECORD.test(name)) candidates.push(join(metaDirectory, name));
+  }
+  if ((await listNames(dirname(xlogdb))).includes(`${basename(xlogdb)}.tmp`)) candidates.push(`${xlogdb}.tmp`);
+  for (const path of candidates) {
+    if (!(await isAbandoned(path, ctx.now()))) continue;
+    await unlinkIfPresent(path);
+    ctx.log.named('barman.server').info(`removed '${path}' of server ${server}: what wrote it was killed`);
+  }
+}
+
+async function isAbandoned(path: string, now: Date): Promise<boolean> {
+  try {
+    const facts = await lstat(path);
+    return facts.isFile() && now.getTime() - facts.mtimeMs > ABANDONED;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,100 @@
+/** The commands that are struck, each on a home that shows what it can lose. */
+import { access, readFile } from 'node:fs/promises';
+import { segmentName } from '../support/wal-files.ts';
+import { addBackup, archiveWals, type CrashHome, queueWals } from './home.ts';
+
+export interface Scenario {
+  readonly name: string;
+  /** Lines of the server's section. */
+  readonly options: string;
+  readonly seed: (home: CrashHome) => Promise<void>;
+  readonly args: readonly string[];
+  readonly input?: () => Promise<Uint8Array>;
+  /** WAL that must be in the archive, once and right, after the repair. */
+  readonly wals: readonly string[];
+  /** WAL that may be there or not. */
+  readonly mayGo?: readonly string[];
+  /** Backups that must be DONE and untouched. */
+  readonly backups: readonly string[];
+  /** Backups that may be whole or gone. */
+  readonly mayVanish?: readonly string[];
+  /** What exit code 0 promised, looked at at once; a sentence when it was broken. */
+  readonly promised?: (home: CrashHome) => Promise<string | null>;
+}
+
+const wal = (number: number) => segmentName(number);
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => wal(from + index));
+const span = (begin: number, end: number) => ({ begin_wal: wal(begin), end_wal: wal(end), timeline: '1' });
+const [FIRST, SECOND, THIRD] = ['20261101T040000', '20261102T040000', '20261103T040000'] as const;
+
+/** Three backups and the WAL since the first one. */
+async function seedBackups(home: CrashHome): Promise<void> {
+  await addBackup(home, FIRST, span(2, 3));
+  await addBackup(home, SECOND, span(6, 6));
+  await addBackup(home, THIRD, span(9, 10));
+  await archiveWals(home, range(2, 12));
+}
+
+const archiving = (compression: string): Scenario => ({
+  name: `archive-wal, ${compression === '' ? 'none' : compression}`,
+  options: compression === '' ? '' : `compression = ${compression}\ncompression_level = low`,
+  seed: async (home) => {
+    await addBackup(home, FIRST, span(1, 1));
+    await archiveWals(home, [wal(1)]);
+    await queueWals(home, range(2, 4));
+  },
+  args: ['archive-wal', 'pg'],
+  wals: range(1, 4),
+  backups: [FIRST],
+});
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+export const SCENARIOS: readonly Scenario[] = [
+  archiving(''),
+  archiving('gzip'),
+  archiving('bzip2'),
+  archiving('xz'),
+  archiving('zstd'),
+  archiving('lz4'),
+  {
+    name: 'delete',
+    options: '',
+    seed: seedBackups,
+    args: ['delete', 'pg', FIRST],
+    wals: range(6, 12),
+    mayGo: range(2, 5),
+    backups: [SECOND, THIRD],
+    mayVanish: [FIRST],
+    promised: async (home) =>
+      (await exists(home.path('meta', `${FIRST}-backup.info`))) ? 'the backup is there' : null,
+  },
+  {
+    name: 'cron, retention',
+    options: 'retention_policy = REDUNDANCY 2',
+    seed: seedBackups,
+    args: ['cron'],
+    wals: range(6, 12),
+    mayGo: range(2, 5),
+    backups: [SECOND, THIRD],
+    mayVanish: [FIRST],
+  },
+  {
+    name: 'keep',
+    options: 'retention_policy = REDUNDANCY 2',
+    seed: seedBackups,
+    args: ['keep', '--target', 'full', 'pg', SECOND],
+    wals: range(6, 12),
+    mayGo: range(2, 5),
+    backups: [SECOND, THIRD],
+    mayVanish: [FIRST],
+    promised: async (home) =>
+      (await readFile(home.path('meta', `${SECOND}-keep`), 'utf8').catch(() => '')) === 'full'
+        ? null
+        : 'it is not kept',
+  },
+];
