@@ -12,6 +12,8 @@ import { CommandError } from '../domain/errors.ts';
 export interface RunOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** How the gathered output becomes text; `latin1` keeps every byte. */
+  readonly encoding?: 'utf8' | 'latin1';
   /** Written to the program's standard input, which is then closed. */
   readonly input?: string | Uint8Array;
   /** Called for each line of stdout or stderr as it arrives. */
@@ -47,8 +49,8 @@ export async function run(command: string, args: readonly string[], options: Run
     env: options.env,
     cwd: options.cwd,
   });
-  const out = collect(child.stdout, (line) => options.onLine?.(line, 'stdout'), options.onLine !== undefined);
-  const err = collect(child.stderr, (line) => options.onLine?.(line, 'stderr'), options.onLine !== undefined);
+  const out = collect(child.stdout, 'stdout', options);
+  const err = collect(child.stderr, 'stderr', options);
   if (options.input !== undefined) {
     // A program that ends without reading its input is judged by its exit code, not by our broken pipe.
     child.stdin?.on('error', () => {});
@@ -92,13 +94,17 @@ export function ended(
   });
 }
 
-function collect(stream: Readable | null, onLine: (line: string) => void, byLine: boolean): Promise<string> {
+function collect(stream: Readable | null, name: 'stdout' | 'stderr', options: RunOptions): Promise<string> {
   if (stream === null) return Promise.resolve('');
+  const { onLine, encoding = 'utf8' } = options;
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
-  if (byLine) createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
+  if (onLine) {
+    const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
+    lines.on('line', (line) => onLine(line, name));
+  }
   return new Promise((resolve) => {
-    stream.once('close', () => resolve(Buffer.concat(chunks).toString('utf8')));
+    stream.once('close', () => resolve(Buffer.concat(chunks).toString(encoding)));
   });
 }
 

@@ -1,14 +1,13 @@
 /** What the backup method needs. Source: spec check.md 1.3. */
 import { stat } from 'node:fs/promises';
-import { run } from '../../adapters/process.ts';
+import { sshExecutor, type SshExecutor } from '../../adapters/executor/openssh.ts';
+import type { Command } from '../../adapters/executor.ts';
 import type { BackupMethod } from '../../config/options.ts';
 import { isCopyDone } from '../../domain/backup-info.ts';
 import { CommandError, messageOf } from '../../domain/errors.ts';
 import { pythonText } from '../../output/python-text.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckScope } from './scope.ts';
-
-const SSH_OPTIONS = ['-o', 'BatchMode=yes', '-o', 'StrictHostKeyChecking=no'] as const;
 
 const CHECKS: Readonly<Record<BackupMethod, (scope: CheckScope) => Promise<void>>> = {
   postgres: checkPgBasebackup,
@@ -49,17 +48,26 @@ async function checkPgBasebackup(scope: CheckScope): Promise<void> {
   });
 }
 
-/** Runs `true` over there. The command line is the administrator's, cut at blanks as Barman does; no shell sees it here. */
+/** Runs `true` over there by the administrator's command. */
 async function checkSsh(scope: CheckScope, command: string | null, hint: string): Promise<void> {
-  const words = [...(command ?? '').split(/\s+/).filter((word) => word !== ''), ...SSH_OPTIONS];
   // A server without ssh_command is disabled, which `configuration` reports.
-  if (words.length === SSH_OPTIONS.length) return;
+  if (command === null || command.trim() === '') return;
+  const env = { ...scope.ctx.env, PATH: scope.server.searchPath };
+  const host = sshExecutor({ command, env, signal: scope.signal });
+  try {
+    await checkHost(scope, host, hint);
+  } finally {
+    await host.close();
+  }
+}
+
+async function checkHost(scope: CheckScope, host: SshExecutor, hint: string): Promise<void> {
   let output = '';
   const works = await scope.check('ssh', async () => {
-    const { code, text } = await runRemote(scope, words, 'true');
+    const { code, text } = await runRemote(scope, host, ['true']);
     output = text;
     if (code === '0') return { ok: true, hint };
-    return { ok: false, hint: `Connection failed using '${words.join(' ')}' return code ${code}` };
+    return { ok: false, hint: `Connection failed using '${(await host.words()).join(' ')}' return code ${code}` };
   });
   if (!works) return;
   await scope.check('ssh output clean', () =>
@@ -67,19 +75,19 @@ async function checkSsh(scope: CheckScope, command: string | null, hint: string)
       ? null
       : { ok: false, hint: 'the configured ssh_command must not add anything to the remote command output' },
   );
-  if (!scope.server.isPassive) await checkLeftLabel(scope, words);
+  if (!scope.server.isPassive) await checkLeftLabel(scope, host);
 }
 
 /** A stopped PostgreSQL with a backup_label in PGDATA: it may refuse to start. */
-async function checkLeftLabel(scope: CheckScope, words: readonly string[]): Promise<void> {
+async function checkLeftLabel(scope: CheckScope, host: SshExecutor): Promise<void> {
   const status = await scope.status();
   if (status.server_txt_version != null) return;
   await scope.check('backup_label', async () => {
     const { backups } = await scope.server.catalog.listBackups();
     const pgdata = backups.findLast(isCopyDone)?.pgdata;
-    // The path comes out of a file and goes to a remote shell: absolute, and quoted.
+    // The path comes out of a file.
     if (!pgdata?.startsWith('/')) return null;
-    const { code } = await runRemote(scope, words, `test -e ${quote(`${pgdata}/backup_label`)}`);
+    const { code } = await runRemote(scope, host, ['test', '-e', `${pgdata}/backup_label`]);
     if (code !== '0') return null;
     return { ok: false, hint: "Check that the PostgreSQL server is up and no 'backup_label' file is in PGDATA." };
   });
@@ -91,11 +99,9 @@ interface RemoteAnswer {
   readonly text: string;
 }
 
-async function runRemote(scope: CheckScope, words: readonly string[], remote: string): Promise<RemoteAnswer> {
-  const [program = '', ...args] = words;
-  const env = { ...scope.ctx.env, PATH: scope.server.searchPath };
+async function runRemote(scope: CheckScope, host: SshExecutor, remote: Command): Promise<RemoteAnswer> {
   try {
-    const { code, signal, stdout, stderr } = await run(program, [...args, remote], { env, signal: scope.signal });
+    const { code, signal, stdout, stderr } = await host.run(remote);
     return { code: String(code ?? signal), text: stdout + stderr };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
@@ -106,10 +112,6 @@ async function runRemote(scope: CheckScope, words: readonly string[], remote: st
 
 /** What a shell says of a program that it cannot find. */
 const COMMAND_NOT_FOUND = '127';
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'"'"'`)}'`;
-}
 
 /** The directory itself must be there and readable. The reference says OK to a missing one and dies when PostgreSQL is down. */
 async function checkLocalPgdata(scope: CheckScope): Promise<void> {

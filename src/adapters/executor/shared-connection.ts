@@ -1,0 +1,76 @@
+/**
+ * One ssh connection that many commands use (ssh_config(5), ControlMaster): a master of our own in a private directory. It
+ * ends with us, even by kill -9, and a socket that is left over is in nobody's way, because every run has a directory of
+ * its own.
+ */
+import { type ChildProcess } from 'node:child_process';
+import { access, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from '../executor.ts';
+import { boundToParent, start } from '../process.ts';
+
+export interface SharedConnection {
+  /** What a command adds to use it. */
+  readonly options: readonly string[];
+  close(): Promise<void>;
+}
+
+/** A socket name may be 104 bytes long, and ssh adds up to 18 of its own while it makes one. */
+const LONGEST_DIRECTORY = 60;
+/** Between two looks for the socket, ms. */
+const PAUSE = 10;
+
+/**
+ * Opens the connection and waits until it is there. undefined when there will be none: the host refused (the command
+ * itself will say why, in its own words) or this ssh cannot share.
+ */
+export async function shareConnection(
+  words: Command,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal | undefined,
+): Promise<SharedConnection | undefined> {
+  const folder = tmpdir().length > LONGEST_DIRECTORY ? '/tmp' : tmpdir();
+  const directory = await mkdtemp(join(folder, 'barman-ssh-'));
+  const socket = join(directory, 's');
+  const [program, ...args] = await boundToParent(
+    [...words, '-o', 'ControlMaster=yes', '-o', `ControlPath=${socket}`, '-o', 'ControlPersist=no', '-N'],
+    'KILL',
+    env,
+  );
+  const master = start(program, args, { stdio: ['ignore', 'ignore', 'ignore'], env });
+  const gone = ending(master);
+  const close = async () => {
+    master.kill('SIGTERM');
+    await Promise.race([gone, sleep(2_000).then(() => master.kill('SIGKILL'))]);
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    while (!(await isThere(socket))) {
+      if (signal?.aborted || (await Promise.race([gone, sleep(PAUSE, false)]))) {
+        await close();
+        return undefined;
+      }
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { options: ['-o', 'ControlMaster=no', '-o', `ControlPath=${socket}`], close };
+}
+
+/** Resolves to true once the process has ended or could not be started. */
+function ending(child: ChildProcess): Promise<true> {
+  return new Promise((resolve) => {
+    child.once('exit', () => resolve(true));
+    child.once('error', () => resolve(true));
+  });
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
