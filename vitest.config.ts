@@ -13,7 +13,8 @@ export default defineConfig({
   test: {
     maxWorkers: 2,
     projects: [
-      project('unit'),
+      // A busy machine is no failure.
+      project('unit', { testTimeout: 60_000 }),
       project('integration', { testTimeout: 120_000, hookTimeout: 120_000 }),
       project('crash', { testTimeout: 120_000, hookTimeout: 120_000 }),
       project('compat', { testTimeout: 120_000, hookTimeout: 120_000 }),
