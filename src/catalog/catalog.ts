@@ -65,10 +65,14 @@ export interface Catalog {
   /**
    * One streamed pass over xlog.db in file order, under its lock; builds the file first when it is missing, and repairs a
    * torn last line. Stops when `visit` returns false. A line may come twice. `visit` must not use this catalog's WAL
-   * functions: they would wait for the lock. Segments whose name sorts before `from` are passed over unread.
-   * @throws WalError with the rebuild-xlogdb hint for a bad line
+   * functions: they would wait for the lock. Segments whose name sorts before `from` are passed over unread. With `at` the
+   * pass begins at that byte when a line of that name begins there, else at the beginning. `visit` also gets the byte at
+   * which the line begins. @throws WalError with the rebuild-xlogdb hint for a bad line
    */
-  readWals(visit: (record: WalRecord) => boolean | void, options?: { readonly from?: string }): Promise<void>;
+  readWals(
+    visit: (record: WalRecord, position: number) => boolean | void,
+    options?: { readonly from?: string; readonly at?: { readonly name: string; readonly position: number } },
+  ): Promise<void>;
   /** Appends lines under the lock and flushes the file. On failure none of them is there. */
   appendWals(records: readonly WalRecord[]): Promise<void>;
   /**
@@ -83,7 +87,10 @@ export interface Catalog {
   ): Promise<readonly WalRecord[]>;
   /** True when xlog.db exists with content. */
   hasWals(): Promise<boolean>;
-  /** Rebuilds xlog.db from the files of the archive. */
+  /**
+   * Rebuilds xlog.db from the files of the archive, under its lock. What is no archived WAL file, is empty or cannot be
+   * read is left out with a warning that names it.
+   */
   rebuildXlogdb(): Promise<{ history: number; labels: number; segments: number }>;
 
   /** Path of an archived file (whether it exists or not). @throws WalError for a name that is no WAL name */
@@ -93,6 +100,8 @@ export interface Catalog {
    * catalog: no lock is held.
    */
   eachSegment(visit: (file: WalFile, bytes: number) => void): Promise<void>;
+  /** The archived segments from `begin` to `end` (one timeline), in name order: only their directories are looked at. */
+  eachSegmentBetween(begin: WalFile, end: WalFile, visit: (file: WalFile) => void): Promise<void>;
   /** The highest archived plain segment of each timeline, from the directories themselves. */
   lastArchivedWals(): Promise<ReadonlyMap<number, string>>;
 }

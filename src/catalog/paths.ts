@@ -31,7 +31,8 @@ export async function unlinkDurably(path: string, directory: string): Promise<bo
   return removed;
 }
 
-async function unlessMissing<T>(facts: Promise<T>): Promise<T | undefined> {
+/** undefined for a name that does not exist. */
+export async function unlessMissing<T>(facts: Promise<T>): Promise<T | undefined> {
   try {
     return await facts;
   } catch (error) {

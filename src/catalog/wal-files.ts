@@ -1,5 +1,5 @@
 /** The archived WAL files themselves: what lies in `wals_directory`, told from the directories. Source: spec wal.md 1, 2, 10. */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, type Dirent, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareBytes } from '../adapters/files.ts';
@@ -45,7 +45,9 @@ function openWal(path: string): number {
 /** Something in the archive that a rebuild does not list. */
 export interface Unlisted {
   readonly path: string;
-  readonly reason: 'file' | 'temporary' | 'directory' | 'link';
+  readonly reason: 'file' | 'temporary' | 'directory' | 'link' | 'special';
+  /** A directory that cannot be read. */
+  readonly error?: WalError;
 }
 
 export interface ArchivedFile {
@@ -55,17 +57,25 @@ export interface ArchivedFile {
 
 /**
  * Every archived segment, label and history file in the order of a rebuild: sorted names, a directory's content in its
- * place. What lies elsewhere than where it is looked for is reported, not listed.
+ * place. What lies elsewhere than where it is looked for is reported, not listed. `isWanted` leaves out directories.
  */
 export async function* archivedFiles(
   layout: CatalogLayout,
   onUnlisted: (thing: Unlisted) => void,
+  isWanted: (directory: string) => boolean = () => true,
 ): AsyncGenerator<ArchivedFile> {
   const indexName = `${layout.server}-xlog.db`;
   for (const entry of await sortedEntries(layout.walsDirectory)) {
     if (entry.name.startsWith(indexName) || entry.name === 'xlog.db') continue;
     if (entry.kind === 'directory') {
-      for (const inner of await sortedEntries(join(layout.walsDirectory, entry.name))) {
+      if (!isWanted(entry.name)) continue;
+      const path = join(layout.walsDirectory, entry.name);
+      const inside = await sortedEntries(path).catch((error: unknown) => {
+        if (!(error instanceof WalError)) throw error;
+        onUnlisted({ path, reason: 'directory', error });
+        return [];
+      });
+      for (const inner of inside) {
         const found = classify(layout, entry.name, inner, onUnlisted);
         if (found) yield found;
       }
@@ -78,11 +88,29 @@ export async function* archivedFiles(
 
 /** Every archived segment with the bytes it has on disk, in the order of a rebuild; what vanishes meanwhile is passed over. */
 export async function eachSegment(layout: CatalogLayout, visit: (file: WalFile, bytes: number) => void): Promise<void> {
-  for await (const { file, path } of archivedFiles(layout, () => {})) {
+  for await (const { file, path } of archivedFiles(layout, refuseUnreadable)) {
     if (file.kind !== 'segment') continue;
     const facts = lstatSync(path, { throwIfNoEntry: false });
     if (facts !== undefined) visit(file, facts.size);
   }
+}
+
+/** See Catalog.eachSegmentBetween. */
+export async function eachSegmentBetween(
+  layout: CatalogLayout,
+  begin: WalFile,
+  end: WalFile,
+  visit: (file: WalFile) => void,
+): Promise<void> {
+  const [first, last] = [hashDir(begin), hashDir(end)];
+  const isWanted = (directory: string) => directory >= first && directory <= last;
+  for await (const { file } of archivedFiles(layout, refuseUnreadable, isWanted)) {
+    if (file.kind === 'segment' && file.name >= begin.name && file.name <= end.name) visit(file);
+  }
+}
+
+function refuseUnreadable({ error }: Unlisted): void {
+  if (error !== undefined) throw error;
 }
 
 function classify(
@@ -101,7 +129,7 @@ function classify(
 
 interface Entry {
   readonly name: string;
-  readonly kind: 'file' | 'directory' | 'link';
+  readonly kind: 'file' | 'directory' | 'link' | 'special';
 }
 
 async function sortedEntries(directory: string): Promise<readonly Entry[]> {
@@ -109,14 +137,19 @@ async function sortedEntries(directory: string): Promise<readonly Entry[]> {
     const entries = await readdir(directory, { withFileTypes: true });
     return entries
       .map((entry): Entry => {
-        const kind = entry.isSymbolicLink() ? 'link' : entry.isDirectory() ? 'directory' : 'file';
-        return { name: entry.name, kind };
+        return { name: entry.name, kind: kindOf(entry) };
       })
       .sort((left, right) => compareBytes(left.name, right.name));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return [];
     throw unreadable(directory, error);
   }
+}
+
+function kindOf(entry: Dirent): Entry['kind'] {
+  if (entry.isSymbolicLink()) return 'link';
+  if (entry.isDirectory()) return 'directory';
+  return entry.isFile() ? 'file' : 'special';
 }
 
 /** The highest plain segment of each timeline, in timeline order: that of its highest directory which holds any. */

@@ -16,27 +16,61 @@ const BLOCK_BYTES = 512 * 1024;
 const MAX_LINE = 4096;
 
 /**
- * Hands over each line without its newline until `onLine` returns false. A last line without a newline is handed over only
- * when it is whole. Characters are bytes. @throws WalError for something that is no index
+ * Hands over each line without its newline, and the byte at which it begins, until `onLine` returns false. A last line
+ * without a newline is handed over only when it is whole. Characters are bytes. `start` is the byte to begin at.
+ * @throws WalError for something that is no index
  */
-export async function scanLines(path: string, onLine: (line: string) => boolean | void): Promise<void> {
+export async function scanLines(
+  path: string,
+  onLine: (line: string, position: number) => boolean | void,
+  start = 0,
+): Promise<void> {
   const handle = await openIndex(path, constants.O_RDONLY);
   try {
     const block = Buffer.allocUnsafe(BLOCK_BYTES);
     let rest = '';
+    /** Where `rest` begins in the file. */
+    let base = start;
     for (;;) {
-      const { bytesRead } = await handle.read(block, 0, BLOCK_BYTES, null);
+      const { bytesRead } = await readBlock(handle, block, base + rest.length, path);
       if (bytesRead === 0) break;
       const text = rest + block.toString('latin1', 0, bytesRead);
-      let start = 0;
-      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
-        if (end > start && onLine(text.slice(start, end)) === false) return;
-        start = end + 1;
+      let from = 0;
+      for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', from)) {
+        if (end > from && onLine(text.slice(from, end), base + from) === false) return;
+        from = end + 1;
       }
-      rest = text.slice(start);
+      rest = text.slice(from);
+      base += from;
       if (rest.length > MAX_LINE) throw new WalError(`'${path}' is not an index of WAL files`);
     }
-    if (isWholeLine(rest)) onLine(rest);
+    if (isWholeLine(rest)) onLine(rest, base);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readBlock(
+  handle: FileHandle,
+  block: Buffer,
+  position: number,
+  path: string,
+): Promise<{ readonly bytesRead: number }> {
+  try {
+    return await handle.read(block, 0, block.length, position);
+  } catch (error) {
+    throw new WalError(`cannot read '${path}': ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** True when a line with this name begins at this byte. */
+export async function isLineAt(path: string, position: number, name: string): Promise<boolean> {
+  const handle = await openIndex(path, constants.O_RDONLY);
+  try {
+    const wanted = Buffer.from(`\n${name}`, 'latin1').subarray(position === 0 ? 1 : 0);
+    const found = Buffer.alloc(wanted.length);
+    await handle.read(found, 0, found.length, Math.max(0, position - 1));
+    return found.equals(wanted);
   } finally {
     await handle.close();
   }

@@ -1,17 +1,27 @@
 /** The WAL archive of one server: its index, read and written only under `.SERVER-xlogdb.lock`. Source: spec wal.md 2. */
-import { dirname } from 'node:path';
+import { lstat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { exists } from '../adapters/files.ts';
 import { withLock } from '../adapters/lock.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
 import { formatLiteral } from '../domain/python-literal.ts';
-import { parseWalName } from '../domain/wal.ts';
+import { hashDir, parseWalName, type WalFile } from '../domain/wal.ts';
 import { formatWalLine, parseWalLine, type WalRecord } from '../domain/xlogdb.ts';
 import type { Catalog, Notify } from './catalog.ts';
 import { archivedWalPath, type CatalogLayout, serverLock } from './layout.ts';
-import { isDirectory, modeOf, sizeOf, unlinkDurably } from './paths.ts';
-import { archivedFiles, customForm, describeWal, eachSegment, lastArchivedWals, type Unlisted } from './wal-files.ts';
-import { appendLines, repairTail, replaceIndex, scanLines } from './wal-index.ts';
+import { isDirectory, modeOf, sizeOf, unlessMissing, unlinkDurably } from './paths.ts';
+import {
+  archivedFiles,
+  type CustomForm,
+  customForm,
+  describeWal,
+  eachSegment,
+  eachSegmentBetween,
+  lastArchivedWals,
+  type Unlisted,
+} from './wal-files.ts';
+import { appendLines, isLineAt, repairTail, replaceIndex, scanLines } from './wal-index.ts';
 import { removeObsolete } from './wal-removal.ts';
 
 type WalCatalog = Pick<
@@ -23,13 +33,14 @@ type WalCatalog = Pick<
   | 'rebuildXlogdb'
   | 'walPath'
   | 'eachSegment'
+  | 'eachSegmentBetween'
   | 'lastArchivedWals'
 >;
 
 export function openWals(layout: CatalogLayout, config: ServerConfig, notify: Notify): WalCatalog {
   const archive = new Archive(layout, config, notify);
   return {
-    readWals: (visit, options = {}) => archive.read(visit, options.from ?? ''),
+    readWals: (visit, options = {}) => archive.read(visit, options),
     appendWals: (records) => archive.append(records),
     removeWals: (isObsolete, hooks = {}) =>
       archive.locked(async () => {
@@ -37,9 +48,10 @@ export function openWals(layout: CatalogLayout, config: ServerConfig, notify: No
         return removeObsolete(layout, notify, isObsolete, hooks);
       }),
     hasWals: () => archive.hasContent(),
-    rebuildXlogdb: () => archive.locked(() => archive.rebuild()),
+    rebuildXlogdb: () => archive.locked(() => archive.rebuild(NO_NAMES, true)),
     walPath: (name) => archivedWalPath(layout, name),
     eachSegment: (visit) => eachSegment(layout, visit),
+    eachSegmentBetween: (begin, end, visit) => eachSegmentBetween(layout, begin, end, visit),
     lastArchivedWals: () => lastArchivedWals(layout),
   };
 }
@@ -49,7 +61,14 @@ export function rebuildHint(server: string): string {
   return `Please run "barman rebuild-xlogdb ${server}" to solve this issue`;
 }
 
+type WalVisitor = Parameters<Catalog['readWals']>[0];
+type ReadOptions = NonNullable<Parameters<Catalog['readWals']>[1]>;
+
 const NO_NAMES: ReadonlySet<string> = new Set();
+/** State of a passive node. */
+const SYNC_STATE = 'sync-wals.info';
+/** The kernel stamps files with a clock that goes in steps, milliseconds. */
+const CLOCK_STEP = 20;
 const SEGMENT_NAME_LENGTH = 24;
 const TAB = 9;
 
@@ -68,16 +87,19 @@ class Archive {
     return withLock(serverLock(this.layout, 'xlogdb'), { wait: true }, body);
   }
 
-  async read(visit: (record: WalRecord) => boolean | void, from: string): Promise<void> {
+  async read(visit: WalVisitor, { from = '', at }: ReadOptions): Promise<void> {
+    const { xlogdb } = this.layout;
     await this.locked(async () => {
       if (!(await this.prepare())) return;
-      await scanLines(this.layout.xlogdb, (line) => {
+      const start = at !== undefined && (await isLineAt(xlogdb, at.position, at.name)) ? at.position : 0;
+      const onLine = (line: string, position: number) => {
         // A line begins with its name: one comparison passes over a segment that nobody asked for.
         if (line < from && line.charCodeAt(SEGMENT_NAME_LENGTH) === TAB) return true;
         const record = parseWalLine(line);
         if (record === undefined) throw this.badLine(line);
-        return visit(record);
-      });
+        return visit(record, position);
+      };
+      await scanLines(xlogdb, onLine, start);
     });
   }
 
@@ -88,8 +110,19 @@ class Archive {
     await this.locked(async () => {
       // A rebuild finds the very files that are about to be listed: they must not be listed twice.
       await this.prepare(new Set(records.map(({ name }) => name)));
-      await appendLines(this.layout.xlogdb, records);
+      await appendLines(this.layout.xlogdb, await this.withoutListed(records));
     });
+  }
+
+  /** The same when it was another process that rebuilt the index, after our files got their names and before this lock. */
+  private async withoutListed(records: readonly WalRecord[]): Promise<readonly WalRecord[]> {
+    const { layout } = this;
+    const born = await bornAt(layout.xlogdb);
+    const published = records.map(({ name }) => changedAt(archivedWalPath(layout, name)));
+    if (born === undefined || !(await Promise.all(published)).some((time) => time <= born + CLOCK_STEP)) return records;
+    const missing = new Map(records.map((record) => [record.name, record]));
+    await scanLines(layout.xlogdb, (line) => void missing.delete(line.slice(0, Math.max(0, line.indexOf('\t')))));
+    return [...missing.values()];
   }
 
   async hasContent(): Promise<boolean> {
@@ -116,8 +149,8 @@ class Archive {
     return true;
   }
 
-  /** Under the lock. Counts what it lists. */
-  async rebuild(except = NO_NAMES): Promise<{ history: number; labels: number; segments: number }> {
+  /** Under the lock. Counts what it lists. `isAsked`: the administrator wants to know of everything that is left out. */
+  async rebuild(except = NO_NAMES, isAsked = false): Promise<{ history: number; labels: number; segments: number }> {
     const { layout } = this;
     if (layout.walsDirectory.includes('://')) {
       throw new WalError('Rebuilding xlogdb is not supported for servers using cloud storage');
@@ -125,9 +158,9 @@ class Archive {
     const counts = { history: 0, labels: 0, segments: 0 };
     const custom = customForm(this.config);
     await replaceIndex(layout.xlogdb, async (write) => {
-      for await (const { file, path } of archivedFiles(layout, (thing) => this.tellUnlisted(thing))) {
+      for await (const { file, path } of archivedFiles(layout, (thing) => this.tellUnlisted(thing, isAsked))) {
         if (except.has(file.name)) continue;
-        const record = describeWal(path, file.name, custom);
+        const record = this.describe(path, file, custom);
         if (record === undefined) continue;
         write(formatWalLine(record));
         counts[file.kind === 'history' ? 'history' : file.kind === 'label' ? 'labels' : 'segments'] += 1;
@@ -167,9 +200,48 @@ class Archive {
     return new WalError(`cannot parse line: ${formatLiteral(line)}`, { hint: rebuildHint(this.layout.server) });
   }
 
-  private tellUnlisted({ path, reason }: Unlisted): void {
-    if (reason === 'link') this.notify.warning(`'${path}' is a symbolic link: it is not listed in the WAL index`);
+  /** What cannot be read, or holds nothing, is left out with a warning: the other files are worth an index. */
+  private describe(path: string, file: WalFile, custom: CustomForm): WalRecord | undefined {
+    try {
+      const record = describeWal(path, file.name, custom);
+      if (record === undefined || record.size > 0) return record;
+      this.notify.warning(`'${path}' is empty: it is not listed in the WAL index`);
+    } catch (error) {
+      if (!(error instanceof WalError)) throw error;
+      this.notify.warning(`${error.message}: it is not listed in the WAL index`);
+    }
+    return undefined;
+  }
+
+  private tellUnlisted({ path, reason, error }: Unlisted, isAsked: boolean): void {
+    const name = basename(path);
+    const isKnown = name.endsWith('.partial') || name.startsWith('.') || name === SYNC_STATE || reason === 'temporary';
+    if (error !== undefined) this.notify.warning(`${error.message}: nothing in it is listed in the WAL index`);
+    else if (reason === 'link') this.notify.warning(`'${path}' is a symbolic link: it is not listed in the WAL index`);
+    else if (isAsked && !isKnown)
+      this.notify.warning(`'${path}' ${misfit(name, reason)}: it is not listed in the WAL index`);
     else if (reason === 'temporary') this.notify.log?.(`temporary file found rebuilding the wal database: ${path}`);
     else this.notify.log?.(`unexpected ${reason} found rebuilding the wal database: ${path}`);
   }
+}
+
+/** Why something that lies in the archive is no part of it. */
+function misfit(name: string, reason: Unlisted['reason']): string {
+  if (reason === 'directory') return parseWalName(name) ? 'is a directory, not a WAL file' : 'is a directory';
+  const file = parseWalName(name);
+  if (file === undefined) return 'is no WAL file';
+  return reason === 'file'
+    ? `lies in the wrong directory (it belongs into '${hashDir(file) || '.'}')`
+    : 'is no regular file';
+}
+
+/** When the index got its inode, milliseconds; undefined where there is none, or the file system does not know. */
+async function bornAt(path: string): Promise<number | undefined> {
+  const facts = await unlessMissing(lstat(path));
+  return facts === undefined || facts.birthtimeMs === 0 ? undefined : facts.birthtimeMs;
+}
+
+/** When the file got its name, milliseconds; infinite for one that is not there. */
+async function changedAt(path: string): Promise<number> {
+  return (await unlessMissing(lstat(path)))?.ctimeMs ?? Number.POSITIVE_INFINITY;
 }

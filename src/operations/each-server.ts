@@ -57,7 +57,7 @@ async function inTurns<Item>(
       try {
         await work({ ...ctx, output: turn.output }, item);
       } catch (error) {
-        report(turn.output, error);
+        reportFailure(turn.output, error);
       } finally {
         turn.done();
       }
@@ -66,7 +66,8 @@ async function inTurns<Item>(
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
 }
 
-function report(output: Output, error: unknown): void {
+/** Reports what ended the work on one server; the others go on. */
+export function reportFailure(output: Output, error: unknown): void {
   if (error instanceof BarmanError && error.level === 'error') {
     output.error(error.hint ? `${error.message}\nHINT: ${error.hint}` : error.message, { exitCode: error.exitCode });
     return;

@@ -60,6 +60,42 @@ export const WAL_COMMANDS: readonly CommandSpec[] = [
     load: () => import('../../commands/receive-wal.ts'),
   },
   {
+    name: 'rebuild-xlogdb',
+    summary: 'make the index of the WAL archive anew from its files',
+    details: [
+      SERVER_WORDS,
+      'Reads every archived file and touches none. What is left out (foreign, empty or unreadable) is named in a warning.',
+    ],
+    args: [SERVERS],
+    options: [],
+    load: () => import('../../commands/rebuild-xlogdb.ts'),
+  },
+  {
+    name: 'check-wal-archive',
+    summary: 'check that the WAL archive has room for a new cluster or timeline',
+    details: ['Without --timeline the archive must be empty. Exit code 1 when it does not fit.'],
+    args: [SERVER],
+    options: [
+      {
+        flags: '--timeline <TIMELINE>',
+        help: 'WAL of earlier timelines may be there, of this one and later ones not',
+        parse: positive,
+      },
+    ],
+    load: () => import('../../commands/check-wal-archive.ts'),
+  },
+  {
+    name: 'check-archived-wal-range',
+    summary: 'check that every WAL segment of a range is archived',
+    details: [
+      'BEGIN_WAL and END_WAL are segment names of one timeline, both included. Exit code 1 when a file is missing.',
+      'Looks at the files, and warns when the index of the archive disagrees with them.',
+    ],
+    args: [SERVER, { name: 'begin_wal', key: 'beginWal' }, { name: 'end_wal', key: 'endWal' }],
+    options: [],
+    load: () => import('../../commands/check-archived-wal-range.ts'),
+  },
+  {
     name: 'coverage',
     summary: 'show to which moments a server can be recovered, and what would be lost now',
     details: [

@@ -1,0 +1,48 @@
+/** `barman check-wal-archive SERVER`: may a new cluster, or a new timeline, use this archive? Spec wal.md 10, cli.md 4.6. */
+import { parseWalName } from '../domain/wal.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { type Server, withServer } from '../operations/server.ts';
+import { serverHeadingResult } from '../output/results/check-archived-wal-range.ts';
+import { walArchiveResult } from '../output/results/check-wal-archive.ts';
+
+export interface CheckWalArchiveOptions {
+  readonly serverName: string;
+  /** Only WAL of this timeline and later ones is in the way. */
+  readonly timeline?: number;
+}
+
+export async function run(ctx: CommandContext, { serverName, timeline }: CheckWalArchiveOptions): Promise<void> {
+  const config = await selectServer(ctx, serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (config === undefined) return;
+  await withServer(ctx, config, (server) => checkArchive(ctx, server, timeline), { offline: true });
+}
+
+async function checkArchive({ output }: CommandContext, server: Server, timeline: number | undefined): Promise<void> {
+  const { name } = server;
+  output.result(serverHeadingResult(name, { [name]: {} }));
+  const problem = await inTheWay(server, timeline);
+  if (problem === undefined) output.result(walArchiveResult(name));
+  else output.error(`WAL archive check failed for server ${name}: ${problem}`);
+}
+
+/** What the index holds that must not be there; undefined when all is well. */
+async function inTheWay({ catalog }: Server, timeline: number | undefined): Promise<string | undefined> {
+  let problem: string | undefined;
+  let found = 0;
+  await catalog.readWals(({ name }) => {
+    if (timeline === undefined) {
+      problem = 'Expected empty archive';
+      return false;
+    }
+    const file = parseWalName(name);
+    if (file === undefined) {
+      problem = `Unexpected file ${name} found in WAL archive`;
+      return false;
+    }
+    if (file.timeline >= timeline) found += 1;
+    return true;
+  });
+  if (problem !== undefined || found === 0) return problem;
+  return `Found ${found} file${found === 1 ? '' : 's'} in WAL archive equal to or newer than timeline ${timeline}`;
+}

@@ -1,0 +1,33 @@
+/** `barman rebuild-xlogdb SERVER...`: make the WAL index anew from the archived files. Source: spec wal.md 2, cli.md 4.24. */
+import type { CommandContext } from '../operations/context.ts';
+import { reportFailure } from '../operations/each-server.ts';
+import { selectServers } from '../operations/select-servers.ts';
+import { type Server, withServer } from '../operations/server.ts';
+
+export interface RebuildXlogdbOptions {
+  readonly serverNames: readonly string[];
+}
+
+export async function run(ctx: CommandContext, options: RebuildXlogdbOptions): Promise<void> {
+  const configs = await selectServers(ctx, options.serverNames, {
+    inactive: 'skip',
+    disabled: 'error',
+    passive: 'run',
+  });
+  for (const config of configs) {
+    try {
+      await withServer(ctx, config, (server) => rebuild(ctx, server), { offline: true });
+    } catch (error) {
+      // The index of another server may be just as badly needed.
+      reportFailure(ctx.output, error);
+    }
+  }
+}
+
+async function rebuild({ output }: CommandContext, { name, catalog }: Server): Promise<void> {
+  output.info(`Rebuilding xlogdb for server ${name}`);
+  const { history, labels, segments } = await catalog.rebuildXlogdb();
+  output.info(
+    `Done rebuilding xlogdb for server ${name} (history: ${history}, backup_labels: ${labels}, wal_file: ${segments})`,
+  );
+}
