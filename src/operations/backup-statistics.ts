@@ -24,7 +24,7 @@ export async function measureWals(
   const measured = wanted === undefined ? backups.filter(isCopyDone) : [wanted];
   await server.catalog.readWals(
     (record) => {
-      if (!SEGMENT.test(record.name) && !parseWalName(record.name)) throw badName(server, record.name);
+      if (!SEGMENT.test(record.name) && !parseWalName(record.name)) throw badWalName(server, record.name);
       return meter.visit(record);
     },
     { from: firstWalOf(measured) },
@@ -39,7 +39,8 @@ function firstWalOf(backups: readonly BackupInfo[]): string {
   return begins.reduce((first, begin) => (begin < first ? begin : first));
 }
 
-function badName({ name }: Server, walName: string): WalError {
+/** The error for a name in the index that is no WAL name. */
+export function badWalName({ name }: Server, walName: string): WalError {
   return new WalError(`invalid WAL segment name '${walName}'`, {
     hint: `Please run "barman rebuild-xlogdb ${name}" to solve this issue`,
   });

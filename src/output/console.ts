@@ -1,5 +1,6 @@
 /** The console writer: news on stdout, the rest on stderr, colours on a terminal. Source: spec cli.md 5.1 and 5.2. */
 import { redactSecrets } from '../domain/conninfo.ts';
+import { writableText } from '../domain/file-name-text.ts';
 import type { Output, Paint, ProgressLine, Result } from './output.ts';
 import type { MessageLog } from './messages.ts';
 
@@ -28,7 +29,7 @@ export function consoleOutput(options: ConsoleOptions): Output {
   const progress = progressLine(stdout, stdout.isTTY === true && !quiet);
   const print = (stream: NodeJS.WritableStream, text: string, color: (text: string) => string) => {
     progress.clear();
-    stream.write(`${color(redactSecrets(text))}\n`);
+    stream.write(writableText(`${color(redactSecrets(text))}\n`));
   };
   return {
     format: 'console',

@@ -69,6 +69,21 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
     load: () => import('../../commands/show-backup.ts'),
   },
   {
+    name: 'list-files',
+    summary: 'list the files that a backup consists of',
+    details: [BACKUP_WORDS, 'One absolute path on each line: for a copy to tape, for instance.'],
+    args: [SERVER, BACKUP],
+    options: [
+      {
+        flags: '--target <KIND>',
+        help: 'standalone (default): data and the WAL that makes it consistent; data; wal: all WAL up to the next backup; full: data and wal',
+        parse: choice('standalone', 'data', 'wal', 'full'),
+      },
+      { flags: '--list-empty-directories', help: 'also list directories that hold nothing' },
+    ],
+    load: () => import('../../commands/list-files.ts'),
+  },
+  {
     name: 'delete',
     summary: 'delete a backup and the WAL that only it needs',
     details: [BACKUP_WORDS, 'A kept backup, and one that minimum_redundancy needs, is refused.'],

@@ -1,0 +1,45 @@
+/** `barman list-files SERVER BACKUP_ID`: the paths of everything that a backup consists of. Source: spec cli.md 4.20. */
+import { BarmanError } from '../domain/errors.ts';
+import { eachArchivedWal, eachDataFile, eachRequiredWal } from '../operations/backup-files.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { reportFailure } from '../operations/each-server.ts';
+import { requireBackup } from '../operations/find-backup.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { type Server, withServer } from '../operations/server.ts';
+import { listFilesResult } from '../output/results/list-files.ts';
+
+export interface ListFilesOptions {
+  readonly serverName: string;
+  readonly backupId: string;
+  /** `standalone` (the default): the data and the WAL that makes it consistent. */
+  readonly target?: 'standalone' | 'data' | 'wal' | 'full';
+  readonly listEmptyDirectories?: boolean;
+}
+
+export async function run(ctx: CommandContext, options: ListFilesOptions): Promise<void> {
+  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (config === undefined) return;
+  await withServer(ctx, config, (server) => listFiles(ctx, server, options), { offline: true });
+}
+
+async function listFiles(ctx: CommandContext, server: Server, options: ListFilesOptions): Promise<void> {
+  const info = await requireBackup(ctx, server, options.backupId);
+  if (info === undefined) return;
+  const { target = 'standalone', listEmptyDirectories: emptyDirectories = false } = options;
+  const paths: string[] = [];
+  const onPath = (path: string) => void paths.push(path);
+  const onUnreadable = (path: string, reason: string) =>
+    ctx.output.error(
+      `cannot read '${path}': ${reason}\nHINT: the list lacks what is in it; run barman as the owner of the catalog`,
+    );
+  try {
+    if (target !== 'wal') await eachDataFile(server, info, { emptyDirectories, onUnreadable }, onPath);
+    if (target === 'standalone') eachRequiredWal(server, info, onPath);
+    if (target === 'wal' || target === 'full') await eachArchivedWal(server, info, onPath);
+  } catch (error) {
+    if (!(error instanceof BarmanError)) throw error;
+    // What was found is worth having.
+    reportFailure(ctx.output, error);
+  }
+  ctx.output.result(listFilesResult(paths));
+}
