@@ -6,9 +6,12 @@ import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { Catalog, CatalogListing, DamagedBackup } from './catalog.ts';
 import { backupPath, type CatalogLayout, infoPath } from './layout.ts';
 import { systemReason } from './reason.ts';
-import { damagedError, readRecord, recordedIds, removeRecord, writeRecord } from './records.ts';
+import { damagedError, readRecord, recordedIds, recordOrder, removeRecord, writeRecord } from './records.ts';
 
-type BackupCatalog = Pick<Catalog, 'listBackups' | 'getBackup' | 'saveBackup' | 'createBackup' | 'removeRecord'>;
+type BackupCatalog = Pick<
+  Catalog,
+  'listBackups' | 'recordOrder' | 'getBackup' | 'saveBackup' | 'createBackup' | 'removeRecord'
+>;
 
 export function openBackups(layout: CatalogLayout): BackupCatalog {
   let cached: Promise<CatalogListing> | undefined;
@@ -30,6 +33,7 @@ export function openBackups(layout: CatalogLayout): BackupCatalog {
       });
       return cached;
     },
+    recordOrder: () => recordOrder(layout),
     getBackup: async (backupId) => {
       const state = await readRecord(layout, backupId);
       if (state.kind === 'damaged') throw damagedError(state.damaged);

@@ -35,6 +35,8 @@ export interface Catalog {
 
   /** All backups. Cached for the life of this object until a save or a removal. */
   listBackups(): Promise<CatalogListing>;
+  /** Ids of all records in the order in which their directories list them, which is that of `sync-info`. */
+  recordOrder(): readonly string[];
   /** One record read afresh from disk; undefined when it does not exist. @throws BackupError when it is damaged */
   getBackup(backupId: string): Promise<BackupInfo | undefined>;
   /** Writes `meta/<id>-backup.info` durably. @throws BackupError rather than overwrite a damaged record */

@@ -31,8 +31,7 @@ export async function unlinkDurably(path: string, directory: string): Promise<bo
   return removed;
 }
 
-/** undefined for a name that does not exist. */
-export async function unlessMissing<T>(facts: Promise<T>): Promise<T | undefined> {
+async function unlessMissing<T>(facts: Promise<T>): Promise<T | undefined> {
   try {
     return await facts;
   } catch (error) {

@@ -2,7 +2,7 @@
  * Backup records on disk, one by one: found, read, written. A file that is there and cannot be read is *damaged*, which is
  * never the same as absent. Source: spec catalog.md sections 1 and 3.
  */
-import { constants } from 'node:fs';
+import { constants, existsSync, opendirSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { exists, listNames, makeDirectory, writeDurably } from '../adapters/files.ts';
 import { type BackupInfo, isBackupId } from '../domain/backup-info.ts';
@@ -33,6 +33,27 @@ export async function recordedIds(layout: CatalogLayout): Promise<readonly strin
     if (isBackupId(id) && !ids.has(id) && (await mayExist(legacyInfoPath(layout, id)))) ids.add(id);
   }
   return [...ids].sort();
+}
+
+/** See Catalog.recordOrder. A directory that cannot be listed adds nothing: the order is all that is asked. */
+export function recordOrder(layout: CatalogLayout): readonly string[] {
+  const old = unsortedNames(layout.baseDirectory).filter((name) => isBackupId(name));
+  const current = unsortedNames(layout.metaDirectory).map((name) => RECORD_NAME.exec(name)?.[1] ?? '');
+  const isOld = (id: string) => existsSync(legacyInfoPath(layout, id));
+  return [...new Set([...old.filter(isOld), ...current.filter(isBackupId)])];
+}
+
+/** readdir would sort them. */
+function unsortedNames(directory: string): readonly string[] {
+  const names: string[] = [];
+  try {
+    const handle = opendirSync(directory);
+    for (let entry = handle.readSync(); entry !== null; entry = handle.readSync()) names.push(entry.name);
+    handle.closeSync();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+  }
+  return names;
 }
 
 async function namesIn(directory: string): Promise<readonly string[]> {

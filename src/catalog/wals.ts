@@ -1,5 +1,5 @@
 /** The WAL archive of one server: its index, read and written only under `.SERVER-xlogdb.lock`. Source: spec wal.md 2. */
-import { lstat } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { exists } from '../adapters/files.ts';
 import { withLock } from '../adapters/lock.ts';
@@ -10,7 +10,7 @@ import { hashDir, parseWalName, type WalFile } from '../domain/wal.ts';
 import { formatWalLine, parseWalLine, type WalRecord } from '../domain/xlogdb.ts';
 import type { Catalog, Notify } from './catalog.ts';
 import { archivedWalPath, type CatalogLayout, serverLock } from './layout.ts';
-import { isDirectory, modeOf, sizeOf, unlessMissing, unlinkDurably } from './paths.ts';
+import { isDirectory, modeOf, sizeOf, unlinkDurably } from './paths.ts';
 import {
   archivedFiles,
   type CustomForm,
@@ -117,9 +117,9 @@ class Archive {
   /** The same when it was another process that rebuilt the index, after our files got their names and before this lock. */
   private async withoutListed(records: readonly WalRecord[]): Promise<readonly WalRecord[]> {
     const { layout } = this;
-    const born = await bornAt(layout.xlogdb);
-    const published = records.map(({ name }) => changedAt(archivedWalPath(layout, name)));
-    if (born === undefined || !(await Promise.all(published)).some((time) => time <= born + CLOCK_STEP)) return records;
+    const born = bornAt(layout.xlogdb);
+    const isOlder = ({ name }: WalRecord) => changedAt(archivedWalPath(layout, name)) <= (born ?? 0) + CLOCK_STEP;
+    if (born === undefined || !records.some(isOlder)) return records;
     const missing = new Map(records.map((record) => [record.name, record]));
     await scanLines(layout.xlogdb, (line) => void missing.delete(line.slice(0, Math.max(0, line.indexOf('\t')))));
     return [...missing.values()];
@@ -236,12 +236,11 @@ function misfit(name: string, reason: Unlisted['reason']): string {
 }
 
 /** When the index got its inode, milliseconds; undefined where there is none, or the file system does not know. */
-async function bornAt(path: string): Promise<number | undefined> {
-  const facts = await unlessMissing(lstat(path));
-  return facts === undefined || facts.birthtimeMs === 0 ? undefined : facts.birthtimeMs;
+function bornAt(path: string): number | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })?.birthtimeMs || undefined;
 }
 
 /** When the file got its name, milliseconds; infinite for one that is not there. */
-async function changedAt(path: string): Promise<number> {
-  return (await unlessMissing(lstat(path)))?.ctimeMs ?? Number.POSITIVE_INFINITY;
+function changedAt(path: string): number {
+  return lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? Number.POSITIVE_INFINITY;
 }

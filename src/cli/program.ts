@@ -6,8 +6,8 @@ import { Command, CommanderError, Option } from 'commander';
 import { COMMANDS, findCommand } from './commands.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { usageLine } from './help-text.ts';
-import type { CommandOptions, CommandSpec, OptionSpec } from './spec.ts';
-import { ValueRefused } from './values.ts';
+import type { ArgumentSpec, CommandOptions, CommandSpec, OptionSpec } from './spec.ts';
+import { type ValueParser, ValueRefused } from './values.ts';
 
 export interface GlobalOptions {
   readonly config?: string;
@@ -198,11 +198,24 @@ function collect(previous: unknown, value: unknown, spec: OptionSpec): unknown {
 }
 
 function convert(spec: OptionSpec, text: string, command: CommandSpec | undefined): unknown {
-  if (!spec.parse) return text;
+  return parseValue(spec.parse, text, () => displayName(spec), command);
+}
+
+function convertArgument({ name, parse }: ArgumentSpec, text: string, command: CommandSpec): unknown {
+  return parseValue(parse, text, () => name, command);
+}
+
+function parseValue(
+  parse: ValueParser | undefined,
+  text: string,
+  nameOf: () => string,
+  command: CommandSpec | undefined,
+): unknown {
+  if (!parse) return text;
   try {
-    return spec.parse(text);
+    return parse(text);
   } catch (error) {
-    if (error instanceof ValueRefused) throw new UsageError(`argument ${displayName(spec)}: ${error.message}`, command);
+    if (error instanceof ValueRefused) throw new UsageError(`argument ${nameOf()}: ${error.message}`, command);
     throw error;
   }
 }
@@ -227,7 +240,7 @@ function readArguments(command: CommandSpec, rest: ReadOptions['rest']): Record<
   if (missing.length > 0) throw new UsageError(`the following arguments are required: ${missing.join(', ')}`, command);
   for (const arg of command.args) {
     if (arg.variadic) values[arg.key] = words.splice(0);
-    else if (words.length > 0) values[arg.key] = words.shift();
+    else if (words.length > 0) values[arg.key] = convertArgument(arg, words.shift() ?? '', command);
   }
   const extra = new Set(words);
   rejectUnrecognized(rest.filter((item) => !item.isArgument || extra.has(item.word)));

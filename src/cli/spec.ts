@@ -24,6 +24,8 @@ export interface ArgumentSpec {
   readonly key: string;
   readonly variadic?: boolean;
   readonly optional?: boolean;
+  /** Checks and converts the text; unset for free text. */
+  readonly parse?: ValueParser;
 }
 
 /** The parsed values a body gets; each command module declares its own precise interface. */

@@ -23,7 +23,7 @@ export function nameText(binary: string): string {
 
 function isCharacter(bytes: Uint8Array): boolean {
   try {
-    return [...new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)].length === 1;
+    return Array.from(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)).length === 1;
   } catch {
     return false;
   }

@@ -57,7 +57,7 @@ function walk(directory: string, rules: WalkRules, onPath: OnPath, mayBeMissing:
 
 /** In the order of the file system, which readdir would sort; names are bytes. */
 function entriesOf(directory: string): readonly Dirent[] {
-  const handle = opendirSync(Buffer.from(directory, 'latin1') as unknown as string, {
+  const handle = opendirSync(Buffer.from(directory, 'latin1'), {
     encoding: 'latin1',
     bufferSize: 256,
   });

@@ -14,24 +14,35 @@ export class JsonFloat {
 
 /** One line, or indented by `indent` blanks. */
 export function jsonText(value: Json, indent = 0): string {
-  return write(value, indent, '');
+  return write(value, { indent, isSorted: true }, '');
 }
 
-function write(value: Json, indent: number, margin: string): string {
+/** The same with the keys in the order of the objects, the text standing at `margin`. */
+export function jsonTextAsIs(value: Json, indent: number, margin = ''): string {
+  return write(value, { indent, isSorted: false }, margin);
+}
+
+interface Form {
+  readonly indent: number;
+  readonly isSorted: boolean;
+}
+
+function write(value: Json, form: Form, margin: string): string {
   if (value === null) return 'null';
   if (typeof value === 'string') return quote(value);
   if (typeof value === 'number') return number(value);
   if (typeof value === 'boolean') return String(value);
   if (value instanceof JsonFloat) return Number.isInteger(value.value) ? `${value.value}.0` : number(value.value);
+  const { indent, isSorted } = form;
   const inner = margin + ' '.repeat(indent);
   if (Array.isArray(value)) {
-    const items = (value as readonly Json[]).map((item) => write(item, indent, inner));
+    const items = (value as readonly Json[]).map((item) => write(item, form, inner));
     return block('[', items, ']', indent, margin, inner);
   }
   const object = value as JsonObject;
-  const items = Object.keys(object)
-    .sort(compareCodePoints)
-    .map((key) => `${quote(key)}: ${write(object[key] ?? null, indent, inner)}`);
+  const keys = Object.keys(object);
+  if (isSorted) keys.sort(compareCodePoints);
+  const items = keys.map((key) => `${quote(key)}: ${write(object[key] ?? null, form, inner)}`);
   return block('{', items, '}', indent, margin, inner);
 }
 

@@ -1,5 +1,6 @@
 /** Commands that keep the installation going: cron, processes, locks, configuration, passive nodes. */
-import { type CommandSpec } from '../spec.ts';
+import { type CommandSpec, SERVER } from '../spec.ts';
+import { positive } from '../values.ts';
 
 export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
   {
@@ -16,5 +17,22 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     ],
     handlesSignals: true,
     load: () => import('../../commands/cron.ts'),
+  },
+  {
+    name: 'sync-info',
+    summary: 'print what a passive node has to know about a server',
+    details: [
+      'One JSON document: the backups, the archived WAL and the configuration. A passive node runs this on its primary.',
+      'LAST_WAL leaves out the WAL up to that file; LAST_POSITION is where the passive node found it in the WAL index.',
+    ],
+    args: [
+      SERVER,
+      { name: 'last_wal', key: 'lastWal', optional: true },
+      { name: 'last_position', key: 'lastPosition', optional: true, parse: positive },
+    ],
+    options: [
+      { flags: '--primary', help: 'on a passive node: fetch the document from the primary, keep and print it' },
+    ],
+    load: () => import('../../commands/sync-info.ts'),
   },
 ];
