@@ -298,13 +298,13 @@ describe.skipIf(referenceFolder === undefined)('the WAL part of the catalog besi
     const box = await makeSandbox();
     try {
       await box.writeConfig(
-        '[pg]\nconninfo = host=1 password=hidden\nstreaming_conninfo = postgresql://u:secret@h/db\narchiver = on\naws_sse_customer_key = key\nbackup_method = postgres\n',
+        '[pg]\nconninfo = host=1 password=hidden\nstreaming_conninfo = host=1 password=secret user=u\narchiver = on\naws_sse_customer_key = key\nbackup_method = postgres\n',
       );
       const [ours, theirs] = [await box.barman(['sync-info', 'pg']), await box.reference(['sync-info', 'pg'])];
       expect(ours.stdout).toBe(
         theirs.stdout
           .replace('password=hidden', 'password=*REDACTED*')
-          .replace('u:secret@', 'u:*REDACTED*@')
+          .replace('password=secret', 'password=*REDACTED*')
           .replace('"key"', '"*REDACTED*"'),
       );
     } finally {
