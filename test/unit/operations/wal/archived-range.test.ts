@@ -30,8 +30,8 @@ describe('examineRange', () => {
     mkdirSync(home.path('wals/0000000100000000', wal(2)));
     symlinkSync(wal(1), home.path('wals/0000000100000000', wal(3)));
     await home.catalog.rebuildXlogdb();
-    const { missing, unlisted, listedOnly } = await examine(wal(1), wal(0x0c));
-    expect(missing).toEqual([{ first: wal(2), last: wal(0x0c), count: 11 }]);
+    const { missing, unlisted, listedOnly } = await examine(wal(1), wal(0x1f));
+    expect(missing).toEqual([{ first: wal(2), last: wal(0x1f), count: 30 }]);
     expect(unlisted).toEqual([]);
     // The name in small letters is listed as it is, and nobody can fetch it.
     expect(listedOnly).toEqual([wal(0x0b)]);
