@@ -3,7 +3,7 @@
 import { require as need } from './prerequisites.mjs';
 import { runUnprivileged } from './unprivileged.mjs';
 
-need(['postgresql', 'flock', 'script', 'systemd', 'rsync', 'sshd', 'ssh', 'gpg', 'strace']);
+need(['postgresql', 'flock', 'script', 'systemd', 'rsync', 'zsh', 'fish', 'sshd', 'ssh', 'gpg', 'strace']);
 // The crash tests compile a small library.
 need(['cc', 'bzip2', 'xz', 'zstd', 'lz4', 'pigz']);
 const args = process.argv.slice(2);

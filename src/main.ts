@@ -16,13 +16,15 @@ const SIGNAL_CODES: Readonly<Record<string, number>> = { SIGINT: 1, SIGTERM: 143
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === '--version' || argv[0] === '-v') return printVersion();
-  const { parseCommandLine, UsageError, usageErrorText } = await import('./cli/program.ts');
+  if (argv[0] === '__complete') return (await import('./cli/complete.ts')).printCandidates(argv.slice(1));
+  const { parseCommandLine } = await import('./cli/program.ts');
+  const { UsageError, usageErrorText } = await import('./cli/usage-error.ts');
   let invocation: Invocation;
   try {
     invocation = parseCommandLine(argv);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(usageErrorText(error));
+    process.stderr.write(usageErrorText(error, { withHint: process.stderr.isTTY }));
     return 2;
   }
   switch (invocation.kind) {
@@ -32,6 +34,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(await helpPage(invocation.command));
       return 0;
     case 'run':
+      if (invocation.command?.standsAlone) return runAlone(invocation.command, invocation.options);
       return runCommand(invocation);
   }
 }
@@ -45,6 +48,12 @@ async function helpPage(command?: CommandSpec): Promise<string> {
   const { helpText } = await import('./cli/help-text.ts');
   const columns = Number(process.env.COLUMNS) || process.stdout.columns || 80;
   return helpText(Math.max(columns - 2, 40), command);
+}
+
+async function runAlone(command: CommandSpec, options: unknown): Promise<number> {
+  const run = (await command.load()).run as (ctx: unknown, options: unknown) => Promise<void>;
+  await run(undefined, options);
+  return 0;
 }
 
 /** Steps in Barman's order: main file, user, log, writer, included files, command. */

@@ -3,11 +3,14 @@
  * which problems are reported are Barman's (spec cli.md section 1).
  */
 import { Command, CommanderError, Option } from 'commander';
+import { closest } from '../domain/closest.ts';
 import { COMMANDS, findCommand } from './commands.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
-import { usageLine } from './help-text.ts';
+import { modernWords } from './old-spellings.ts';
 import type { ArgumentSpec, CommandOptions, CommandSpec, OptionSpec } from './spec.ts';
+import { UsageError } from './usage-error.ts';
 import { type ValueParser, ValueRefused } from './values.ts';
+import { expandLongOption, flagNames, globalsBehind, longNames, splitAtCommand, type SplitWords } from './words.ts';
 
 export interface GlobalOptions {
   readonly config?: string;
@@ -29,87 +32,67 @@ export type Invocation =
       readonly options: CommandOptions;
     };
 
-/** The command line cannot be understood: usage and one line on stderr, exit code 2. */
-export class UsageError extends Error {
-  readonly command: CommandSpec | undefined;
-  constructor(message: string, command?: CommandSpec) {
-    super(message);
-    this.command = command;
+/**
+ * Barman's reading of the words; where it has none, the spellings of published guides: old command names, and global
+ * options behind the command. A real command, option or server name wins, and what neither reading understands is refused
+ * in Barman's words. @throws UsageError
+ */
+export function parseCommandLine(argv: readonly string[]): Invocation {
+  const words = modernWords(splitAtCommand(argv));
+  try {
+    return parseWords(words, []);
+  } catch (refusal) {
+    if (!(refusal instanceof UsageError)) throw refusal;
+    const command = words.name === undefined ? undefined : findCommand(words.name);
+    if (command === undefined || words.after.length === 0) throw refusal;
+    try {
+      return parseWords(words, globalsBehind(command));
+    } catch (error) {
+      throw error instanceof UsageError ? refusal : error;
+    }
   }
 }
 
-/** @throws UsageError */
-export function parseCommandLine(argv: readonly string[]): Invocation {
-  const { before, name, after } = splitAtCommand(argv);
+/** `late` are the global options that may also stand behind the command. */
+function parseWords({ before, name, after }: SplitWords, late: readonly OptionSpec[]): Invocation {
   const globals = readOptions(GLOBAL_OPTIONS, before, undefined);
   if (globals.values.help) return { kind: 'help' };
   if (globals.values.version) return { kind: 'version' };
   rejectUnrecognized(globals.rest);
-  const chosen: GlobalOptions = {
-    ...(typeof globals.values.config === 'string' ? { config: globals.values.config } : {}),
-    ...(typeof globals.values.logLevel === 'string' ? { logLevel: globals.values.logLevel } : {}),
-    color: (globals.values.color as GlobalOptions['color'] | undefined) ?? 'auto',
-    format: (globals.values.format as GlobalOptions['format'] | undefined) ?? 'console',
-    quiet: globals.values.quiet === true,
-    debug: globals.values.debug === true,
-  };
-  if (name === undefined) return { kind: 'run', globals: chosen, options: {} };
+  if (name === undefined) return { kind: 'run', globals: globalOptions(globals.values), options: {} };
   const command = findCommand(name);
-  if (!command) throw new UsageError(`argument command: invalid choice: '${name}' (choose from ${commandWords()})`);
+  if (!command) throw unknownCommand(name);
   const options = [{ flags: '-h, --help', help: '' }, ...command.options];
-  const { values, rest } = readOptions(options, after, command);
+  const { values, rest } = readOptions(options, after, command, late);
   if (values.help) return { kind: 'help', command };
-  const { help: _help, ...own } = values;
-  return { kind: 'run', globals: chosen, command, options: { ...own, ...readArguments(command, rest) } };
+  const { help: _help, ...given } = values;
+  const lateKeys = new Set(late.map(keyOf));
+  const own = Object.fromEntries(Object.entries(given).filter(([key]) => !lateKeys.has(key)));
+  return {
+    kind: 'run',
+    globals: globalOptions({ ...globals.values, ...(late.length > 0 ? given : {}) }),
+    command,
+    options: { ...own, ...readArguments(command, rest) },
+  };
 }
 
-function commandWords(): string {
-  return COMMANDS.flatMap((command) => [command.name, ...(command.aliases ?? [])])
-    .map((word) => `'${word}'`)
-    .join(', ');
+function globalOptions(values: Record<string, unknown>): GlobalOptions {
+  return {
+    ...(typeof values.config === 'string' ? { config: values.config } : {}),
+    ...(typeof values.logLevel === 'string' ? { logLevel: values.logLevel } : {}),
+    color: (values.color as GlobalOptions['color'] | undefined) ?? 'auto',
+    format: (values.format as GlobalOptions['format'] | undefined) ?? 'console',
+    quiet: values.quiet === true,
+    debug: values.debug === true,
+  };
 }
 
-/** The command is the first word that is neither a global option nor the value of one. */
-function splitAtCommand(argv: readonly string[]): { before: string[]; name?: string; after: string[] } {
-  const before: string[] = [];
-  for (let index = 0; index < argv.length; index += 1) {
-    const word = expandLongOption(argv[index] ?? '', GLOBAL_OPTIONS, undefined);
-    if (word === '--') {
-      const name = argv[index + 1];
-      return { before, ...(name === undefined ? {} : { name }), after: argv.slice(index + 2) };
-    }
-    if (!word.startsWith('-') || word === '-') return { before, name: word, after: argv.slice(index + 1) };
-    before.push(word);
-    const value = argv[index + 1];
-    if (takesNextWord(word) && value !== undefined) {
-      before.push(value);
-      index += 1;
-    }
-  }
-  return { before, after: [] };
-}
-
-function takesNextWord(word: string): boolean {
-  if (word.startsWith('--')) return !word.includes('=') && /^--(config|colou?r|log-level|format)$/.test(word);
-  // Bundled short flags: the value is glued unless the letter that takes one comes last.
-  return /^-[hvqd]*[cf]$/.test(word);
-}
-
-/** `--quie` -> `--quiet`; an exact or unknown word stays. @throws UsageError when it is ambiguous */
-function expandLongOption(word: string, options: readonly OptionSpec[], command: CommandSpec | undefined): string {
-  if (!word.startsWith('--') || word === '--') return word;
-  const [typed = '', ...value] = word.split('=');
-  const longs = options.flatMap((option) => longNames(option));
-  if (longs.includes(typed)) return word;
-  const matches = longs.filter((long) => long.startsWith(typed));
-  if (matches.length > 1) {
-    throw new UsageError(`ambiguous option: ${word} could match ${matches.join(', ')}`, command);
-  }
-  return matches[0] === undefined ? word : [matches[0], ...value].join('=');
-}
-
-function longNames(option: OptionSpec): string[] {
-  return [...option.flags.matchAll(/--[a-z0-9-]+/g)].map((match) => match[0]);
+function unknownCommand(name: string): UsageError {
+  const words = COMMANDS.flatMap((command) => [command.name, ...(command.aliases ?? [])]);
+  const [near] = closest(name, words);
+  const hint = near === undefined ? 'type "barman --help" for the list of commands' : `did you mean "barman ${near}"?`;
+  const choices = words.map((word) => `'${word}'`).join(', ');
+  return new UsageError(`argument command: invalid choice: '${name}' (choose from ${choices})`, undefined, hint);
 }
 
 interface ReadOptions {
@@ -122,6 +105,7 @@ function readOptions(
   specs: readonly OptionSpec[],
   words: readonly string[],
   command: CommandSpec | undefined,
+  unabbreviated: readonly OptionSpec[] = [],
 ): ReadOptions {
   const end = words.indexOf('--');
   const own = end === -1 ? words : words.slice(0, end);
@@ -129,8 +113,9 @@ function readOptions(
   const values: Record<string, unknown> = {};
   const reader = new Command().exitOverride().helpOption(false).allowUnknownOption().allowExcessArguments();
   reader.configureOutput({ writeErr: () => {}, writeOut: () => {} });
-  const declared = new Set(specs.flatMap(longNames));
-  for (const spec of specs) {
+  const known = [...specs, ...unabbreviated];
+  const declared = new Set(known.flatMap(longNames));
+  for (const spec of known) {
     for (const option of commanderOptions(spec, declared)) {
       reader.addOption(option.option);
       reader.on(`option:${option.option.name()}`, (text: string | null | undefined) => {
@@ -142,7 +127,7 @@ function readOptions(
   }
   // commander stops reading options at the first unknown one, so each unknown word is set aside and the rest is read again.
   const rest: { word: string; isArgument: boolean }[] = [];
-  let pending = own.map((word) => expandLongOption(word, specs, command));
+  let pending = own.map((word) => (isOneOf(word, unabbreviated) ? word : expandLongOption(word, specs, command)));
   while (pending.length > 0) {
     let result: { operands: string[]; unknown: string[] };
     try {
@@ -165,10 +150,7 @@ function commanderOptions(
   declared: ReadonlySet<string>,
 ): { option: Option; key: string; on: boolean }[] {
   const value = /[<[].*$/.exec(spec.flags)?.[0] ?? '';
-  const names = spec.flags
-    .replace(value, '')
-    .split(/,\s*/)
-    .map((name) => name.trim());
+  const names = flagNames(spec.flags);
   const longs = names.filter((name) => name.startsWith('--'));
   const shorts = names.filter((name) => !name.startsWith('--'));
   const main = longs[0] ?? '';
@@ -186,6 +168,16 @@ function commanderOptions(
     ...longs.slice(1).map((long) => make(long)),
     ...moreShorts.map((short) => make(`${short}, ${main}-${short.slice(1)}`)),
   ];
+}
+
+/** Is the word one of these long options, written out? */
+function isOneOf(word: string, options: readonly OptionSpec[]): boolean {
+  return options.some((option) => longNames(option).includes(word.split('=', 1)[0] ?? ''));
+}
+
+/** `--log-level <LEVEL>` -> `logLevel` */
+function keyOf(option: OptionSpec): string {
+  return camelCase((longNames(option)[0] ?? '').slice(2));
 }
 
 function camelCase(name: string): string {
@@ -250,10 +242,4 @@ function readArguments(command: CommandSpec, rest: ReadOptions['rest']): Record<
 function rejectUnrecognized(rest: ReadOptions['rest']): void {
   if (rest.length === 0) return;
   throw new UsageError(`unrecognized arguments: ${rest.map((item) => item.word).join(' ')}`);
-}
-
-/** The text of a usage error: usage, then the reason. */
-export function usageErrorText(error: UsageError): string {
-  const name = error.command ? `barman ${error.command.name}` : 'barman';
-  return `${usageLine(error.command)}\n${name}: error: ${error.message}\n`;
 }

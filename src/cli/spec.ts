@@ -45,6 +45,8 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** The body ends by itself when `ctx.signal` aborts; the others are stopped where they are. */
   readonly handlesSignals?: boolean;
+  /** Works without a configuration, and gets no context. */
+  readonly standsAlone?: boolean;
   readonly load: () => Promise<CommandModule>;
 }
 

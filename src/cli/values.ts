@@ -4,7 +4,8 @@ import { isBackupId } from '../domain/backup-info.ts';
 /** Why a value was refused. */
 export class ValueRefused extends Error {}
 
-export type ValueParser = (text: string) => unknown;
+/** `words` are all that it takes, where it takes a few words only. */
+export type ValueParser = ((text: string) => unknown) & { readonly words?: readonly string[] };
 
 function integer(text: string): number | undefined {
   const trimmed = text.trim().replace(/(?<=\d)_(?=\d)/g, '');
@@ -33,12 +34,10 @@ export function timeline(text: string): number | 'current' | 'latest' {
 }
 
 /** What PostgreSQL does when it has reached the recovery target. */
-export function targetAction(text: string): string {
-  if (!['pause', 'shutdown', 'promote'].includes(text)) {
-    throw new ValueRefused(`'${text}' is not a valid recovery target action`);
-  }
-  return text;
-}
+export const targetAction: ValueParser = oneOf(
+  ['pause', 'shutdown', 'promote'],
+  (text) => `'${text}' is not a valid recovery target action`,
+);
 
 const RESERVED = new Set(['latest', 'last', 'oldest', 'first', 'last-failed', 'latest-full', 'last-full', 'auto']);
 
@@ -52,17 +51,25 @@ export function backupName(text: string): string {
 
 /** One of a few words. */
 export function choice(...words: readonly string[]): ValueParser {
-  return (text) => {
+  return oneOf(
+    words,
+    (text) => `invalid choice: '${text}' (choose from ${words.map((word) => `'${word}'`).join(', ')})`,
+  );
+}
+
+function oneOf(words: readonly string[], refusal: (text: string) => string): ValueParser {
+  const parse = (text: string) => {
     if (words.includes(text)) return text;
-    throw new ValueRefused(`invalid choice: '${text}' (choose from ${words.map((word) => `'${word}'`).join(', ')})`);
+    throw new ValueRefused(refusal(text));
   };
+  return Object.assign(parse, { words });
 }
 
 /** How pg_combinebackup copies. */
-export function combineMode(text: string): string {
-  if (['copy', 'link', 'clone', 'copy-file-range'].includes(text)) return text;
-  throw new ValueRefused(`invalid parse_combine_mode value: '${text}'`);
-}
+export const combineMode: ValueParser = oneOf(
+  ['copy', 'link', 'clone', 'copy-file-range'],
+  (text) => `invalid parse_combine_mode value: '${text}'`,
+);
 
 /** An absolute path. */
 export function absolutePath(text: string): string {

@@ -3,6 +3,7 @@ import type { DamagedBackup } from '../catalog/catalog.ts';
 import { backupPath, infoPath } from '../catalog/layout.ts';
 import { type BackupInfo, isBackupId } from '../domain/backup-info.ts';
 import { selectBackup } from '../domain/backup-selector.ts';
+import { closest } from '../domain/closest.ts';
 import type { CommandContext } from './context.ts';
 import type { Server } from './server.ts';
 
@@ -17,7 +18,7 @@ export async function requireBackup(
 ): Promise<BackupInfo | undefined> {
   if (isBackupId(text)) {
     const info = await server.catalog.getBackup(text);
-    if (info === undefined) reportUnknown(ctx, server, text);
+    if (info === undefined) await reportUnknown(ctx, server, text);
     return info;
   }
   const { backups, damaged } = await server.catalog.listBackups();
@@ -25,7 +26,7 @@ export async function requireBackup(
   reportDamaged(ctx, server, damaged);
   const selection = selectBackup(backups, text);
   if (selection.kind === 'found') return selection.info;
-  if (selection.kind === 'unknown') reportUnknown(ctx, server, text);
+  if (selection.kind === 'unknown') await reportUnknown(ctx, server, text);
   else {
     ctx.output.error(
       `Multiple backups found matching name '${text}' (try using backup ID instead): ${selection.ids.join(' ')}`,
@@ -48,6 +49,13 @@ function damageText({ name, catalog }: Server, backupId: string, path: string, r
   ].join('\n');
 }
 
-function reportUnknown({ output }: CommandContext, server: Server, text: string): void {
+async function reportUnknown({ output }: CommandContext, server: Server, text: string): Promise<void> {
   output.error(`Unknown backup '${text}' for server '${server.name}'`);
+  const { backups } = await server.catalog.listBackups();
+  const words = backups.flatMap(({ backupId, backupName }) =>
+    backupName === null ? backupId : [backupId, backupName],
+  );
+  const [near] = closest(text, words);
+  const question = near === undefined ? '' : `did you mean '${near}'? `;
+  output.hint(`${question}"barman list-backups ${server.name}" shows the backups`);
 }

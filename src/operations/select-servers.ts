@@ -4,6 +4,7 @@
  */
 import type { ServerConfig } from '../config/options.ts';
 import { validateServer } from '../config/validate.ts';
+import { closest } from '../domain/closest.ts';
 import type { CommandContext } from './context.ts';
 
 /** What a command does with a server in a special state. */
@@ -29,7 +30,7 @@ export async function selectServers(
   const selected: ServerConfig[] = [];
   for (const name of wanted) {
     const config = ctx.config.servers.get(name);
-    if (!config) ctx.output.error(`Unknown server '${name}'`);
+    if (!config) reportUnknown(ctx, name);
     else if (admit(ctx, config, rules)) selected.push(config);
   }
   return selected;
@@ -48,10 +49,16 @@ export async function selectServer(
   }
   const config = ctx.config.servers.get(name);
   if (!config) {
-    ctx.output.error(`Unknown server '${name}'`);
+    reportUnknown(ctx, name);
     return undefined;
   }
   return admit(ctx, config, rules) ? config : undefined;
+}
+
+function reportUnknown({ config, output }: CommandContext, name: string): void {
+  output.error(`Unknown server '${name}'`);
+  const [near] = closest(name, [...config.servers.keys()]);
+  output.hint(`${near === undefined ? '' : `did you mean '${near}'? `}"barman list-servers" shows the names`);
 }
 
 /** Two servers that share a directory stop every command before it does anything. */

@@ -51,6 +51,9 @@ export function consoleOutput(options: ConsoleOptions): Output {
       print(stderr, `ERROR: ${text}`, paint.red);
       exitCode = facts?.exitCode ?? (exitCode || 1);
     },
+    hint: (text) => {
+      if (stderr.isTTY === true) print(stderr, `HINT: ${text}`, plain);
+    },
     exception: (text, stack) => {
       log.error(text, stack);
       print(stderr, `EXCEPTION: ${text}`, paint.red);

@@ -39,6 +39,7 @@ export function jsonOutput(options: JsonOptions): Output {
       add('_ERROR', text);
       exitCode = facts?.exitCode ?? (exitCode || 1);
     },
+    hint: () => {},
     exception: (text, stack) => {
       log.error(text, stack);
       add('_EXCEPTION', text);

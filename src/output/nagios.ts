@@ -32,6 +32,7 @@ export function nagiosOutput(options: NagiosOptions): Output {
       log.error(text);
       failedElsewhere = true;
     },
+    hint: () => {},
     exception: (text, stack) => {
       log.error(text, stack);
       failedElsewhere = true;

@@ -37,6 +37,7 @@ export function takeTurns(target: Output, count: number): readonly Turn[] {
       info: (text) => say(index, () => target.info(text)),
       warning: (text) => say(index, () => target.warning(text)),
       error: (text, facts) => say(index, () => target.error(text, facts)),
+      hint: (text) => say(index, () => target.hint(text)),
       exception: (text, stack) => say(index, () => target.exception(text, stack)),
       result: (result) => say(index, () => target.result(result)),
       close: () => 0,

@@ -42,6 +42,8 @@ export interface Output {
   warning(text: string): void;
   /** Marks the run failed (exit code 1 unless given). */
   error(text: string, facts?: { exitCode?: number }): void;
+  /** What to type next, for somebody at a terminal; nowhere else, because scripts compare what Barman prints. */
+  hint(text: string): void;
   /** An unexpected failure; `stack` goes to the log only. */
   exception(text: string, stack?: string): void;
   result(result: Result): void;

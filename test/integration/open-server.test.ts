@@ -76,6 +76,7 @@ beforeAll(async () => {
       info: record('info'),
       warning: record('warning'),
       error: record('error'),
+      hint: () => {},
       exception: record('exception'),
       result: () => {},
       close: () => 0,

@@ -88,6 +88,7 @@ function recordingOutput(lines: string[]): Output {
     info: say(''),
     warning: say('WARNING'),
     error: say('ERROR'),
+    hint: () => {},
     exception: say('EXCEPTION'),
     result: () => {},
     close: () => 0,

@@ -11,6 +11,18 @@ export const SERVER_COMMANDS: readonly CommandSpec[] = [
     load: () => import('../../commands/help.ts'),
   },
   {
+    name: 'completion',
+    summary: 'print the script that lets a shell complete the words of barman',
+    details: [
+      'For bash: barman completion bash > /etc/bash_completion.d/barman (or source <(barman completion bash) in ~/.bashrc).',
+      'For zsh: barman completion zsh > /usr/local/share/zsh/site-functions/_barman. For fish: barman completion fish > ~/.config/fish/completions/barman.fish.',
+    ],
+    args: [{ name: 'shell', key: 'shell', parse: choice('bash', 'zsh', 'fish') }],
+    options: [],
+    standsAlone: true,
+    load: () => import('../../commands/completion.ts'),
+  },
+  {
     name: 'list-servers',
     aliases: ['list-server'],
     summary: 'list the configured servers',

@@ -13,6 +13,7 @@ export function silentOutput(log: Log): Output {
     warning: (text) => log.warning(text),
     error: (text) => log.error(text),
     exception: (text, stack) => log.error(text, stack),
+    hint: nothing,
     result: nothing,
     close: () => 0,
   };

@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parseCommandLine, UsageError, usageErrorText } from '../../../src/cli/program.ts';
+import { COMMANDS } from '../../../src/cli/commands.ts';
+import { parseCommandLine } from '../../../src/cli/program.ts';
+import { UsageError, usageErrorText } from '../../../src/cli/usage-error.ts';
+import { globalsBehind } from '../../../src/cli/words.ts';
 
 function options(...argv: string[]): unknown {
   const invocation = parseCommandLine(argv);
@@ -73,7 +76,19 @@ describe('command line', () => {
     ],
     [['list-servers', '--nope'], /^barman: error: unrecognized arguments: --nope$/],
     [['list-servers', 'extra', '--nope', 'm'], /^barman: error: unrecognized arguments: extra --nope m$/],
-    [['list-backups', 'm', '--format=json'], /^barman: error: unrecognized arguments: --format=json$/],
+    [['list-backups', 'm', '--format=yaml'], /^barman: error: unrecognized arguments: --format=yaml$/],
+    [['list-servers', '--nope', '-q'], /^barman: error: unrecognized arguments: --nope -q$/],
+    [['list-servers', '--version'], /^barman: error: unrecognized arguments: --version$/],
+    [['list-backups', '-c', '/f'], /^barman: error: unrecognized arguments: -c$/],
+    [['list-servers', '--form', 'json'], /^barman: error: unrecognized arguments: --form json$/],
+    [['server'], /^barman: error: argument command: invalid choice: 'server' /],
+    [['server', 'explode', 'm'], /^barman: error: argument command: invalid choice: 'server' /],
+    [['server', 'constructor', 'm'], /^barman: error: argument command: invalid choice: 'server' /],
+    [['server', 'recover', 'm'], /^barman restore: error: the following arguments are required: backup_id, dest/],
+    [
+      ['completion', 'tcsh'],
+      /^barman completion: error: argument shell: invalid choice: 'tcsh' \(choose from 'bash', /,
+    ],
     [['backup', '-j', 'x', 'm'], /^barman backup: error: argument -j\/--jobs: 'x' is not a valid input$/],
     [
       ['backup', '--check-timeout', '-1', 'm'],
@@ -92,6 +107,85 @@ describe('command line', () => {
     [['--col=never'], /^barman: error: ambiguous option: --col=never could match --color, --colour$/],
   ])('refuses %j', (argv, expected) => {
     expect(refusal(...argv)).toMatch(expected);
+  });
+
+  it.each([
+    [['list'], ['list-servers']],
+    [
+      ['list', '--minimal'],
+      ['list-servers', '--minimal'],
+    ],
+    [['server', 'list'], ['list-servers']],
+    [
+      ['server', 'list', '-q'],
+      ['-q', 'list-servers'],
+    ],
+    [
+      ['server', 'list', 'm'],
+      ['list-backups', 'm'],
+    ],
+    [
+      ['server', 'show', 'm'],
+      ['show-servers', 'm'],
+    ],
+    [
+      ['-q', 'server', 'check', 'm', '--nagios'],
+      ['-q', 'check', 'm', '--nagios'],
+    ],
+    [
+      ['server', 'recover', 'm', 'latest', '/d'],
+      ['restore', 'm', 'latest', '/d'],
+    ],
+    [
+      ['list-backup', 'm', '--format=json'],
+      ['-f', 'json', 'list-backup', 'm'],
+    ],
+    [
+      ['-f', 'console', 'check', '-qf', 'json', 'm', '-c', '/c', '-d', '--colour', 'never'],
+      ['-f', 'json', '-q', '-c', '/c', '-d', '--color=never', 'check', 'm'],
+    ],
+    [
+      ['get-wal', 'm', 'w', '-P', '--log-level', 'ERROR'],
+      ['--log-level', 'ERROR', 'get-wal', '-P', 'm', 'w'],
+    ],
+  ])('reads %j as %j', (typed, meant) => {
+    expect(parseCommandLine(typed)).toEqual(parseCommandLine(meant));
+  });
+
+  it('takes what stands behind a real command for what it says there', () => {
+    expect(options('backup', 'show', 'm')).toEqual({ command: 'backup', serverNames: ['show', 'm'] });
+    expect(options('show-backup', 'list', 'server')).toEqual({
+      command: 'show-backup',
+      serverName: 'list',
+      backupId: 'server',
+    });
+    expect(options('backup', 'm', '--', '-q')).toEqual({ command: 'backup', serverNames: ['m', '-q'] });
+  });
+
+  it('lets the option of the command win over its global namesake', () => {
+    const command = { ...COMMANDS[0]!, options: [{ flags: '-c, --colour <N>', help: '' }] };
+    expect(globalsBehind(command).map(({ flags }) => flags)).toEqual([
+      '--config <FILE>',
+      '--color <WHEN>',
+      '--log-level <LEVEL>',
+      '-q, --quiet',
+      '-d, --debug',
+      '-f, --format <FORMAT>',
+    ]);
+  });
+
+  it.each([
+    ['lst-servers', 'did you mean "barman list-servers"?'],
+    ['recovr', 'did you mean "barman recover"?'],
+    ['wal', 'type "barman --help" for the list of commands'],
+  ])('has a hint for %s on a terminal only', (typed, hint) => {
+    try {
+      parseCommandLine([typed]);
+      expect.unreachable();
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      expect(usageErrorText(error, { withHint: true })).toBe(`${usageErrorText(error)}HINT: ${hint}\n`);
+    }
   });
 
   it('knows help and version anywhere they may stand', () => {

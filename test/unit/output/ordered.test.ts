@@ -16,6 +16,7 @@ function recorder(): { readonly said: string[]; readonly output: Output } {
       info: note('info'),
       warning: note('warning'),
       error: note('error'),
+      hint: note('hint'),
       exception: note('exception'),
       result: (result) => said.push(`result ${result.console({ red: String, green: String, yellow: String }).join()}`),
       close: () => 7,
