@@ -37,6 +37,18 @@ export interface ClusterFacts {
   readonly clusterSize: number | null;
 }
 
+/** Where a concurrent backup starts or stops. */
+export interface BackupPosition {
+  readonly lsn: Lsn;
+  readonly timeline: number;
+  readonly timestamp: Timestamp;
+}
+
+export interface StoppedBackup extends BackupPosition {
+  /** The text of `backup_label`. */
+  readonly label: string;
+}
+
 /** One row of pg_stat_replication joined to its slot, as replication-status shows it. */
 export interface ReplicationClient {
   readonly pid: number;
@@ -77,7 +89,8 @@ export interface PostgresConnection {
   /** Booleans and integers (bigint beyond 2^53) are converted; every other type comes as PostgreSQL's text. */
   query<Row extends Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
   /** From now on a lost connection is an error (`Connection lost, reconnection not allowed`) until `unpin`. */
-  pin(): void;
+  /** `onLost` is called when it happens, also between two questions. */
+  pin(onLost?: () => void): void;
   unpin(): void;
   /** server_version_num, e.g. 150018. */
   serverVersion(): Promise<number>;
@@ -98,6 +111,10 @@ export interface PostgresConnection {
    */
   switchWal(): Promise<string | null>;
   checkpoint(): Promise<void>;
+  /** Starts a concurrent backup that lives as long as this session; waits for a checkpoint, a fast one on demand. */
+  startBackup(label: string, fast: boolean): Promise<BackupPosition>;
+  /** Stops it; does not wait until the WAL is archived. */
+  stopBackup(): Promise<StoppedBackup>;
   createRestorePoint(name: string): Promise<void>;
   clusterFacts(): Promise<ClusterFacts>;
   slot(name: string): Promise<SlotState | null>;

@@ -19,6 +19,7 @@ export class Session {
   #connection: Connection | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #isPinned = false;
+  #onLost: (() => void) | undefined;
   /** Gives up the attempt under way. */
   #attempt = new AbortController();
   /** How often close() was called. */
@@ -47,13 +48,19 @@ export class Session {
     return this.#inTurn(async () => (await this.#open()).parameters.user);
   }
 
-  /** From now on a lost connection stays lost: the session holds something (a backup) that a new one would not have. */
-  pin(): void {
+  /**
+   * From now on a lost connection stays lost: the session holds something (a backup) that a new one would not have.
+   * `onLost` is called when that happens, with or without a statement under way.
+   */
+  pin(onLost?: () => void): void {
     this.#isPinned = true;
+    this.#onLost = onLost;
+    if (this.#connection === undefined) onLost?.();
   }
 
   unpin(): void {
     this.#isPinned = false;
+    this.#onLost = undefined;
   }
 
   /** Ends the session, also one with a statement under way. Later statements open a new one. */
@@ -118,7 +125,9 @@ export class Session {
         signal: signal === undefined ? attempt : AbortSignal.any([attempt, signal]),
       });
       const forget = () => {
-        if (this.#connection === connection) this.#connection = undefined;
+        if (this.#connection !== connection) return;
+        this.#connection = undefined;
+        this.#onLost?.();
       };
       connection.client.on('error', forget);
       connection.client.on('end', forget);

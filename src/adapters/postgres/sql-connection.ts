@@ -1,6 +1,7 @@
 /** The SQL connection: a session and the questions. */
 import { PostgresError } from '../../domain/errors.ts';
 import type { PostgresConnection, PostgresOptions } from '../postgres.ts';
+import { startBackup, stopBackup } from './backup-api.ts';
 import { askBackupPrivileges, askMonitoringPrivileges, askSuperuser } from './privileges.ts';
 import { askBaseBackupProgress, askReplicationClients, askSlot } from './replication.ts';
 import { Session } from './session.ts';
@@ -28,7 +29,7 @@ export function openPostgres(options: PostgresOptions): PostgresConnection {
   return {
     conninfo,
     query: (sql, parameters) => session.query(sql, parameters),
-    pin: () => session.pin(),
+    pin: (onLost) => session.pin(onLost),
     unpin: () => session.unpin(),
     serverVersion: () => session.serverVersion(),
     serverTextVersion: () => askTextVersion(session),
@@ -42,6 +43,8 @@ export function openPostgres(options: PostgresOptions): PostgresConnection {
     checkpoint: async () => {
       await session.query('CHECKPOINT');
     },
+    startBackup: (label, fast) => startBackup(session, label, fast),
+    stopBackup: () => stopBackup(session),
     createRestorePoint: async (name) => {
       await session.query('SELECT pg_create_restore_point($1)', [name]);
     },

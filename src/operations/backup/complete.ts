@@ -34,8 +34,10 @@ export async function announce(
   info: BackupInfo,
   facts: { readonly copyStart: number; readonly end: string },
 ): Promise<void> {
-  await purgeOlderWals(ctx, server, info, { silent: false });
-  ctx.output.info(`Backup size: ${sizeText(info)}`);
+  // A method that copies by rsync has said already that it is the first.
+  const tell = info.mode === 'postgres' ? 'all' : 'removed';
+  await purgeOlderWals(ctx, server, info, { tell });
+  ctx.output.info(`Backup size: ${sizeText(info, server.config.reuseBackup === 'link')}`);
   ctx.output.info(`Backup end at LSN: ${facts.end}`);
   const elapsed = performance.timeOrigin / 1000 + performance.now() / 1000 - facts.copyStart / 1_000_000;
   ctx.output.info(
@@ -43,9 +45,9 @@ export async function announce(
   );
 }
 
-function sizeText({ size, deduplicatedSize, mode }: BackupInfo): string {
+function sizeText({ size, deduplicatedSize }: BackupInfo, links: boolean): string {
   const total = prettySize(size ?? 0);
-  if (!mode?.startsWith('rsync') || size === deduplicatedSize || !size) return total;
+  if (!links || !size) return total;
   const ratio = 1 - (deduplicatedSize ?? 0) / size;
   return `${total}. Actual size on disk: ${prettySize(deduplicatedSize ?? 0)} (-${(ratio * 100).toFixed(2)}% deduplication ratio).`;
 }
@@ -98,7 +100,7 @@ export async function finishAfterLock(ctx: CommandContext, server: Server, taken
   }
   let info = taken;
   if (info.status === 'WAITING_FOR_WALS') info = await checkBackup(ctx, server, info);
-  if (info.status !== 'FAILED') await purgeOlderWals(ctx, server, info, { silent: true });
+  if (info.status !== 'FAILED') await purgeOlderWals(ctx, server, info, { tell: 'nothing' });
   if (info.status !== 'WAITING_FOR_WALS') return;
   ctx.output.warning(
     [

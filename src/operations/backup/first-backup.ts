@@ -19,7 +19,7 @@ export async function purgeOlderWals(
   ctx: CommandContext,
   server: Server,
   info: BackupInfo,
-  options: { readonly silent: boolean },
+  options: { readonly tell: 'all' | 'removed' | 'nothing' },
 ): Promise<void> {
   try {
     await purge(ctx, server, info, options);
@@ -29,12 +29,18 @@ export async function purgeOlderWals(
   }
 }
 
-async function purge(ctx: CommandContext, server: Server, info: BackupInfo, { silent }: { readonly silent: boolean }) {
+async function purge(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  { tell }: { readonly tell: 'all' | 'removed' | 'nothing' },
+) {
   const { beginWal } = info;
   if (!isCopyDone(info) || beginWal === null) return;
   const { backups, damaged } = await server.catalog.listBackups();
   if (backups.some((other) => other.backupId < info.backupId && isCopyDone(other))) return;
-  if (!silent) ctx.output.info(`This is the first backup for server ${server.name}`);
+  const silent = tell === 'nothing';
+  if (tell === 'all') ctx.output.info(`This is the first backup for server ${server.name}`);
   if (server.config.wormMode) {
     if (!silent) ctx.output.info("'worm_mode' is enabled, skip purging of unused WAL files.");
     return;
@@ -53,6 +59,12 @@ async function purge(ctx: CommandContext, server: Server, info: BackupInfo, { si
   if (removed.length === 0 || silent) return;
   ctx.output.info('WAL segments preceding the current backup have been found:');
   for (const { name } of removed) ctx.output.info(`\t${name} from server ${server.name} has been removed`);
+}
+
+/** True while no earlier backup has its data. */
+export async function isFirstBackup(server: Server, backupId: string): Promise<boolean> {
+  const { backups } = await server.catalog.listBackups();
+  return !backups.some((other) => other.backupId < backupId && isCopyDone(other));
 }
 
 /** Plain, partial and label files of segments below `beginWal`; names that are no WAL name are not ours to judge. */

@@ -49,8 +49,8 @@ async function flushNewer(directory: string, since: number, signal: AbortSignal)
   }
 }
 
-/** A file that the copy has renamed or removed meanwhile is left to the walk. */
+/** By its change time: the time of its content is that of its source. A file that the copy has renamed or removed meanwhile is left to the walk. */
 async function flush(path: string, since: number): Promise<void> {
   const facts = await lstat(path).catch(() => undefined);
-  if (facts !== undefined && facts.mtimeMs >= since) await syncFile(path).catch(() => {});
+  if (facts !== undefined && facts.ctimeMs >= since) await syncFile(path).catch(() => {});
 }

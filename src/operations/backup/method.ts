@@ -10,7 +10,11 @@ import type { Server } from '../server.ts';
 /** The step that `error=failure ACTION (...)` names. Source: spec backup.md 2.1. */
 export type BackupAction =
   | 'starting backup'
+  | 'issuing start backup command'
   | 'copying files'
+  | 'issuing stop backup command (native concurrent)'
+  | 'writing backup label'
+  | 'detecting tablespaces'
   | 'calculating backup size'
   | 'issuing stop of the backup';
 
@@ -23,10 +27,14 @@ export interface BackupJob {
   readonly backupId: string;
   /** `base/<id>`; it exists and is empty. */
   readonly directory: string;
+  /** Of the cluster; null when it cannot be told. */
+  readonly systemid: string | null;
   /** Names the step from now on. */
   enter(action: BackupAction): void;
   /** PostgreSQL has begun: saves the record as STARTED and prints where. */
   recordStart(changes: BackupChanges): Promise<void>;
+  /** For the record, whether the backup works out or not; saved with its next status. */
+  note(changes: BackupChanges): void;
 }
 
 /** Fields to merge into the record once the copy is on disk (not yet flushed). */

@@ -1,8 +1,7 @@
 /** How far pg_basebackup is: PostgreSQL 13+ tells it; otherwise the bytes that are on our disk. */
-import { lstat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { ClusterFacts, PostgresConnection } from '../../adapters/postgres.ts';
 import { parseConninfo } from '../../domain/conninfo.ts';
+import { bytesBelow } from './copy-progress.ts';
 import type { BackupJob } from './method.ts';
 import { type ProgressWatch, watchProgress } from './progress.ts';
 
@@ -26,18 +25,4 @@ export function watchBaseBackup(job: BackupJob, postgres: PostgresConnection, fa
     if (done > 0) tellsProgress = false;
     return { done, total };
   });
-}
-
-async function bytesBelow(directory: string): Promise<number> {
-  let bytes = 0;
-  for (const entry of await readdir(directory, { withFileTypes: true }).catch(() => [])) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) bytes += await bytesBelow(path);
-    else if (entry.isFile())
-      bytes += await lstat(path).then(
-        (facts) => facts.size,
-        () => 0,
-      );
-  }
-  return bytes;
 }

@@ -15,17 +15,15 @@ import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 import { flushBehind } from './flush-behind.ts';
 import { type BackupJob, type BackupMethod, interruption, stopIfInterrupted } from './method.ts';
+import { connectionOf, recordedFacts, refuseOldServer } from './postgres-facts.ts';
 import { watchBaseBackup } from './postgres-progress.ts';
 import { readLabel, refuseStrayTablespaces } from './postgres-result.ts';
-
-/** PostgreSQL 9.6: the oldest that Barman 3.20 backs up. */
-const OLDEST_SERVER = 90_600;
 
 export const postgresBackup: BackupMethod = async (job) => {
   const { ctx, server } = job;
   const postgres = connectionOf(server);
   const facts = await postgres.clusterFacts();
-  if (facts.version < OLDEST_SERVER) throw new BackupError('Postgres version not supported');
+  refuseOldServer(facts);
   const begin = await postgres.walPosition();
   await job.recordStart({ ...recordedFacts(facts), ...beginFields(begin) });
 
@@ -57,27 +55,6 @@ export const postgresBackup: BackupMethod = async (job) => {
     },
   };
 };
-
-function connectionOf(server: Server): PostgresConnection {
-  if (server.postgres === null) throw new BackupError(`Missing 'conninfo' parameter for server '${server.name}'`);
-  return server.postgres;
-}
-
-function recordedFacts(facts: ClusterFacts) {
-  return {
-    pgdata: facts.pgdata,
-    version: facts.version,
-    xlogSegmentSize: facts.segmentSize,
-    tablespaces: facts.tablespaces.length > 0 ? facts.tablespaces : null,
-    configFile: facts.configFile,
-    hbaFile: facts.hbaFile,
-    identFile: facts.identFile,
-    includedFiles: facts.includedFiles.length > 0 ? facts.includedFiles : null,
-    dataChecksums: facts.dataChecksums,
-    summarizeWal: facts.summarizeWal,
-    clusterSize: facts.clusterSize,
-  };
-}
 
 function beginFields(begin: WalPosition) {
   return {

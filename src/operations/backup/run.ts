@@ -40,11 +40,15 @@ interface MethodEntry {
 /** null: the method is part of Barman and not of this release. */
 const METHODS: Record<MethodName, MethodEntry | null> = {
   postgres: { mode: 'postgres', load: async () => (await import('./postgres.ts')).postgresBackup },
-  rsync: null,
-  'local-rsync': null,
+  rsync: { mode: 'rsync-concurrent', load: loadRsync },
+  'local-rsync': { mode: 'rsync-concurrent', load: loadRsync },
   snapshot: null,
   'local-to-cloud': null,
 };
+
+async function loadRsync(): Promise<BackupMethod> {
+  return (await import('./rsync.ts')).rsyncBackup;
+}
 
 /**
  * Takes one backup. Failures are reported on the output, not thrown, so that the next server has its turn; what is thrown
@@ -81,7 +85,7 @@ function admittedMethod(ctx: CommandContext, server: Server): MethodEntry | null
   const entry = METHODS[config.backupMethod];
   if (entry === null) {
     ctx.output.error(
-      `failed to start backup: backup_method = ${config.backupMethod} is not available in this release; server '${server.name}' can use backup_method = postgres`,
+      `failed to start backup: backup_method = ${config.backupMethod} is not available in this release; server '${server.name}' can use backup_method = postgres, rsync or local-rsync`,
     );
     return null;
   }
@@ -191,6 +195,7 @@ async function takeBackup(
       server,
       backupId: info.backupId,
       directory,
+      systemid,
       enter: (next) => {
         action = next;
       },
@@ -198,6 +203,9 @@ async function takeBackup(
         info = { ...info, ...changes, status: 'STARTED' };
         await catalog.saveBackup(info);
         ctx.output.info(`Backup start at LSN: ${position(info.beginXlog, info.beginWal, info.beginOffset)}`);
+      },
+      note: (changes) => {
+        info = { ...info, ...changes };
       },
     });
     stopIfInterrupted(ctx.signal);
