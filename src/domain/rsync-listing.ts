@@ -32,7 +32,8 @@ export function parseListLine(line: string): ListedEntry | undefined {
 /** `rwxr-x--t` -> bits. */
 function modeOf(text: string): number {
   let mode = 0;
-  for (const [at, char] of [...text].entries()) {
+  for (let at = 0; at < text.length; at += 1) {
+    const char = text.charAt(at);
     const bit = 1 << (8 - at);
     const special = at === 2 ? 0o4000 : at === 5 ? 0o2000 : at === 8 ? 0o1000 : 0;
     if (char === '-') continue;

@@ -4,7 +4,7 @@
  * they are; here they become FAILED. PostgreSQL needs no help: a backup of pg_basebackup ends with its connection.
  */
 import { lstat, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listNames, rmdirIfEmpty } from '../../adapters/files.ts';
 import { acquireLock, type HeldLock } from '../../adapters/lock.ts';
@@ -67,40 +67,43 @@ async function removeUnusedClaims(server: Server, known: ReadonlySet<string>): P
 }
 
 /**
- * Ends a pg_basebackup that still writes into this backup: one started by the reference, or on a host without setpriv(1).
- * It is found by the destination among its arguments.
+ * Ends a pg_basebackup or rsync that still writes into this backup: one started by the reference, or on a host without
+ * setpriv(1). It is found by the destination among its arguments.
  */
 async function endOrphan(ctx: CommandContext, server: Server, info: BackupInfo): Promise<void> {
-  const destination = `--pgdata=${join(backupPath(server.catalog.layout, info.backupId), 'data')}`;
-  for (const pid of await processesWith(destination)) {
-    ctx.log
-      .named('barman.backup')
-      .warning(`ending pg_basebackup (pid ${pid}) of the interrupted backup ${info.backupId}`);
+  const directory = backupPath(server.catalog.layout, info.backupId);
+  for (const { pid, name } of await copiersInto(directory)) {
+    ctx.log.named('barman.backup').warning(`ending ${name} (pid ${pid}) of the interrupted backup ${info.backupId}`);
     try {
       process.kill(pid, 'SIGTERM');
-      for (let wait = 0; wait < 50 && (await runsWith(pid, destination)); wait += 1) await sleep(100);
-      if (await runsWith(pid, destination)) process.kill(pid, 'SIGKILL');
+      for (let wait = 0; wait < 50 && (await copierInto(pid, directory)); wait += 1) await sleep(100);
+      if (await copierInto(pid, directory)) process.kill(pid, 'SIGKILL');
     } catch (error) {
       ctx.log.named('barman.backup').warning(`cannot end process ${pid}: ${messageOf(error)}`);
     }
   }
 }
 
-async function processesWith(argument: string): Promise<number[]> {
-  const pids: number[] = [];
-  for (const name of await readdir('/proc').catch(() => [])) {
-    if (/^\d+$/.test(name) && (await runsWith(Number(name), argument))) pids.push(Number(name));
+async function copiersInto(directory: string): Promise<{ pid: number; name: string }[]> {
+  const found: { pid: number; name: string }[] = [];
+  for (const entry of await readdir('/proc').catch(() => [])) {
+    const name = /^\d+$/.test(entry) ? await copierInto(Number(entry), directory) : undefined;
+    if (name !== undefined) found.push({ pid: Number(entry), name });
   }
-  return pids;
+  return found;
 }
 
-async function runsWith(pid: number, argument: string): Promise<boolean> {
+/** The name of the program that this process runs, when it is one that copies into the directory. */
+async function copierInto(pid: number, directory: string): Promise<string | undefined> {
   try {
-    if ((await lstat(`/proc/${pid}`)).uid !== process.getuid?.()) return false;
-    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
-    return /(^|\/)pg_basebackup$/.test(words[0] ?? '') && words.includes(argument);
+    if ((await lstat(`/proc/${pid}`)).uid !== process.getuid?.()) return undefined;
+    const [program = '', ...words] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    const name = basename(program);
+    const destinations = name === 'pg_basebackup' ? [`--pgdata=${directory}/data`] : [];
+    const writes = (word: string) => destinations.includes(word) || word.startsWith(`${directory}/`);
+    return (name === 'pg_basebackup' || name === 'rsync') && words.some(writes) ? name : undefined;
   } catch {
     // Gone while we looked, or not ours to look at.
-    return false;
+    return undefined;
   }
 }
