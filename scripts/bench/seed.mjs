@@ -42,6 +42,17 @@ export function seedArchive(home, name, { backups, wals }) {
   }
 }
 
+/** `wals` small files in the archive of server `name`, as a compressed archive has them, and no index. */
+export function seedWalFiles(home, name, wals) {
+  const content = Buffer.concat([Buffer.from([0x1f, 0x8b, 8]), Buffer.alloc(61)]);
+  for (let number = 1; number <= wals; number += 1) {
+    const file = segment(number);
+    const folder = join(home, name, 'wals', file.slice(0, 16));
+    if (number === 1 || number % 256 === 0) mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, file), content);
+  }
+}
+
 function backupInfo(name, id, begin) {
   const day = id.slice(6, 8);
   const lsn = (number) =>

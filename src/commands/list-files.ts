@@ -6,7 +6,7 @@ import { reportFailure } from '../operations/each-server.ts';
 import { requireBackup } from '../operations/find-backup.ts';
 import { selectServer } from '../operations/select-servers.ts';
 import { type Server, withServer } from '../operations/server.ts';
-import { listFilesResult } from '../output/results/list-files.ts';
+import { PathList } from '../output/results/list-files.ts';
 
 export interface ListFilesOptions {
   readonly serverName: string;
@@ -26,8 +26,9 @@ async function listFiles(ctx: CommandContext, server: Server, options: ListFiles
   const info = await requireBackup(ctx, server, options.backupId);
   if (info === undefined) return;
   const { target = 'standalone', listEmptyDirectories: emptyDirectories = false } = options;
-  const paths: string[] = [];
-  const onPath = (path: string) => void paths.push(path);
+  // Gathered, because a reader of our output may be slow and the index is locked while it is read.
+  const paths = new PathList();
+  const onPath = (path: string) => paths.add(path);
   const onUnreadable = (path: string, reason: string) =>
     ctx.output.error(
       `cannot read '${path}': ${reason}\nHINT: the list lacks what is in it; run barman as the owner of the catalog`,
@@ -41,5 +42,5 @@ async function listFiles(ctx: CommandContext, server: Server, options: ListFiles
     // What was found is worth having.
     reportFailure(ctx.output, error);
   }
-  ctx.output.result(listFilesResult(paths));
+  ctx.output.result(paths.result());
 }
