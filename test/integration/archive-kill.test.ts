@@ -1,6 +1,9 @@
-/** archive-wal killed at random instants and at every step: nothing is lost, nothing is listed twice, nothing half is left. Faults B1, B2. */
+/**
+ * archive-wal killed at random instants, and on a full disk: nothing is lost, nothing is listed twice, nothing half is left.
+ * Every single step, of linked files too, is struck in test/crash. Faults B1, B2.
+ */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
@@ -14,8 +17,8 @@ beforeEach(async () => {
 });
 afterEach(() => box.dispose());
 
-const FILES = 60;
-const KILLS = 40;
+const FILES = 100;
+const KILLS = 20;
 
 async function seed(extra: string, count = FILES): Promise<string[]> {
   await box.writeConfig(`[pg]\nconninfo = host=127.0.0.1 port=1\nbackup_method = postgres\narchiver = on\n${extra}\n`);
@@ -26,7 +29,7 @@ async function seed(extra: string, count = FILES): Promise<string[]> {
   return names;
 }
 
-/** Milliseconds of an undisturbed run of this program on nothing: kills come after the start. */
+/** Milliseconds of an undisturbed run on nothing: kills come about its end. */
 async function startTime(): Promise<number> {
   const started = performance.now();
   await box.barman(['list-servers']);
@@ -44,8 +47,8 @@ async function killedRun(afterMs: number): Promise<boolean> {
 }
 
 const exists = (folder: string, name: string) =>
-  readFile(join(box.home, 'pg', folder, name)).then(
-    (bytes) => bytes.length > 0,
+  stat(join(box.home, 'pg', folder, name)).then(
+    ({ size }) => size > 0,
     () => false,
   );
 
@@ -86,7 +89,6 @@ function traced(args: readonly string[]) {
 }
 
 it.each([
-  ['linked', ''],
   ['compressed', 'compression = gzip\ncompression_level = 1'],
   ['copied to another filesystem', 'OTHER'],
 ])('%s', async (_how, extra) => {
@@ -102,7 +104,7 @@ it.each([
     const lead = await startTime();
     let killed = 0;
     for (let round = 0; round < KILLS; round += 1) {
-      if (await killedRun(lead * (0.6 + Math.random()))) killed += 1;
+      if (await killedRun(lead * (0.5 + Math.random()))) killed += 1;
       await expectNothingLost(names);
       if ((await readdir(join(box.home, 'pg', 'incoming'))).length === 0) break;
     }
@@ -114,62 +116,6 @@ it.each([
 });
 
 describe.skipIf(!hasStrace)('under strace', () => {
-  it.each([
-    ['linked', '', 'link,linkat'],
-    ['linked', '', 'unlink,unlinkat'],
-    ['linked', '', 'fsync,fdatasync'],
-    ['compressed', 'compression = gzip', 'rename,renameat,renameat2'],
-    ['compressed', 'compression = gzip', 'fsync,fdatasync'],
-    ['compressed', 'compression = gzip', 'fchmod'],
-  ])('%s (%s): killed at every %s', async (_how, extra, calls) => {
-    let kills = 0;
-    for (let step = 1; step < 60; step += 1) {
-      await rm(join(box.home, 'pg'), { recursive: true, force: true });
-      const names = await seed(extra, 3);
-      const run = traced(['-o', '/dev/null', '-e', `trace=${calls}`, '-e', `inject=${calls}:signal=KILL:when=${step}`]);
-      if (run.status === 0) break;
-      kills += 1;
-      await expectNothingLost(names);
-      await expectWholeAfterNextRun(names, extra !== '');
-    }
-    expect(kills).toBeGreaterThanOrEqual(3);
-  });
-
-  it.each([
-    ['linked', '', 'link'],
-    ['compressed', 'compression = gzip', 'rename'],
-  ])('%s: the source goes only when everything else is on disk', async (_how, extra, publish) => {
-    const [name = ''] = await seed(extra, 1);
-    await writeFile(join(box.home, 'pg', 'wals', 'pg-xlog.db'), '');
-    const trace = join(box.root, 'trace');
-    expect(traced(['-o', trace, '-e', 'trace=link,rename,unlink,fsync']).status).toBe(0);
-    const home = join(box.home, 'pg');
-    const steps = (await readFile(trace, 'utf8'))
-      .split('\n')
-      .filter((line) => line.includes(home) && line.endsWith(' = 0'))
-      .map((line) =>
-        line
-          .replaceAll(`${home}/`, '')
-          .replace(/^\d+ +/, '')
-          .replace(/\d+</, '<')
-          .replace(/ += 0$/, ''),
-      );
-    const hash = 'wals/0000000100000000';
-    const stored =
-      extra === ''
-        ? [`fsync(<incoming/${name}>)`, `link("incoming/${name}", "${hash}/${name}")`]
-        : [`fsync(<${hash}/${name}.tmp>)`, `rename("${hash}/${name}.tmp", "${hash}/${name}")`];
-    expect(stored[1]?.startsWith(publish)).toBe(true);
-    expect(steps).toEqual([
-      'fsync(<wals>)',
-      ...stored,
-      `fsync(<${hash}>)`,
-      'fsync(<wals/pg-xlog.db>)',
-      `unlink("incoming/${name}")`,
-      'fsync(<incoming>)',
-    ]);
-  });
-
   it.each([
     ['compressed', 'compression = gzip', 'pwrite64', 'write'],
     ['linked', '', 'link', 'link'],

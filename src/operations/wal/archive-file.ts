@@ -13,7 +13,7 @@ import { openWal } from './content.ts';
 import { examineWal } from './examine.ts';
 import type { Queue } from './queue.ts';
 import { moveToErrors } from './rejects.ts';
-import { mtimeOf, type StoreOutcome, type StoreRequest, storeWal } from './store.ts';
+import { mtimeOf, type PreparedWal, prepareWal, type StoreRequest } from './store.ts';
 import { judgeTwin } from './twins.ts';
 
 /** A file that is too short is given this long after its last change before it is taken to be damaged, ms. */
@@ -28,27 +28,68 @@ export interface QueuedWal {
   readonly isEncrypted: boolean;
 }
 
-/** Deals with one file. @throws WalError when it cannot be stored, HookAbortError when a script said stop */
-export async function archiveFile(run: ArchiveRun, queue: Queue, file: WalFile): Promise<void> {
+/** A file that was looked at, and whose archived content is written where that can be done ahead of its turn. */
+export interface ReadyFile {
+  /** Stores it, drops it as a twin, or rejects it. */
+  readonly finish: () => Promise<void>;
+  /** For a file whose turn does not come. */
+  readonly drop: () => Promise<void>;
+}
+
+const NOTHING_TO_DO: ReadyFile = { finish: async () => {}, drop: async () => {} };
+
+/** Looks at one file and writes its archived content. @throws WalError when that fails */
+export async function beginFile(run: ArchiveRun, queue: Queue, file: WalFile): Promise<ReadyFile> {
   const path = join(queue.directory, file.name);
-  const handle = await openQueued(run, path, file);
-  if (handle === undefined) return;
-  try {
-    const stats = await handle.stat({ bigint: true });
-    const examined = await examineWal(file, handle, stats, run.settings, await run.systemId());
-    if (examined.problem !== null) {
-      await refuse(run, queue, file, stats, examined.problem);
-      return;
-    }
-    const { compression, isEncrypted } = examined;
-    const queued: QueuedWal = { file, path, handle, stats, compression, isEncrypted };
-    if (run.hasHooks) await withHooks(run, queued, () => place(run, queued));
-    else await place(run, queued);
-  } catch (error) {
+  const handle = await openQueued(run, path, file).catch((error: unknown) => {
     throw failure(run, queue, file, error);
-  } finally {
+  });
+  if (handle === undefined) return NOTHING_TO_DO;
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw failure(run, queue, file, error);
+    }
+  };
+  let prepared: PreparedWal | undefined;
+  const close = async () => {
+    await prepared?.discard();
     await handle.close();
+  };
+  try {
+    return await guarded(async () => {
+      const stats = await handle.stat({ bigint: true });
+      const examined = await examineWal(file, handle, stats, run.settings, await run.systemId());
+      const { problem, compression, isEncrypted } = examined;
+      const queued: QueuedWal = { file, path, handle, stats, compression, isEncrypted };
+      // A script may change its mind about anything until its turn comes.
+      if (problem === null && !run.hasHooks) prepared = await prepareNew(run, queued);
+      const work = async () => {
+        if (problem !== null) await refuse(run, queue, file, stats, problem);
+        else if (run.hasHooks) await withHooks(run, queued, () => place(run, queued));
+        else await place(run, queued, prepared);
+      };
+      const finish = async () => {
+        try {
+          await guarded(work);
+        } finally {
+          await close();
+        }
+      };
+      return { finish, drop: close };
+    });
+  } catch (error) {
+    await close();
+    throw error;
   }
+}
+
+/** Undefined for a file whose name is in the archive: that is decided in its turn. */
+async function prepareNew(run: ArchiveRun, queued: QueuedWal): Promise<PreparedWal | undefined> {
+  const hashDirectory = dirname(run.server.catalog.walPath(queued.file.name));
+  if ((await run.namesIn(hashDirectory)).has(queued.file.name)) return undefined;
+  return prepareInto(hashDirectory, storeRequest(run, queued, hashDirectory));
 }
 
 async function openQueued(run: ArchiveRun, path: string, file: WalFile): Promise<FileHandle | undefined> {
@@ -108,7 +149,7 @@ async function refuse(
 }
 
 /** The source goes with the next commit. */
-async function place(run: ArchiveRun, queued: QueuedWal): Promise<WalRecord | undefined> {
+async function place(run: ArchiveRun, queued: QueuedWal, prepared?: PreparedWal): Promise<WalRecord | undefined> {
   const { file, path, stats } = queued;
   const target = run.server.catalog.walPath(file.name);
   const hashDirectory = dirname(target);
@@ -123,29 +164,37 @@ async function place(run: ArchiveRun, queued: QueuedWal): Promise<WalRecord | un
     }
     names.delete(file.name);
   }
-  const { record, isLinked } = await storeInto(hashDirectory, {
-    file,
-    source: queued.handle,
-    sourcePath: path,
-    stats,
-    sourceCompression: queued.compression,
-    compression: queued.isEncrypted ? null : run.server.config.compression,
-    settings: run.settings,
-    hashDirectory,
-  });
+  const request = storeRequest(run, queued, hashDirectory);
+  const { record, isLinked } = await (prepared ?? (await prepareInto(hashDirectory, request))).publish();
   names.add(file.name);
   await run.add({ sourcePath: path, inode: stats.ino, record, hashDirectory, isLinked });
   return record;
 }
 
+function storeRequest(run: ArchiveRun, queued: QueuedWal, hashDirectory: string): StoreRequest {
+  return {
+    file: queued.file,
+    source: queued.handle,
+    sourcePath: queued.path,
+    stats: queued.stats,
+    sourceCompression: queued.compression,
+    compression: queued.isEncrypted ? null : run.server.config.compression,
+    settings: run.settings,
+    hashDirectory,
+  };
+}
+
 /** A removal of other WAL may have taken the empty directory away meanwhile. */
-async function storeInto(hashDirectory: string, request: StoreRequest): Promise<StoreOutcome> {
-  try {
-    return await storeWal(request);
-  } catch (error) {
+async function prepareInto(hashDirectory: string, request: StoreRequest): Promise<PreparedWal> {
+  const again = async (error: unknown) => {
     if (errnoOf(error) !== 'ENOENT' || !(await makeDirectory(hashDirectory))) throw error;
-    return storeWal(request);
-  }
+    return prepareWal(request);
+  };
+  const prepared = await prepareWal(request).catch(again);
+  return {
+    publish: () => prepared.publish().catch(async (error: unknown) => (await again(error)).publish()),
+    discard: () => prepared.discard(),
+  };
 }
 
 /** The post scripts see a file that is archived for good; they run after a failure too, with BARMAN_ERROR. */

@@ -3,16 +3,21 @@
  * A source file is unlinked only when its archived copy, the directory and the line in xlog.db are on disk; a run that
  * was killed leaves the source, and the next one finishes what is missing.
  */
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { withLock } from '../../adapters/lock.ts';
 import { serverLock } from '../../catalog/layout.ts';
 import { HookAbortError, LockBusyError, WalError } from '../../domain/errors.ts';
+import { inOrder } from '../../domain/in-order.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 import { type ArchiveRun, type GrowingFiles, openRun } from './archive-run.ts';
-import { archiveFile, withoutTold } from './archive-file.ts';
+import { beginFile, withoutTold } from './archive-file.ts';
 import { type Queue, scanQueue } from './queue.ts';
 import { moveToErrors } from './rejects.ts';
+
+/** Files whose content is written ahead of their turn: one more than there are processors, as one of them waits for its disk. */
+const LANES = availableParallelism() + 1;
 
 export interface ArchiveOptions {
   /** Also says that there was nothing to do: the archive-wal command. Elsewhere the heading comes with the first file. */
@@ -91,14 +96,18 @@ async function archiveQueue(
   const queue = { ...scanned, files: await withoutTold(run, scanned) };
   announce(run, queue, options);
   try {
-    for (const [index, file] of queue.files.entries()) {
-      run.ctx.signal.throwIfAborted();
-      run.log.info(
-        `Archiving segment ${index + 1} of ${queue.files.length} from ${queue.kind}: ${run.server.name}/${file.name}`,
-      );
-      run.output.info(`\t${file.name}`);
-      await archiveFile(run, queue, file);
-    }
+    await inOrder(queue.files, run.hasHooks ? 1 : LANES, {
+      begin: (file) => beginFile(run, queue, file),
+      end: async (file, begun, index) => {
+        run.ctx.signal.throwIfAborted();
+        run.log.info(
+          `Archiving segment ${index + 1} of ${queue.files.length} from ${queue.kind}: ${run.server.name}/${file.name}`,
+        );
+        run.output.info(`\t${file.name}`);
+        await (await begun).finish();
+      },
+      undo: (ready) => ready.drop(),
+    });
   } finally {
     // Also after a failure: what is stored already gets its lines.
     await run.commit();

@@ -41,28 +41,61 @@ export interface StoreOutcome {
   readonly isLinked: boolean;
 }
 
+/** A file on its way into the archive: its content is on disk, but not under its name. */
+export interface PreparedWal {
+  /** Gives it its name; flushing the directory is left to the caller, once for many files. */
+  publish(): Promise<StoreOutcome>;
+  /** Forgets what was not published. */
+  discard(): Promise<void>;
+}
+
 /**
- * Stores the file and flushes its content; flushing the directory is left to the caller, once for many files. Nothing may
- * exist under the final name.
+ * Writes and flushes the content that the archive is to hold. Several files may be prepared at once. Nothing may exist
+ * under the final name.
  */
-export async function storeWal(request: StoreRequest): Promise<StoreOutcome> {
-  const { file, stats, hashDirectory } = request;
-  const target = join(hashDirectory, file.name);
+export async function prepareWal(request: StoreRequest): Promise<PreparedWal> {
   const packs = request.compression !== null && request.sourceCompression === null;
-  if (!packs && (await linkInto(request, target))) {
-    return { record: record(request, Number(stats.size), request.sourceCompression), isLinked: true };
+  if (!packs && (await isOneFilesystem(request))) {
+    await request.source.sync();
+    return { publish: () => publishLink(request), discard: async () => {} };
   }
-  const temporary = join(hashDirectory, temporaryName(file.name));
+  const temporary = await writeCopy(request, packs);
+  return {
+    publish: () => publishCopy(request, temporary, packs),
+    discard: async () => {
+      await unlinkIfPresent(temporary);
+    },
+  };
+}
+
+async function isOneFilesystem({ stats, hashDirectory }: StoreRequest): Promise<boolean> {
+  return (await stat(hashDirectory, { bigint: true })).dev === stats.dev;
+}
+
+/** A second name where the filesystem makes one, else a copy. */
+async function publishLink(request: StoreRequest): Promise<StoreOutcome> {
+  if (await linkInto(request, join(request.hashDirectory, request.file.name))) {
+    return { record: record(request, Number(request.stats.size), request.sourceCompression), isLinked: true };
+  }
+  return publishCopy(request, await writeCopy(request, false), false);
+}
+
+async function writeCopy(request: StoreRequest, packs: boolean): Promise<string> {
+  const temporary = join(request.hashDirectory, temporaryName(request.file.name));
   await unlinkIfPresent(temporary);
   try {
     await writeTemporary(request, temporary, packs);
-    const size = (await stat(temporary)).size;
-    await rename(temporary, target);
-    return { record: record(request, size, packs ? request.compression : request.sourceCompression), isLinked: false };
+    return temporary;
   } catch (error) {
     await unlinkIfPresent(temporary).catch(() => {});
     throw error;
   }
+}
+
+async function publishCopy(request: StoreRequest, temporary: string, packs: boolean): Promise<StoreOutcome> {
+  const size = (await stat(temporary)).size;
+  await rename(temporary, join(request.hashDirectory, request.file.name));
+  return { record: record(request, size, packs ? request.compression : request.sourceCompression), isLinked: false };
 }
 
 /** Modification time as Barman writes it: seconds + 1e-9 * nanoseconds, in this order of rounding. */
@@ -78,8 +111,7 @@ function record({ file, stats }: StoreRequest, size: number, compression: string
  * A second name for the flushed source: no copy, and it appears whole or not at all. False when the filesystem does not
  * link it: another device, or a file of another user (protected_hardlinks).
  */
-async function linkInto({ file, source, sourcePath, stats }: StoreRequest, target: string): Promise<boolean> {
-  await source.sync();
+async function linkInto({ file, sourcePath, stats }: StoreRequest, target: string): Promise<boolean> {
   try {
     await link(sourcePath, target);
   } catch (error) {
