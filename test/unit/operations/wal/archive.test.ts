@@ -282,13 +282,15 @@ describe('a run that cannot store', () => {
   });
 
   it('lists what was stored before the failure, and goes on from there', async () => {
-    const filter = 'if test -e $FLAG; then exit 9; fi; touch $FLAG; cat';
+    // Both files are filtered at the same time: the first bytes tell which is which.
+    const filter = 'cat > $FLAG.$$; if test -e $FLAG && cmp -s $FLAG $FLAG.$$; then exit 9; fi; cat $FLAG.$$';
     await open(
       `archiver = on\ncompression = custom\ncustom_compression_filter = ${filter}\ncustom_decompression_filter = cat`,
     );
     const flag = join(box.root, 'flag');
     box = { ...box, ctx: { ...box.ctx, env: { ...box.ctx.env, FLAG: flag } } };
     for (const name of [ONE, TWO]) await box.put('incoming', name, walSegment(name));
+    await writeFile(flag, walSegment(TWO));
     await expect(archive()).rejects.toThrow(`cannot archive WAL file '${TWO}' of server 'pg'`);
     expect(await names()).toEqual([ONE]);
     expect(await box.names('incoming')).toEqual([TWO]);
