@@ -13,7 +13,7 @@ export function isConninfoUri(text: string): boolean {
 
 /** Reads a URI into keywords; several hosts become comma separated lists. @throws ConfigError */
 export function parseConninfoUri(uri: string): Readonly<Record<string, string>> {
-  const keywords: Record<string, string> = {};
+  const keywords = new Map<string, string>();
   const rest = uri.replace(SCHEME, '');
   const authority = rest.slice(0, firstOf(rest, /[/?]/));
   const at = authority.indexOf('@');
@@ -23,9 +23,9 @@ export function parseConninfoUri(uri: string): Readonly<Record<string, string>> 
   const tail = rest.slice(authority.length);
   const question = firstOf(tail, /\?/);
   const dbname = decode(tail.slice(1, Math.max(question, 1)));
-  if (tail.startsWith('/') && dbname !== '') keywords.dbname = dbname;
+  if (tail.startsWith('/') && dbname !== '') keywords.set('dbname', dbname);
   readParameters(tail.slice(question + 1), keywords);
-  return keywords;
+  return Object.fromEntries(keywords);
 }
 
 function firstOf(text: string, pattern: RegExp): number {
@@ -33,15 +33,15 @@ function firstOf(text: string, pattern: RegExp): number {
   return index < 0 ? text.length : index;
 }
 
-function readUserInfo(text: string, keywords: Record<string, string>): void {
+function readUserInfo(text: string, keywords: Map<string, string>): void {
   const colon = firstOf(text, /:/);
   const user = decode(text.slice(0, colon));
   const password = decode(text.slice(colon + 1), 'password');
-  if (user !== '') keywords.user = user;
-  if (password !== '') keywords.password = password;
+  if (user !== '') keywords.set('user', user);
+  if (password !== '') keywords.set('password', password);
 }
 
-function readHosts(text: string, keywords: Record<string, string>): void {
+function readHosts(text: string, keywords: Map<string, string>): void {
   const hosts: string[] = [];
   const ports: string[] = [];
   for (const part of text.split(',')) {
@@ -51,11 +51,11 @@ function readHosts(text: string, keywords: Record<string, string>): void {
     hosts.push(decode(match[1] ?? match[2] ?? ''));
     ports.push(decode(match[3] ?? ''));
   }
-  if (hosts.some((host) => host !== '')) keywords.host = hosts.join(',');
-  if (ports.some((port) => port !== '')) keywords.port = ports.join(',');
+  if (hosts.some((host) => host !== '')) keywords.set('host', hosts.join(','));
+  if (ports.some((port) => port !== '')) keywords.set('port', ports.join(','));
 }
 
-function readParameters(text: string, keywords: Record<string, string>): void {
+function readParameters(text: string, keywords: Map<string, string>): void {
   if (text === '') return;
   for (const parameter of text.split('&')) {
     const equals = parameter.indexOf('=');
@@ -64,8 +64,8 @@ function readParameters(text: string, keywords: Record<string, string>): void {
     const value = parameter.slice(equals + 1);
     if (value.includes('=')) throw new ConfigError(`extra key/value separator "=" in URI query parameter: "${key}"`);
     // JDBC's spelling, which libpq takes too.
-    if (key === 'ssl' && value === 'true') keywords.sslmode = 'require';
-    else keywords[key] = decode(value, key);
+    if (key === 'ssl' && value === 'true') keywords.set('sslmode', 'require');
+    else keywords.set(key, decode(value, key));
   }
 }
 

@@ -142,7 +142,7 @@ function quoteValue(value: string): string {
 }
 
 function parseKeywords(text: string): ConninfoKeywords {
-  const keywords: Record<string, string> = {};
+  const keywords = new Map<string, string>();
   const scanner = /\s*([^\s=]*)\s*(=)?\s*/y;
   let position = skipBlanks(text, 0);
   while (position < text.length) {
@@ -153,10 +153,11 @@ function parseKeywords(text: string): ConninfoKeywords {
       throw new ConfigError(`missing "=" after "${redactSecrets(key)}" in connection info string`);
     }
     const value = readValue(text, scanner.lastIndex);
-    keywords[key] = value.text;
+    keywords.set(key, value.text);
     position = skipBlanks(text, value.end);
   }
-  return keywords;
+  // Unlike an assignment this makes `__proto__` an ordinary key.
+  return Object.fromEntries(keywords);
 }
 
 function skipBlanks(text: string, from: number): number {
