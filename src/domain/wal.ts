@@ -88,6 +88,11 @@ export function previousSegmentName(file: WalFile, segmentSize: number): string 
   return undefined;
 }
 
+/** How many segments there are from `begin` to `end` inclusive; both must be on one timeline, `end` not before `begin`. */
+export function countSegments(begin: WalFile, end: WalFile, segmentSize: number): number {
+  return (end.log - begin.log) * segmentsPerLog(segmentSize) + end.segment - begin.segment + 1;
+}
+
 /** Every segment name from `begin` to `end` inclusive, in order; both must be on one timeline. */
 export function* segmentRange(begin: WalFile, end: WalFile, segmentSize: number): Generator<string> {
   const perLog = segmentsPerLog(segmentSize);

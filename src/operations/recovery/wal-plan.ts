@@ -9,7 +9,14 @@ import { inParallel } from '../../domain/in-parallel.ts';
 import type { BackupInfo } from '../../domain/backup-info.ts';
 import { errnoOf, RecoveryError, WalError } from '../../domain/errors.ts';
 import type { RecoveryGoal } from '../../domain/recovery-target.ts';
-import { nextSegmentName, parseWalName, segmentOfLsn, segmentRange, type WalFile } from '../../domain/wal.ts';
+import {
+  nextSegmentName,
+  parseWalName,
+  segmentOfLsn,
+  countSegments,
+  segmentRange,
+  type WalFile,
+} from '../../domain/wal.ts';
 import type { WalRecord } from '../../domain/xlogdb.ts';
 import type { Server } from '../server.ts';
 
@@ -189,20 +196,28 @@ function refuseMissing(
   present: ReadonlySet<string>,
 ): void {
   if (begin.timeline !== end.timeline) return;
-  const required = [...segmentRange(begin, end, info.xlogSegmentSize)];
-  const missing = required.filter((name) => !present.has(name));
-  const [first] = missing;
+  // A damaged record may span billions of segments: only as many names are made as there are files.
+  const first = firstMissing(segmentRange(begin, end, info.xlogSegmentSize), present);
   if (first === undefined) return;
+  const archived = [...present].filter(
+    (name) => name >= begin.name && name <= end.name && parseWalName(name)?.kind === 'segment',
+  );
   // The tail of a backup that still waits may yet arrive: Barman restores such a backup with a warning, and so do we.
-  const isTail = required.slice(required.indexOf(first)).every((name) => !present.has(name));
+  const isTail = archived.every((name) => name < first);
   if (info.status === 'WAITING_FOR_WALS' && isTail) return;
-  const others = missing.length > 1 ? ` (and ${missing.length - 1} more)` : '';
+  const missing = countSegments(begin, end, info.xlogSegmentSize) - archived.length;
+  const others = missing > 1 ? ` (and ${missing - 1} more)` : '';
   throw new RecoveryError(
     `Cannot restore backup '${info.backupId}' of server '${server.name}': WAL file '${first}'${others}, which it needs to be consistent, is missing from the archive or damaged`,
     {
       hint: `restore another backup ("barman list-backups ${server.name}"), or use --get-wal if the file can be found elsewhere`,
     },
   );
+}
+
+function firstMissing(names: Iterable<string>, present: ReadonlySet<string>): string | undefined {
+  for (const name of names) if (!present.has(name)) return name;
+  return undefined;
 }
 
 /** The first gap between two archived segments of one timeline, from the end of the backup on. */
