@@ -99,7 +99,7 @@ function checkSelf(bytes: Buffer, recorded: unknown): void {
   const before = bytes.lastIndexOf(NEWLINE, bytes.length - 2);
   if (before < 0) throw malformed('expected at least 2 lines');
   if (typeof recorded !== 'string' || !/^[0-9a-fA-F]{64}$/.test(recorded)) {
-    throw new BackupError(`invalid manifest checksum: "${String(recorded)}"`);
+    throw new BackupError(`invalid manifest checksum: "${textOf(recorded)}"`);
   }
   const last = bytes.toString('latin1', before + 1);
   const actual = createHash('sha256')
@@ -129,6 +129,11 @@ const FILE_FIELDS: ReadonlySet<string> = new Set([
   'Checksum-Algorithm',
   'Checksum',
 ]);
+
+/** A value of a foreign document for a message. */
+function textOf(value: unknown): string {
+  return (typeof value === 'string' ? value : JSON.stringify(value)).slice(0, 200);
+}
 
 /** Longest path that the system takes, bytes. */
 const MAX_PATH = 4096;
@@ -160,13 +165,13 @@ function parseChecksum(path: string, algorithm: unknown, hex: unknown): Manifest
   if (hex === undefined && algorithm === undefined) return null;
   if (hex === undefined) throw malformed('missing checksum');
   if (algorithm === undefined) throw malformed('checksum without algorithm');
-  const name = String(algorithm).toUpperCase();
-  if (typeof algorithm !== 'string' || !Object.hasOwn(DIGITS, name)) {
-    throw new BackupError(`unrecognized checksum algorithm: "${String(algorithm)}"`);
+  const name = textOf(algorithm).toUpperCase();
+  if (!Object.hasOwn(DIGITS, name)) {
+    throw new BackupError(`unrecognized checksum algorithm: "${textOf(algorithm)}"`);
   }
   const known = name as ChecksumAlgorithm;
   if (typeof hex !== 'string' || hex.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(hex)) {
-    throw new BackupError(`invalid checksum for file "${shownPath(path)}": "${String(hex).slice(0, 200)}"`);
+    throw new BackupError(`invalid checksum for file "${shownPath(path)}": "${textOf(hex)}"`);
   }
   if (hex.length !== DIGITS[known]) {
     throw new BackupError(

@@ -174,7 +174,9 @@ describe.skipIf(referenceFolder === undefined)('manifests', () => {
         await rm(join(data, 'global/1261'));
         await writeFile(
           join(data, 'backup_label'),
-          await readFile(join(data, 'backup_label')).then((text) => text.reverse()),
+          await readFile(join(data, 'backup_label'), 'latin1').then((text) =>
+            text.replace('START', 'START'.toLowerCase()),
+          ),
         );
       },
     ],

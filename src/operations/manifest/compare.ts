@@ -128,7 +128,8 @@ async function leadsIntoBackup(directory: string, path: string, backup: string):
   if (target === join(backup, oid)) return (await lstat(target)).isDirectory();
   // barman_home may be reached by another name than the one that is recorded.
   const [one, other] = await Promise.all([stat(target), lstat(join(backup, oid))]).catch(() => []);
-  return one !== undefined && other?.isDirectory() === true && one.ino === other.ino && one.dev === other.dev;
+  if (one === undefined || other === undefined) return false;
+  return other.isDirectory() && one.ino === other.ino && one.dev === other.dev;
 }
 
 async function compareContents(
