@@ -1,4 +1,7 @@
-/** Options that backup and restore share, and those of restore. Spec cli.md 4.2 and 4.17. */
+/**
+ * Options that backup and restore share, and those of restore. Spec cli.md 4.2 and 4.17.
+ * compat 3.20.1: usage errors name options in this order, and the spellings of an option as they stand here.
+ */
 import type { OptionSpec } from './spec.ts';
 import { choice, combineMode, nonNegative, positive, targetAction, timeline } from './values.ts';
 
@@ -7,7 +10,7 @@ export const COPY_OPTIONS: readonly OptionSpec[] = [
   { flags: '--retry-times <N>', help: 'how often a failed copy is tried again', parse: nonNegative },
   { flags: '--retry-sleep <SECONDS>', help: 'pause between these tries', parse: nonNegative },
   { flags: '--no-retry', help: 'the same as --retry-times 0' },
-  { flags: '-j, --jobs <N>', help: 'parallel copy workers', parse: positive },
+  { flags: '--jobs, -j <N>', help: 'parallel copy workers', parse: positive },
   {
     flags: '--jobs-start-batch-period <SECONDS>',
     help: 'period in which one batch of workers starts',
@@ -18,15 +21,13 @@ export const COPY_OPTIONS: readonly OptionSpec[] = [
 ];
 
 export const RESTORE_OPTIONS: readonly OptionSpec[] = [
+  { flags: '--target-tli <TIMELINE>', help: 'follow this timeline: a number, current or latest', parse: timeline },
   { flags: '--target-time <TIME>', help: "recover to this moment, e.g. '2026-01-31 23:59:59+00'" },
   { flags: '--target-xid <XID>', help: 'recover to this transaction' },
   { flags: '--target-lsn <LSN>', help: 'recover to this WAL position' },
   { flags: '--target-name <NAME>', help: 'recover to this restore point' },
   { flags: '--target-immediate', help: 'stop as soon as the backup is consistent' },
-  { flags: '--target-tli <TIMELINE>', help: 'follow this timeline: a number, current or latest', parse: timeline },
   { flags: '--exclusive', help: 'stop just before the target instead of just after it' },
-  { flags: '--target-action <ACTION>', help: 'at the target: pause, shutdown or promote', parse: targetAction },
-  { flags: '--standby-mode', help: 'restore as a standby' },
   { flags: '--tablespace <NAME:LOCATION>', help: 'put a tablespace there (repeatable)', repeatable: true },
   { flags: '--remote-ssh-command <COMMAND>', help: 'restore on another host, reached by this command' },
   { flags: '--staging-wal-directory <DIRECTORY>', help: 'where WAL waits for a point-in-time recovery' },
@@ -36,6 +37,8 @@ export const RESTORE_OPTIONS: readonly OptionSpec[] = [
   { flags: '--skip-archive-wal', help: 'do not archive waiting WAL first' },
   { flags: '--network-compression', help: 'remote only: compress the transfer' },
   { flags: '--no-network-compression', help: 'remote only: do not compress the transfer' },
+  { flags: '--target-action <ACTION>', help: 'at the target: pause, shutdown or promote', parse: targetAction },
+  { flags: '--standby-mode', help: 'restore as a standby' },
   { flags: '--recovery-staging-path <PATH>', help: 'deprecated: use --staging-path' },
   { flags: '--local-staging-path <PATH>', help: 'deprecated: use --staging-path' },
   { flags: '--staging-path <PATH>', help: 'where backups are combined and decompressed (default /tmp)' },

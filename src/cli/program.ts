@@ -95,6 +95,10 @@ function unknownCommand(name: string): UsageError {
   return new UsageError(`argument command: invalid choice: '${name}' (choose from ${choices})`, undefined, hint);
 }
 
+function shortNames(option: OptionSpec): string[] {
+  return option.flags.match(/(?<!\S)-[a-zA-Z]\b/g) ?? [];
+}
+
 interface ReadOptions {
   readonly values: Record<string, unknown>;
   /** Words that are no known option, in order; `--` and what follows it marked as arguments. */
@@ -125,6 +129,7 @@ function readOptions(
       });
     }
   }
+  for (const word of own) rejectExplicitArgument(word, specs, command);
   // commander stops reading options at the first unknown one, so each unknown word is set aside and the rest is read again.
   const rest: { word: string; isArgument: boolean }[] = [];
   let pending = own.map((word) => (isOneOf(word, unabbreviated) ? word : expandLongOption(word, specs, command)));
@@ -133,7 +138,7 @@ function readOptions(
     try {
       result = reader.parseOptions(pending);
     } catch (error) {
-      throw asUsageError(error, command);
+      throw asUsageError(error, known, command);
     }
     rest.push(...result.operands.map((word) => ({ word, isArgument: true })));
     const [unknown, ...remaining] = result.unknown;
@@ -142,6 +147,25 @@ function readOptions(
   }
   rest.push(...literal.map((word) => ({ word, isArgument: true })));
   return { values, rest };
+}
+
+/** `--minimal=yes`, `-rx`: a flag takes no value, and bundles with other flags only. @throws UsageError */
+function rejectExplicitArgument(word: string, specs: readonly OptionSpec[], command: CommandSpec | undefined): void {
+  const [long, value] = expandLongOption(word, specs, command).split(/=([^]*)/, 2);
+  const bundle = /^-([a-zA-Z])(.+)$/.exec(word);
+  const spec = specs.find((option) => {
+    if (/[<[]/.test(option.flags)) return false;
+    return bundle ? shortNames(option).includes(`-${bundle[1]}`) : longNames(option).includes(long ?? '');
+  });
+  if (spec === undefined) return;
+  if (bundle) {
+    const next = `-${bundle[2]}`;
+    if (specs.some((option) => shortNames(option).includes(next.slice(0, 2))))
+      rejectExplicitArgument(next, specs, command);
+    else throw new UsageError(`argument ${displayName(spec)}: ignored explicit argument '${bundle[2]}'`, command);
+  } else if (value !== undefined) {
+    throw new UsageError(`argument ${displayName(spec)}: ignored explicit argument '${value}'`, command);
+  }
 }
 
 /** One commander option per long name; `-z, -x, --gzip` and `--color, --colour` have two spellings for one key. */
@@ -217,11 +241,11 @@ function displayName(spec: OptionSpec): string {
   return spec.flags.replace(/\s*[<[].*$/, '').replaceAll(', ', '/');
 }
 
-function asUsageError(error: unknown, command: CommandSpec | undefined): unknown {
+function asUsageError(error: unknown, specs: readonly OptionSpec[], command: CommandSpec | undefined): unknown {
   if (!(error instanceof CommanderError)) return error;
-  const missing = /option '([^']+)' argument missing/.exec(error.message);
-  const flags = missing?.[1]?.replace(/\s*[<[].*$/, '').replaceAll(', ', '/');
-  return new UsageError(flags ? `argument ${flags}: expected one argument` : error.message, command);
+  const [long] = /--[a-z0-9-]+(?=[^']*' argument missing)/.exec(error.message) ?? [];
+  const spec = specs.find((option) => long !== undefined && longNames(option).includes(long));
+  return new UsageError(spec ? `argument ${displayName(spec)}: expected one argument` : error.message, command);
 }
 
 function readArguments(command: CommandSpec, rest: ReadOptions['rest']): Record<string, unknown> {

@@ -12,14 +12,12 @@ export interface ListServersOptions {
 /** No server is asked anything: the list is there while every PostgreSQL is down. */
 export async function run(ctx: CommandContext, options: ListServersOptions): Promise<void> {
   const configs = await selectServers(ctx, ['all'], { inactive: 'run', disabled: 'run', passive: 'run' });
-  const servers = configs.map((config) => describeServer(ctx, config));
+  const servers = configs.map(describeServer);
   if (servers.length > 0) ctx.output.result(listServersResult(servers, options.minimal === true));
 }
 
-function describeServer(ctx: CommandContext, config: ServerConfig): ListedServer {
-  const { problems, warnings, logMessages } = validateServer(config);
-  for (const warning of warnings) ctx.output.warning(warning);
-  for (const { level, logger, text } of logMessages) ctx.log.named(logger)[level](text);
+function describeServer(config: ServerConfig): ListedServer {
+  const { problems } = validateServer(config);
   const state = !config.active ? 'inactive' : problems.length > 0 ? 'disabled' : 'ok';
   return { name: config.name, description: config.description, state, isPassive: config.primarySshCommand !== null };
 }

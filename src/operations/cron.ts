@@ -19,7 +19,7 @@ import type { CommandContext } from './context.ts';
 import { isInterruptedDelete } from './delete/interrupted.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { cleanLockDirectory } from './lock-cleanup.ts';
-import { reportConflicts } from './select-servers.ts';
+import { introduce, reportConflicts } from './select-servers.ts';
 import { openServer } from './open-server.ts';
 import { needsReceiver, stopReceiver } from './receiver.ts';
 import type { Server } from './server.ts';
@@ -50,6 +50,7 @@ interface Visit {
 export async function runCron(ctx: CommandContext, options: CronOptions): Promise<void> {
   if (reportConflicts(ctx)) return;
   await checkPendingChanges(ctx);
+  for (const config of ctx.config.servers.values()) introduce(ctx, config);
   const configs = [...ctx.config.servers.values()].map((config) => useWalConninfo(config));
   for (const { note } of configs) if (note !== null) ctx.output.info(note);
   const turns = takeTurns(ctx.output, configs.length);

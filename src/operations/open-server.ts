@@ -19,18 +19,13 @@ import type { OpenOptions, Server } from './server.ts';
 /** How long a conninfo may take to say whether it is a standby before the answer is taken to be missing, ms. */
 const STANDBY_PATIENCE = 5_000;
 
-/** Opens a server and prints the warnings about its configuration. Prefer withServer, which also closes it. */
+/** Opens a server. Prefer withServer, which also closes it. */
 export async function openServer(
   ctx: CommandContext,
   config: ServerConfig,
   options: OpenOptions = {},
 ): Promise<Server> {
   const validation = validateServer(config);
-  for (const warning of validation.warnings) ctx.output.warning(warning);
-  if (usesDefaultStrategy(config)) {
-    ctx.output.debug('The default backup strategy for postgres backup_method is: concurrent_backup');
-  }
-  for (const { level, logger, text } of validation.logMessages) ctx.log.named(logger)[level](text);
   const connections = makeConnections(ctx, validation.config);
   const server: Server = {
     name: config.name,
@@ -50,11 +45,6 @@ export async function openServer(
   };
   if (options.offline) return server;
   return withLateProblems(ctx, await withoutUselessPrimary(ctx, server));
-}
-
-function usesDefaultStrategy({ active, backupMethod, backupOptions, primarySshCommand }: ServerConfig): boolean {
-  if (!active || backupMethod !== 'postgres' || primarySshCommand !== null) return false;
-  return !backupOptions.has('concurrent_backup') && !backupOptions.has('exclusive_backup');
 }
 
 interface Connections {

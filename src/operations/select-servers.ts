@@ -27,6 +27,7 @@ export async function selectServers(
   const all = names.includes('all');
   if (all && new Set(names).size > 1) ctx.output.error("You cannot use 'all' with other server names");
   const wanted = all ? [...ctx.config.servers.keys()] : [...new Set(names)].sort(compare);
+  for (const name of wanted) introduce(ctx, ctx.config.servers.get(name));
   const selected: ServerConfig[] = [];
   for (const name of wanted) {
     const config = ctx.config.servers.get(name);
@@ -48,6 +49,7 @@ export async function selectServer(
     return undefined;
   }
   const config = ctx.config.servers.get(name);
+  introduce(ctx, config);
   if (!config) {
     reportUnknown(ctx, name);
     return undefined;
@@ -65,6 +67,22 @@ function reportUnknown({ config, output }: CommandContext, name: string): void {
 export function reportConflicts(ctx: CommandContext): boolean {
   for (const conflict of ctx.config.conflicts) ctx.output.error(conflict);
   return ctx.config.conflicts.length > 0;
+}
+
+/** What is said about a server's configuration: once, and before anything else about any server. */
+export function introduce(ctx: CommandContext, config: ServerConfig | undefined): void {
+  if (config === undefined) return;
+  const { warnings, logMessages } = validateServer(config);
+  for (const warning of warnings) ctx.output.warning(warning);
+  if (usesDefaultStrategy(config)) {
+    ctx.output.debug('The default backup strategy for postgres backup_method is: concurrent_backup');
+  }
+  for (const { level, logger, text } of logMessages) ctx.log.named(logger)[level](text);
+}
+
+function usesDefaultStrategy({ active, backupMethod, backupOptions, primarySshCommand }: ServerConfig): boolean {
+  if (!active || backupMethod !== 'postgres' || primarySshCommand !== null) return false;
+  return !backupOptions.has('concurrent_backup') && !backupOptions.has('exclusive_backup');
 }
 
 function admit(ctx: CommandContext, config: ServerConfig, rules: SelectionRules): boolean {

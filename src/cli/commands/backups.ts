@@ -20,7 +20,7 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
         preset: 'link',
       },
       ...COPY_OPTIONS,
-      { flags: '-w, --wait', help: 'wait until the WAL that makes the backup consistent is archived' },
+      { flags: '--wait, -w', help: 'wait until the WAL that makes the backup consistent is archived' },
       { flags: '--wait-timeout <SECONDS>', help: 'give up waiting after this time', parse: nonNegative },
       {
         flags: '--keepalive-interval <SECONDS>',

@@ -89,7 +89,7 @@ describe('command line', () => {
       ['completion', 'tcsh'],
       /^barman completion: error: argument shell: invalid choice: 'tcsh' \(choose from 'bash', /,
     ],
-    [['backup', '-j', 'x', 'm'], /^barman backup: error: argument -j\/--jobs: 'x' is not a valid input$/],
+    [['backup', '-j', 'x', 'm'], /^barman backup: error: argument --jobs\/-j: 'x' is not a valid input$/],
     [
       ['backup', '--check-timeout', '-1', 'm'],
       /^barman backup: error: argument --check-timeout: '-1' is not a valid non negative integer$/,
