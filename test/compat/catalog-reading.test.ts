@@ -164,29 +164,6 @@ describe.skipIf(referenceFolder === undefined)('reading a catalog beside the ref
     }
   });
 
-  it('understands the same words for a backup', async () => {
-    const words = [
-      'latest',
-      'last',
-      'oldest',
-      'first',
-      'latest-full',
-      'last-full',
-      'last-failed',
-      'failed',
-      'weekly',
-      'twice',
-      'week',
-      'auto',
-      'LATEST',
-      `${id(1)}x`,
-      id(11),
-      '2026',
-    ];
-    for (const word of words) await compare('show-backup', 'mixed', word);
-    for (const word of ['latest', 'failed', '']) await compare('show-backup', 'nothing', word);
-  });
-
   it('keeps and releases with the same words', async () => {
     await compare('keep', 'mixed', 'weekly');
     for (const day of [1, 2, 3, 7]) await compare('keep', '--status', 'mixed', id(day));

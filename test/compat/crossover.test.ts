@@ -1,16 +1,10 @@
-/** Each program lists, shows and recovers what the other wrote, on one home, with PostgreSQL started on the result. */
+/** Each program recovers and deletes what the other wrote, on one home, with PostgreSQL started on the result. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, clusterAt, freePort, startCluster } from '../support/cluster.ts';
-import {
-  makeSandbox,
-  type ProgramResult,
-  referenceFolder,
-  type Sandbox,
-  streamingSection,
-} from '../support/sandbox.ts';
+import { makeSandbox, referenceFolder, type Sandbox, streamingSection } from '../support/sandbox.ts';
 
 describe.skipIf(referenceFolder === undefined)('crossing over', () => {
   let cluster: Cluster;
@@ -47,29 +41,6 @@ describe.skipIf(referenceFolder === undefined)('crossing over', () => {
     expect(result).toMatchObject({ code: 0 });
     return (await box.reference(['list-backups', '--minimal', 'pg'])).stdout.split('\n')[0] ?? '';
   }
-
-  function same(ours: ProgramResult, theirs: ProgramResult): void {
-    expect(ours).toEqual(theirs);
-    expect(ours.code).toBe(0);
-  }
-
-  it('both list both backups in the same words', async () => {
-    for (const args of [
-      ['list-backups', 'pg'],
-      ['list-backups', '--minimal', 'pg'],
-      ['-f', 'json', 'list-backups', 'pg'],
-    ]) {
-      same(await box.barman(args), await box.reference(args));
-    }
-    expect((await box.barman(['list-backups', '--minimal', 'pg'])).stdout).toBe(`${ids.theirs}\n${ids.ours}\n`);
-  });
-
-  it.each(['ours', 'theirs'] as const)('both show %s in the same words', async (whose) => {
-    for (const format of ['console', 'json']) {
-      const args = ['-f', format, 'show-backup', 'pg', ids[whose]];
-      same(await box.barman(args), await box.reference(args));
-    }
-  });
 
   it.each([
     ['ours', 'theirs'],

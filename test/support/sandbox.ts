@@ -26,6 +26,9 @@ export interface Sandbox {
   readonly logFile: string;
   /** Writes the configuration: a [barman] section (plus `globalExtra` lines) and the given server sections. */
   writeConfig(serverSections: string, globalExtra?: string): Promise<void>;
+  /** The [barman] section, for a further configuration file. */
+  globalSection(extra?: string): string;
+  readonly programs: Readonly<Record<'barman' | 'reference', string>>;
   /** Our program. */
   barman(args: readonly string[], options?: ProgramOptions): Promise<ProgramResult>;
   /** The reference's program of the folder BARMAN_REFERENCE. */
@@ -72,20 +75,22 @@ export async function makeSandbox(): Promise<Sandbox> {
   await mkdir(home);
   const run = (program: string, args: readonly string[], options: ProgramOptions = {}) =>
     runProgram(program, options.withoutConfig ? args : ['-c', configFile, ...args], options);
+  const globalSection = (extra = '') =>
+    `[barman]\nbarman_user = ${userInfo().username}\nbarman_home = ${home}\nlog_file = ${logFile}\nlog_level = DEBUG\n${extra}`;
+  const programs = { barman: barmanProgram, reference: join(referenceFolder ?? '', 'barman') };
   return {
     root,
     home,
     configFile,
     logFile,
+    globalSection,
     writeConfig: (serverSections, globalExtra = '') =>
-      writeFile(
-        configFile,
-        `[barman]\nbarman_user = ${userInfo().username}\nbarman_home = ${home}\nlog_file = ${logFile}\nlog_level = DEBUG\n${globalExtra}\n${serverSections}\n`,
-      ),
-    barman: (args, options) => run(barmanProgram, args, options),
+      writeFile(configFile, `${globalSection(globalExtra)}\n${serverSections}\n`),
+    programs,
+    barman: (args, options) => run(programs.barman, args, options),
     reference: (args, options) => {
       if (referenceFolder === undefined) throw new Error('BARMAN_REFERENCE is not set');
-      return run(join(referenceFolder, 'barman'), args, options);
+      return run(programs.reference, args, options);
     },
     dispose: () => rm(root, { recursive: true, force: true }),
   };

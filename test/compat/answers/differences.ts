@@ -1,0 +1,60 @@
+/**
+ * Where we answer otherwise on purpose, by name. docs/compatibility.md tells why, in the row that names `answers#NAME`.
+ * Each makes our answer out of the reference's: what it does not explain is an error.
+ */
+import { expect } from 'vitest';
+import { COMMANDS } from '../../../src/cli/commands.ts';
+import { VERSION_LINE } from '../../../src/domain/version.ts';
+import type { Answer } from '../../support/answers.ts';
+
+/** Our answer, from the reference's; `ours` is there for what the reference does not say at all. */
+export type Becomes = (theirs: Answer, ours: Answer) => Answer;
+
+/** The reference dies of an exception: whatever we say, it is no exception. */
+const insteadOfACrash: Becomes = (theirs, ours) => {
+  expect(theirs.stderr).toContain('EXCEPTION:');
+  expect(ours.stderr).not.toContain('EXCEPTION:');
+  return ours;
+};
+
+const withoutObject = (text: string) =>
+  text.replaceAll(/LocalBackupInfo\(.*?\bbackup_id='(\w+)'.*?\)\)(?="|$)/gm, "LocalBackupInfo(backup_id='$1'))");
+
+const withoutDebug = (text: string) => text.replaceAll(/^DEBUG: .*\n/gm, '');
+
+export const DIFFERENCES = {
+  'own-commands': (theirs) => {
+    const own = COMMANDS.map(({ name }) => `'${name}'`).filter((name) => !theirs.stderr.includes(name));
+    return { ...theirs, stderr: theirs.stderr.replace(/\)$/, `, ${own.join(', ')})`) };
+  },
+  'late-options': (theirs, ours) => {
+    expect([theirs.code, ours.code]).toEqual([2, 0]);
+    return ours;
+  },
+  version: () => ({ code: 0, stdout: `${VERSION_LINE}\n`, stderr: '' }),
+  'empty-backup-word': () => ({ code: 1, stdout: '', stderr: "ERROR: Unknown backup '' for server 'stream'\n" }),
+  'refused-delete': (theirs) => ({
+    ...theirs,
+    stdout: withoutObject(theirs.stdout),
+    stderr: withoutObject(theirs.stderr),
+  }),
+  'check-without-postgres': insteadOfACrash,
+  'debug-messages': (theirs, ours) => {
+    expect(withoutDebug(ours.stderr)).toBe(withoutDebug(theirs.stderr));
+    return { ...theirs, stderr: ours.stderr };
+  },
+  'switch-of-passive': insteadOfACrash,
+  'ssh-options': (theirs) => ({
+    ...theirs,
+    stdout: theirs.stdout.replaceAll(
+      'StrictHostKeyChecking=no',
+      'StrictHostKeyChecking=accept-new -o ServerAliveInterval=15 -o ServerAliveCountMax=4',
+    ),
+  }),
+  'missing-history': (theirs) => ({
+    ...theirs,
+    stderr: `${theirs.stderr}WARNING: '00000009.history' is not in the archive: PostgreSQL will not find timeline 9.\n`,
+  }),
+} satisfies Record<string, Becomes>;
+
+export type DifferenceName = keyof typeof DIFFERENCES;

@@ -1,0 +1,39 @@
+/** The roles exchanged: a home that we made, by backup, receive-wal, archive-wal, keep, delete and cron, read by both. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ask } from '../../support/answers.ts';
+import { referenceFolder } from '../../support/sandbox.ts';
+import { READING } from './reading.ts';
+import { compareReading, prepare, SEEDING_LIMIT, type SideBySide } from './side-by-side.ts';
+import { Tally } from './tally.ts';
+
+/** Areas whose answers come out of the catalog. */
+const AREAS =
+  /^(list-backups|show-backup|keep|check-backup|list-files|sync-info|get-wal|check|status|check-archived-wal-range|verify-backup)$/;
+const OURS = READING.filter(([area, typed]) => AREAS.test(area) && / (plain|stream|all)\b/.test(typed));
+
+describe.skipIf(referenceFolder === undefined)('on a home made by ours (needs BARMAN_REFERENCE)', () => {
+  const tally = new Tally('made by ours');
+  let stage: SideBySide;
+
+  beforeAll(async () => {
+    stage = await prepare('barman', async (ground) => {
+      for (const typed of ['delete plain @plain.3', 'cron', 'rebuild-xlogdb stream']) {
+        await ask(ground, 'barman', typed, { changes: true, config: 'down' });
+      }
+    });
+  }, SEEDING_LIMIT);
+  afterAll(async () => {
+    await stage?.dispose();
+    tally.print();
+  });
+
+  it('holds what the program of the other makes too', async () => {
+    const listed = await ask(stage.ground, 'reference', 'list-backups plain stream', {});
+    const statuses = listed.stdout
+      .split('\n')
+      .map((line) => line.replace(/^(\w+) \S+( '\w+')?.*?( - (FAILED|WAITING_FOR_WALS|KEEP:\w+))?$/, '$1$2$3'));
+    expect(statuses).toMatchInlineSnapshot();
+  });
+
+  compareReading(tally, OURS, () => stage.ground);
+});
