@@ -13,8 +13,8 @@ await build({
   platform: 'node',
   target: 'node20',
   sourcemap: true,
-  // Loaded by name when they are first used: pino by the first log record, fd-lock (a binary) by the first lock.
-  external: ['pg-native', 'pino', 'fd-lock'],
+  // Loaded by name when they are first used: pino by the first log record, fd-lock (a binary) by the first lock, ssh2 by its first connection.
+  external: ['pg-native', 'pino', 'fd-lock', 'ssh2'],
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },

@@ -1,52 +1,14 @@
 // Backup and recovery of a 1 GB cluster, ours against the reference, each on a home of its own.
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { findPostgres } from '../prerequisites.mjs';
+import { withBigCluster } from './cluster.mjs';
 import { medians } from './measure.mjs';
 
-const freePort = () =>
-  new Promise((done, fail) => {
-    const server = createServer();
-    server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => done(port));
-    });
-  });
-
 export async function benchCopies({ root, barman, reference, report }) {
-  const bin = findPostgres();
-  const port = await freePort();
   const folder = join(root, 'copies');
-  const data = join(folder, 'data');
-  mkdirSync(folder);
-  const must = (name, ...args) => {
-    const result = spawnSync(join(bin, name), args, {
-      stdio: ['ignore', 'ignore', name === 'pg_ctl' ? 'ignore' : 'pipe'],
-      encoding: 'utf8',
-    });
-    if (result.status !== 0) throw new Error(`${name} ${args.join(' ')} failed: ${result.stderr}`);
-  };
-  must('initdb', '-D', data, '-U', 'bench', '-A', 'trust', '-N', '--no-locale', '-E', 'UTF8');
-  appendFileSync(join(data, 'postgresql.conf'), 'max_wal_size = 4GB\nfsync = off\nautovacuum = off\n');
-  must(
-    'pg_ctl',
-    '-D',
-    data,
-    '-w',
-    '-o',
-    `-p ${port} -k ${folder} -c listen_addresses=127.0.0.1`,
-    '-l',
-    join(folder, 'log'),
-    'start',
-  );
-  try {
-    const at = ['-h', '127.0.0.1', '-p', String(port), '-U', 'bench'];
-    must('pgbench', ...at, '-i', '-q', '-s', '68', 'postgres');
-    must('psql', '-X', ...at, '-d', 'postgres', '-c', 'CHECKPOINT');
+  await withBigCluster(folder, {}, async ({ bin, port }) => {
     const sides = [barman, reference].map((program, index) => {
       const home = join(folder, `home${index}`);
       mkdirSync(home);
@@ -82,7 +44,5 @@ export async function benchCopies({ root, barman, reference, report }) {
     } finally {
       for (const side of sides) side.run('receive-wal', '--stop', 'pg');
     }
-  } finally {
-    spawnSync(join(bin, 'pg_ctl'), ['-D', data, '-m', 'immediate', 'stop'], { stdio: 'ignore' });
-  }
+  });
 }

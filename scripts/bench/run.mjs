@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { benchCopies } from './copies.mjs';
 import { medians, peakMemory } from './measure.mjs';
+import { benchRsync } from './rsync.mjs';
 import { seedArchive, seedServers, seedWalFiles } from './seed.mjs';
 
 const barman = fileURLToPath(new URL('../../bin/barman', import.meta.url));
@@ -120,6 +121,7 @@ const all = {
   archive: { run: bigArchive, needsReference: true },
   rebuild: { run: rebuild, needsReference: true },
   cron: { run: cron, needsReference: true },
+  rsync: { run: () => benchRsync({ root, barman, reference, report }), needsReference: true },
   copies: { run: () => benchCopies({ root, barman, reference, report }), needsReference: true },
 };
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(all);

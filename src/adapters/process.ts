@@ -110,10 +110,18 @@ function collect(stream: Readable | null, name: 'stdout' | 'stderr', options: Ru
 
 function supervise(child: ChildProcess, options: RunOptions, onTimeout: () => void): () => void {
   let killTimer: NodeJS.Timeout | undefined;
+  let pipeTimer: NodeJS.Timeout | undefined;
   const end = () => {
     child.kill(options.killSignal ?? 'SIGTERM');
     killTimer = setTimeout(() => child.kill('SIGKILL'), 10_000);
     killTimer.unref();
+    // Somebody else may hold its pipes: what it started, or the ssh whose connection it shared. Nobody waits for them.
+    child.once('exit', () => {
+      pipeTimer = setTimeout(() => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+      }, 1_000);
+    });
   };
   options.signal?.addEventListener('abort', end, { once: true });
   if (options.signal?.aborted) end();
@@ -127,6 +135,7 @@ function supervise(child: ChildProcess, options: RunOptions, onTimeout: () => vo
     options.signal?.removeEventListener('abort', end);
     clearTimeout(limit);
     clearTimeout(killTimer);
+    clearTimeout(pipeTimer);
   };
 }
 

@@ -214,6 +214,11 @@ export const OPTIONS = {
   snapshot_provider: optional('GSM', text),
   snapshot_zone: optional('SM', text),
   ssh_command: optional('SM', text),
+  /** Ours, not Barman's: who carries the commands for a remote host; null is OpenSSH. */
+  ssh_transport: optional(
+    'GSM',
+    oneOf(['openssh', 'ssh2'], () => "Invalid value (use 'openssh' or 'ssh2')"),
+  ),
   staging_path: optional('GSM', absolutePath),
   staging_location: required(
     'GSM',
@@ -241,7 +246,7 @@ export const OPTIONS = {
 export type OptionName = keyof typeof OPTIONS;
 
 /** Options that Barman does not know: shown only where they are set, so that outputs stay the same without them. */
-export const OWN_OPTIONS: ReadonlySet<OptionName> = new Set(['backup_schedule']);
+export const OWN_OPTIONS: ReadonlySet<OptionName> = new Set(['backup_schedule', 'ssh_transport']);
 
 type Camel<Name extends string> = Name extends `${infer Head}_${infer Tail}`
   ? `${Head}${Capitalize<Camel<Tail>>}`

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Executor } from '../../src/adapters/executor.ts';
 import { localExecutor } from '../../src/adapters/executor/local.ts';
 import { sshExecutor } from '../../src/adapters/executor/openssh.ts';
+import { ssh2Executor } from '../../src/adapters/executor/ssh2.ts';
 import { type Sshd, startSshd } from '../support/sshd.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
@@ -35,6 +36,9 @@ function opened<E extends Executor>(executor: E): E {
 function overSsh(command = `${sshd.sshCommand} pghost`, env = process.env) {
   return opened(sshExecutor({ command, env }));
 }
+function overSsh2(command = `${sshd.sshCommand} pghost`, env = process.env) {
+  return opened(ssh2Executor({ command, env }));
+}
 async function handshakes(): Promise<number> {
   return (await sshd.log()).split('\n').filter((line) => line.startsWith('Accepted publickey')).length;
 }
@@ -44,6 +48,7 @@ const HARD_NAMES = ['plain', 'with blank', `it's`, 'a"b', '$(id)', '`id`', 'new\
 describe.each([
   ['local', () => opened(localExecutor(process.env))],
   ['OpenSSH', () => overSsh()],
+  ['ssh2', () => overSsh2()],
 ])('the %s executor', (_, make) => {
   it('brings arguments, input and output through as they are', async () => {
     const executor = make();
@@ -207,5 +212,61 @@ describe('ssh trouble', () => {
     } finally {
       await proxy.dispose();
     }
+  });
+});
+
+describe('ssh2', () => {
+  it('runs every command over one connection, without a program of its own', async () => {
+    const before = (await sshd.log()).length;
+    const executor = overSsh2();
+    await Promise.all(Array.from({ length: 5 }, () => executor.run(['true'])));
+    const children = await exec('ps', ['--ppid', String(process.pid), '-o', 'comm=']);
+    expect(children.stdout.split('\n')).not.toContain('ssh');
+    for (let n = 0; n < 5; n += 1) expect((await executor.run(['echo', String(n)])).stdout).toBe(`${n}\n`);
+    expect((await sshd.log()).slice(before).match(/Accepted publickey/g)).toHaveLength(1);
+  });
+
+  it('carries rsync by OpenSSH', async () => {
+    const shell = await overSsh2().rsyncShell();
+    const listing = await exec('rsync', ['-e', shell ?? '', '-s', '--list-only', ` :${folder}/`]);
+    expect(listing.stdout).toMatch(/ \.\n/);
+  });
+
+  it('leaves to OpenSSH what it cannot do: a proxy command, a program in front', async () => {
+    const relay = join(folder, 'relay.mjs');
+    const text = `const s = connect(${sshd.port}, '127.0.0.1'); process.stdin.pipe(s).pipe(process.stdout);`;
+    await writeFile(relay, `import { connect } from 'node:net';\n${text}\n`);
+    const proxy = `${sshd.sshCommand} -o 'ProxyCommand=${process.execPath} ${relay}' pghost`;
+    for (const command of [proxy, `env ${sshd.sshCommand} pghost`]) {
+      expect((await overSsh2(command).run(['echo', 'there'])).stdout).toBe('there\n');
+    }
+  });
+
+  it('trusts no other host key than the known one', async () => {
+    const known = join(folder, 'ssh2_known_hosts');
+    const stranger = join(folder, 'ssh2_stranger');
+    await exec('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', stranger]);
+    const key = (await readFile(`${stranger}.pub`, 'utf8')).split(' ').slice(0, 2).join(' ');
+    await writeFile(known, `[127.0.0.1]:${sshd.port} ${key}\n`);
+    const { code, stderr } = await overSsh2(`${sshd.sshCommand} -o UserKnownHostsFile=${known} pghost`).run(['true']);
+    expect(code).toBe(255);
+    expect(stderr).toContain('Host key verification failed.');
+  });
+
+  it('a refused connection has the words of OpenSSH', async () => {
+    const { code, stderr } = await overSsh2(`${sshd.sshCommand} -p 1 pghost`).run(['true']);
+    expect({ code, stderr }).toEqual({
+      code: 255,
+      stderr: 'ssh: connect to host 127.0.0.1 port 1: Connection refused\r\n',
+    });
+  });
+
+  it('a connection that dies ends its command with 255', async () => {
+    const executor = overSsh2();
+    await executor.run(['true']);
+    const running = executor.run(['sleep', '600']);
+    await sshd.stop();
+    expect((await running).code).toBe(255);
+    await sshd.start();
   });
 });

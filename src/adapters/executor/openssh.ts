@@ -28,12 +28,14 @@ export function sshExecutor({ command, env, signal }: SshOptions): SshExecutor {
   const given = splitShellWords(command);
   let asked: Promise<SshSettings | undefined> | undefined;
   let shared: Promise<SharedConnection | undefined> | undefined;
+  const closing = new AbortController();
+  const untilClosed = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
   const settings = () => (asked ??= askSshSettings(asCommand(given, command), env));
   const words = async (): Promise<Command> => [...asCommand(given, command), ...politeOptions(await settings())];
   const connect = async () => {
     const known = await settings();
     if (known === undefined || sharesConnections(known)) return undefined;
-    return shareConnection(await words(), env, signal);
+    return shareConnection(await words(), env, untilClosed);
   };
   const commandWords = async (): Promise<Command> => {
     const connection = await (shared ??= connect());
@@ -61,6 +63,7 @@ export function sshExecutor({ command, env, signal }: SshOptions): SshExecutor {
       return [program, ...args.map(quoteForRsyncShell)].join(' ');
     },
     close: async () => {
+      closing.abort();
       const open = await shared?.catch(() => undefined);
       shared = undefined;
       await open?.close();

@@ -1,11 +1,12 @@
 /** What the backup method needs. Source: spec check.md 1.3. */
 import { stat } from 'node:fs/promises';
-import { sshExecutor, type SshExecutor } from '../../adapters/executor/openssh.ts';
+import type { SshExecutor } from '../../adapters/executor/openssh.ts';
 import type { Command } from '../../adapters/executor.ts';
 import type { BackupMethod } from '../../config/options.ts';
 import { isCopyDone } from '../../domain/backup-info.ts';
 import { CommandError, messageOf } from '../../domain/errors.ts';
 import { pythonText } from '../../output/python-text.ts';
+import { openRemoteHost } from '../remote-host.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckScope } from './scope.ts';
 
@@ -52,8 +53,8 @@ async function checkPgBasebackup(scope: CheckScope): Promise<void> {
 async function checkSsh(scope: CheckScope, command: string | null, hint: string): Promise<void> {
   // A server without ssh_command is disabled, which `configuration` reports.
   if (command === null || command.trim() === '') return;
-  const env = { ...scope.ctx.env, PATH: scope.server.searchPath };
-  const host = sshExecutor({ command, env, signal: scope.signal });
+  const { ctx, server } = scope;
+  const host = await openRemoteHost(ctx, server.config, { command, searchPath: server.searchPath });
   try {
     await checkHost(scope, host, hint);
   } finally {

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Executor } from '../../../adapters/executor.ts';
 import { localExecutor } from '../../../adapters/executor/local.ts';
-import { sshExecutor } from '../../../adapters/executor/openssh.ts';
 import type { ClusterFacts } from '../../../adapters/postgres.ts';
 import { copyFiles, findRsync, listTree, type Rsync, RsyncError, type RsyncLink } from '../../../adapters/rsync.ts';
 import type { Literal } from '../../../domain/backup-info.ts';
 import { BackupError } from '../../../domain/errors.ts';
+import { openRemoteHost } from '../../remote-host.ts';
 import type { BackupJob } from '../method.ts';
 import { copyList } from './copy-list.ts';
 import { configurationItems, controlItem, type DirectoryItem, directoryItems, type FileItem } from './items.ts';
@@ -63,7 +63,7 @@ export async function copyCluster(
   try {
     const surveyed: { readonly item: DirectoryItem; readonly lists: readonly FileList[] }[] = [];
     for (const item of directories) {
-      surveyed.push({ item, lists: await surveyItem(copy, hosts.lane(0), item, jobs) });
+      surveyed.push({ item, lists: await surveyItem(copy, await hosts.lane(0), item, jobs) });
     }
     const work: LaneJob[] = [
       ...surveyed.flatMap(({ item, lists }) =>
@@ -78,7 +78,7 @@ export async function copyCluster(
       connect: hosts.lane,
       signal,
     });
-    await copyFile(copy, hosts.lane(0), control);
+    await copyFile(copy, await hosts.lane(0), control);
     return copy.statistics.summary(jobs);
   } finally {
     await hosts.close();
@@ -90,8 +90,14 @@ function connections(job: BackupJob, env: NodeJS.ProcessEnv, signal: AbortSignal
   const command = job.server.config.sshCommand;
   const open: Executor[] = [];
   return {
-    lane: (number: number): Executor =>
-      (open[number] ??= command === null ? localExecutor(env) : sshExecutor({ command, env, signal })),
+    lane: async (number: number): Promise<Executor> =>
+      (open[number] ??=
+        command === null
+          ? localExecutor(env)
+          : await openRemoteHost({ ...job.ctx, signal }, job.server.config, {
+              command,
+              searchPath: job.server.searchPath,
+            })),
     close: async () => {
       await Promise.all(open.map((host) => host.close()));
     },

@@ -9,7 +9,7 @@ export interface LaneOptions {
   /** ... within so many seconds. */
   readonly batchPeriod: number;
   /** The connection of a lane, by its number from 0. */
-  readonly connect: (lane: number) => Executor;
+  readonly connect: (lane: number) => Promise<Executor>;
   readonly signal: AbortSignal;
 }
 
@@ -25,7 +25,7 @@ export async function runInLanes(jobs: readonly LaneJob[], options: LaneOptions)
       const job = jobs[next++] as LaneJob;
       try {
         await waitForTurn(starts, options);
-        await job(options.connect(number));
+        await job(await options.connect(number));
       } catch (error) {
         failure ??= { error };
       }
