@@ -2,6 +2,7 @@
  * From a server's configuration to a server at work. Nothing is connected and pg is not loaded here, except for the two
  * tests that need an answer of PostgreSQL and only where they are configured. Source: spec config.md sections 7 and 8.
  */
+import type { SshExecutor } from '../adapters/executor/openssh.ts';
 import type { PostgresConnection, PostgresOptions, StreamingConnection } from '../adapters/postgres.ts';
 import { openPostgres } from '../adapters/postgres/sql-connection.ts';
 import { openStreaming } from '../adapters/postgres/streaming-connection.ts';
@@ -27,6 +28,8 @@ export async function openServer(
 ): Promise<Server> {
   const validation = validateServer(config);
   const connections = makeConnections(ctx, validation.config);
+  const path = searchPath(config.pathPrefix, ctx.env);
+  let host: Promise<SshExecutor> | undefined;
   const server: Server = {
     name: config.name,
     config: validation.config,
@@ -38,13 +41,23 @@ export async function openServer(
     isPassive: config.primarySshCommand !== null,
     problems: validation.problems,
     ...connections,
-    searchPath: searchPath(config.pathPrefix, ctx.env),
+    remoteHost: () => (host ??= openSshHost(ctx, validation.config, path)),
+    searchPath: path,
     close: async () => {
+      await (await host)?.close();
       await Promise.all([connections.postgres?.close(), connections.primary?.close(), connections.streaming?.close()]);
     },
   };
   if (options.offline) return server;
   return withLateProblems(ctx, await withoutUselessPrimary(ctx, server));
+}
+
+async function openSshHost(ctx: CommandContext, config: ServerConfig, path: string): Promise<SshExecutor> {
+  const { openRemoteHost } = await import('./remote-host.ts');
+  return openRemoteHost(ctx, config, {
+    command: config.primarySshCommand ?? config.sshCommand ?? '',
+    searchPath: path,
+  });
 }
 
 interface Connections {

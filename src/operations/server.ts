@@ -1,6 +1,7 @@
 /**
  * One server at work: its configuration, its catalog and its lazily opened connections, bound to a scope.
  */
+import type { SshExecutor } from '../adapters/executor/openssh.ts';
 import type { PostgresConnection, StreamingConnection } from '../adapters/postgres.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ServerConfig } from '../config/options.ts';
@@ -21,6 +22,8 @@ export interface Server {
   readonly primary: PostgresConnection | null;
   /** The replication connection; null when streaming is not configured. */
   readonly streaming: StreamingConnection | null;
+  /** The host behind ssh_command, on a passive server behind primary_ssh_command; one connection, which ends with the server. */
+  remoteHost(): Promise<SshExecutor>;
   /** PATH for this server's programs: path_prefix first. */
   readonly searchPath: string;
   close(): Promise<void>;

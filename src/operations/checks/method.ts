@@ -6,7 +6,6 @@ import type { BackupMethod } from '../../config/options.ts';
 import { isCopyDone } from '../../domain/backup-info.ts';
 import { CommandError, messageOf } from '../../domain/errors.ts';
 import { pythonText } from '../../output/python-text.ts';
-import { openRemoteHost } from '../remote-host.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckScope } from './scope.ts';
 
@@ -53,16 +52,7 @@ async function checkPgBasebackup(scope: CheckScope): Promise<void> {
 async function checkSsh(scope: CheckScope, command: string | null, hint: string): Promise<void> {
   // A server without ssh_command is disabled, which `configuration` reports.
   if (command === null || command.trim() === '') return;
-  const { ctx, server } = scope;
-  const host = await openRemoteHost(ctx, server.config, { command, searchPath: server.searchPath });
-  try {
-    await checkHost(scope, host, hint);
-  } finally {
-    await host.close();
-  }
-}
-
-async function checkHost(scope: CheckScope, host: SshExecutor, hint: string): Promise<void> {
+  const host = await scope.server.remoteHost();
   let output = '';
   const works = await scope.check('ssh', async () => {
     const { code, text } = await runRemote(scope, host, ['true']);
@@ -102,7 +92,7 @@ interface RemoteAnswer {
 
 async function runRemote(scope: CheckScope, host: SshExecutor, remote: Command): Promise<RemoteAnswer> {
   try {
-    const { code, signal, stdout, stderr } = await host.run(remote);
+    const { code, signal, stdout, stderr } = await host.run(remote, { signal: scope.signal });
     return { code: String(code ?? signal), text: stdout + stderr };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;

@@ -85,19 +85,18 @@ export async function copyCluster(
   }
 }
 
-/** One connection a lane, opened when the lane has its first job. */
+/** One connection a lane: the first has that of the server, the others are opened with their first job. */
 function connections(job: BackupJob, env: NodeJS.ProcessEnv, signal: AbortSignal) {
-  const command = job.server.config.sshCommand;
+  const { ctx, server } = job;
+  const { sshCommand: command } = server.config;
   const open: Executor[] = [];
   return {
-    lane: async (number: number): Promise<Executor> =>
-      (open[number] ??=
-        command === null
-          ? localExecutor(env)
-          : await openRemoteHost({ ...job.ctx, signal }, job.server.config, {
-              command,
-              searchPath: job.server.searchPath,
-            })),
+    lane: async (number: number): Promise<Executor> => {
+      if (command === null) return localExecutor(env);
+      if (number === 0) return server.remoteHost();
+      const { searchPath } = server;
+      return (open[number] ??= await openRemoteHost({ ...ctx, signal }, server.config, { command, searchPath }));
+    },
     close: async () => {
       await Promise.all(open.map((host) => host.close()));
     },
