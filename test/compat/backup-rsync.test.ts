@@ -129,7 +129,7 @@ describe.skipIf(referenceFolder === undefined)('rsync beside Barman 3.20.1 (need
     ['the second, linking, two jobs', 'reuse_backup = link\nparallel_jobs = 2', 'rsync'],
     ['without reuse, compressed', 'network_compression = on', 'rsync'],
     ['copying what is unchanged', 'reuse_backup = copy\nbandwidth_limit = 100000', 'rsync'],
-    ['local', 'reuse_backup = link', 'local-rsync'],
+    ['local, with a manifest', 'reuse_backup = link\nautogenerate_manifest = on', 'local-rsync'],
   ])('%s', async (_, extra, method) => {
     await configure(extra, method);
     const theirs = await box.reference(['backup', '--wait', 'theirs']);

@@ -53,6 +53,21 @@ async function digest(id: string): Promise<string> {
   ).stdout;
 }
 
+/** Every process that is no zombie. */
+async function processes(): Promise<{ pid: number; ppid: number }[]> {
+  const lines = (await exec('ps', ['-A', '-o', 'pid=,ppid=,stat='])).stdout.trim().split('\n');
+  return lines
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , state]) => !state?.startsWith('Z'))
+    .map(([pid, ppid]) => ({ pid: Number(pid), ppid: Number(ppid) }));
+}
+async function below(parent: number): Promise<number[]> {
+  const all = await processes();
+  const children = (pid: number): number[] =>
+    all.filter(({ ppid }) => ppid === pid).flatMap((child) => [child.pid, ...children(child.pid)]);
+  return children(parent);
+}
+
 /** Restores a backup, starts it and counts the rows of the three tables. */
 async function rowsOf(id: string, more: (cluster: Cluster) => Promise<void> = async () => {}): Promise<string> {
   const place = await temporaryFolder('restored');
@@ -204,7 +219,7 @@ describe('barman backup of an rsync server', () => {
 
   it.each([
     ['reuse_backup = copy', 'reuse_backup = copy\nnetwork_compression = on\nparallel_jobs = 2', []],
-    ['local-rsync with links', 'reuse_backup = link', []],
+    ['local-rsync with links and a manifest', 'reuse_backup = link\nautogenerate_manifest = on', []],
   ])('%s', async (what, extra) => {
     const local = what.startsWith('local');
     await server.configure(extra, local ? 'local-rsync' : 'rsync');
@@ -215,6 +230,12 @@ describe('barman backup of an rsync server', () => {
     if (local) expect(links.length).toBeGreaterThan(500);
     else expect(links).toEqual([]);
     expect((await lastRecord()).status).toBe('DONE');
+    if (!local) return;
+    const id = await lastId();
+    expect(result.stdout).toMatch(
+      new RegExp(`\nBackup manifest for backup '${id}' successfully generated for server pg\n`),
+    );
+    await exec(join(server.cluster.binDir, 'pg_verifybackup'), ['-n', server.path('base', id, 'data')]);
   });
 
   it('copies where hard links are impossible, and says so', async () => {
@@ -269,7 +290,9 @@ describe('what goes wrong', () => {
     });
     expect((await readdir(server.path('base'))).length).toBe(count);
     const check = await server.box.barman(['check', 'pg']);
-    expect(check.stdout).toMatch(/\tssh: FAILED \(Connection failed using 'ssh .*' return code 255\)\n/);
+    expect(check.stdout).toContain(
+      `\tssh: FAILED (Connection failed using '${server.sshd.sshCommand} pghost -o BatchMode=yes -o StrictHostKeyChecking=no' return code 255)\n`,
+    );
     await server.sshd.start();
   });
 
@@ -337,6 +360,22 @@ describe('what goes wrong', () => {
     });
   });
 
+  it('ssh that is cut during the copy', async () => {
+    const running = startBarman(server.box, ['backup', ...SLOWLY, 'pg']);
+    await eventually('the copy begins', () => running.stdout().includes('Starting backup copy'));
+    await sleep(1500);
+    await server.sshd.stop();
+    expect((await running.end).code).toBe(1);
+    await server.sshd.start();
+    expect(running.stderr()).toMatch(
+      /^ERROR: The backup has failed copying files\nERROR: Backup failed copying files\.\nDETAILS: data transfer failure\nrsync error:\n[^]*connection unexpectedly closed/,
+    );
+    expect(await lastRecord()).toMatchObject({
+      status: 'FAILED',
+      error: 'failure copying files (data transfer failure)',
+    });
+  });
+
   it('Ctrl-C', async () => {
     const running = startBarman(server.box, ['backup', ...SLOWLY, 'pg']);
     await eventually('the copy begins', () => running.stdout().includes('Starting backup copy'));
@@ -354,14 +393,16 @@ describe('what goes wrong', () => {
     const running = startBarman(server.box, ['backup', ...SLOWLY, 'pg']);
     await eventually('the copy begins', () => running.stdout().includes('Starting backup copy'));
     await sleep(1500);
+    const children = await below(running.child.pid ?? 0);
+    // rsync with its two halves and its ssh, and the ssh that holds the connection.
+    expect(children.length).toBeGreaterThan(3);
     running.child.kill('SIGKILL');
     await running.end;
     const id = await lastId();
-    const copiers = async () =>
-      (await exec('ps', ['-eo', 'args'])).stdout
-        .split('\n')
-        .filter((line) => /^(\S*\/)?(rsync|ssh) /.test(line) && (line.includes(id) || line.includes('barman-ssh-')));
-    await eventually('rsync and ssh are gone', async () => (await copiers()).length === 0);
+    await eventually('its processes are gone', async () => {
+      const left = new Set((await processes()).map(({ pid }) => pid));
+      return children.every((pid) => !left.has(pid));
+    });
     await eventually(
       'the session is gone',
       async () =>

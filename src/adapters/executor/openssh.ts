@@ -8,7 +8,7 @@ import type { Command, Executor } from '../executor.ts';
 import { run, type RunOptions, type RunResult } from '../process.ts';
 import { remoteFiles } from './remote-files.ts';
 import { type SharedConnection, shareConnection } from './shared-connection.ts';
-import { askSshSettings, politeOptions, sharesConnections, type SshSettings } from './ssh-config.ts';
+import { askSshSettings, BARMAN_OPTIONS, politeOptions, sharesConnections, type SshSettings } from './ssh-config.ts';
 
 export interface SshOptions {
   /** `ssh_command`, as configured. */
@@ -19,8 +19,8 @@ export interface SshOptions {
 }
 
 export interface SshExecutor extends Executor {
-  /** The words of every command, without what shares the connection: for a message. */
-  words(): Promise<Command>;
+  /** The command as Barman shows it when it fails. compat 3.20.1: with its own options, not ours. */
+  readonly shown: string;
 }
 
 /** Makes the executor; nothing runs before the first command. */
@@ -55,7 +55,7 @@ export function sshExecutor({ command, env, signal }: SshOptions): SshExecutor {
   return {
     name: command,
     isRemote: true,
-    words,
+    shown: [...given, ...BARMAN_OPTIONS].join(' '),
     run: runThere,
     ...remoteFiles(runThere),
     rsyncShell: async () => {

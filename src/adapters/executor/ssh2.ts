@@ -36,7 +36,7 @@ export function ssh2Executor(options: SshOptions): SshExecutor {
   return {
     name: options.command,
     isRemote: true,
-    words: openssh.words,
+    shown: openssh.shown,
     run,
     ...remoteFiles(run),
     rsyncShell: openssh.rsyncShell,

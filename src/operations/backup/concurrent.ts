@@ -13,6 +13,8 @@ import { type BackupJob, stopIfInterrupted } from './method.ts';
 
 /** How long the heartbeat may wait for its answer when its interval is shorter, ms. */
 const HEARTBEAT_PATIENCE = 60_000;
+/** How long the stop of a failed backup may take, ms. */
+const ABANDON_PATIENCE = 30_000;
 const LOST = 'Connection to the Postgres server was lost during the backup.';
 
 export interface ConcurrentBackup {
@@ -66,9 +68,11 @@ export async function startConcurrentBackup(
     abandon: async () => {
       await heartbeat.stop();
       if (lost.signal.aborted) return;
-      await stop().catch((error: unknown) => {
+      const stopped = stop().catch((error: unknown) => {
         ctx.log.named('barman.backup_executor').warning(`cannot stop the failed backup: ${messageOf(error)}`);
       });
+      // PostgreSQL ends the backup with the session, if it does not answer any more.
+      await Promise.race([stopped, sleep(ABANDON_PATIENCE, undefined, { ref: false })]);
     },
   };
 }

@@ -224,9 +224,23 @@ async function takeBackup(
     info = await finishUnderLock(ctx, server, info, request);
   }
   await runBackupHooks(tidyingUp(ctx), server, info, 'post');
+  await writeManifest(ctx, server, info);
   // compat 3.20.1: the status as it is under the lock; the archiving that follows may still settle the backup.
   ctx.output.result(backupResult(info));
   return info;
+}
+
+/** `autogenerate_manifest`: pg_basebackup makes its own. The backup is good without one. */
+async function writeManifest(ctx: CommandContext, server: Server, info: BackupInfo): Promise<void> {
+  const wanted = server.config.autogenerateManifest && info.mode?.startsWith('rsync') && info.status !== 'FAILED';
+  if (!wanted || ctx.signal.aborted) return;
+  const { generateManifest } = await import('../manifest/generate.ts');
+  try {
+    await generateManifest(ctx, server, info);
+    ctx.output.info(`Backup manifest for backup '${info.backupId}' successfully generated for server ${server.name}`);
+  } catch (error) {
+    ctx.output.error(`cannot write the manifest of backup ${info.backupId}: ${messageOf(error)}`);
+  }
 }
 
 /** How long an interrupted run may still take for its hooks and for archiving. */

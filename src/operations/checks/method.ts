@@ -58,7 +58,7 @@ async function checkSsh(scope: CheckScope, command: string | null, hint: string)
     const { code, text } = await runRemote(scope, host, ['true']);
     output = text;
     if (code === '0') return { ok: true, hint };
-    return { ok: false, hint: `Connection failed using '${(await host.words()).join(' ')}' return code ${code}` };
+    return { ok: false, hint: `Connection failed using '${host.shown}' return code ${code}` };
   });
   if (!works) return;
   await scope.check('ssh output clean', () =>

@@ -89,7 +89,7 @@ async function isThere(path: Buffer): Promise<boolean> {
     await lstat(path);
     return true;
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
     throw error;
   }
 }
