@@ -38,22 +38,28 @@ export function effectiveRedundancy(count: number, minimumRedundancy: number): n
   return Math.max(count, minimumRedundancy);
 }
 
-/** Everything that is built on a backup, nearest first. Cycles and children that are nowhere recorded end the walk. */
+/**
+ * Everything that is built on a backup, a parent before its children; reversed it is the order in which Barman deletes a
+ * tree, one branch after the other. Cycles and children that are nowhere recorded end the walk.
+ */
 export function descendants(backupId: string, backups: readonly BackupInfo[]): readonly BackupInfo[] {
   const found: BackupInfo[] = [];
   const seen = new Set([backupId]);
-  const parents = [backupId];
-  for (let parent = parents.shift(); parent !== undefined; parent = parents.shift()) {
-    // Either record may name the link: a crash can leave one side without it.
-    const listed = new Set(backups.find((backup) => backup.backupId === parent)?.childrenBackupIds ?? []);
+  const waiting = backups.filter((backup) => backup.backupId === backupId);
+  const visit = (parentId: string, listed: ReadonlySet<string>) => {
     for (const backup of backups) {
+      // Either record may name the link: a crash can leave one side without it.
       const isChild =
-        backup.parentBackupId === parent || (listed.has(backup.backupId) && backup.parentBackupId !== null);
+        backup.parentBackupId === parentId || (listed.has(backup.backupId) && backup.parentBackupId !== null);
       if (!isChild || seen.has(backup.backupId)) continue;
       seen.add(backup.backupId);
-      parents.push(backup.backupId);
-      found.push(backup);
+      waiting.push(backup);
     }
+  };
+  visit(backupId, new Set(waiting.shift()?.childrenBackupIds ?? []));
+  for (let backup = waiting.pop(); backup !== undefined; backup = waiting.pop()) {
+    found.push(backup);
+    visit(backup.backupId, new Set(backup.childrenBackupIds ?? []));
   }
   return found;
 }

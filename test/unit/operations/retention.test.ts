@@ -68,7 +68,7 @@ describe('enforceRetention', () => {
     await home.addBackup('pg', id(3), { ...span(4, 4), parent_backup_id: id(1), status: 'FAILED' });
     await home.addBackup('pg', id(4), span(6, 6));
     await home.writeWals('pg', segments(1, 8));
-    expect(await enforce()).toEqual([removing(3), removing(2), removing(1)]);
+    expect(await enforce()).toEqual([removing(2), removing(3), removing(1)]);
     expect((await box.index()).map(([name]) => name)).toEqual([6, 7, 8].map((number) => segment(number)));
   });
 
