@@ -15,11 +15,11 @@ export const CHANGING: readonly Line[] = [
     'keep -r stream weekly',
     'keep --release plain @plain.2',
     'keep --target full stream weekly',
-    'keep --target standalone rs oldest',
     'keep --target full gz latest',
     'keep --target full node latest',
     'keep --target full plain @plain.4',
   ]),
+  ...changing('keep', ['keep --target standalone rs oldest'], { differs: 'old-keep-annotation' }),
   ...changing('delete', [
     'delete plain nosuch',
     'delete plain @plain.2',
