@@ -25,7 +25,7 @@ export const CONNECTED: readonly Line[] = [
     '-f json backup --wait live',
     '-q backup --wait live',
     'backup --wait --jobs 2 --no-retry live',
-    'backup --wait live plain',
+    'backup live plain',
     'backup stream',
     'backup idle',
     'backup node',
