@@ -19,6 +19,8 @@ export function orderViolations(steps: readonly Step[], exitCode: number): reado
     pending.add(path);
   };
   for (const { operation, path, to } of steps) {
+    // A file that lost its name, or never had one, is nobody's promise.
+    if (path.endsWith(' (deleted)')) continue;
     switch (operation) {
       case 'create':
       case 'mkdir':
