@@ -8,7 +8,7 @@ import { createGunzip, createGzip } from 'node:zlib';
 import type { ServerConfig } from '../config/options.ts';
 import { WalError } from '../domain/errors.ts';
 import { identifyWal, parseMagic } from '../domain/wal-content.ts';
-import { programFilter } from './compression/filter.ts';
+import { programFilter, runFilter } from './compression/filter.ts';
 import { which } from './process.ts';
 
 export type Compression = NonNullable<ServerConfig['compression']>;
@@ -133,20 +133,41 @@ export function levelOf(name: Compression, level: CompressionLevel): number | nu
 
 /** A stream that compresses. @throws WalError when this host cannot do it */
 export function compressor(name: Compression, settings: CompressionSettings): Duplex {
-  if (name === 'custom') {
-    return shellFilter(settings.customCompressionFilter, 'custom_compression_filter', settings.env);
-  }
+  const [command, ...args] = filterCommand(name, settings) ?? [];
+  if (command !== undefined) return programFilter(command, args, settings.env);
+  return createGzip({ level: levelOf(name, settings.level) ?? 6, chunkSize: 65_536 });
+}
+
+/**
+ * Compresses an open file into another one, both from their beginning, by the program of the algorithm.
+ * False, and nothing is done, for an algorithm of this process: it wants streams.
+ */
+export async function compressByProgram(
+  name: Compression,
+  settings: CompressionSettings,
+  files: { readonly input: number; readonly output: number },
+): Promise<boolean> {
+  const [command, ...args] = filterCommand(name, settings) ?? [];
+  if (command === undefined) return false;
+  await runFilter(command, args, settings.env, files);
+  return true;
+}
+
+/** Null for what this process does itself. */
+function filterCommand(name: Compression, settings: CompressionSettings): readonly string[] | null {
+  if (name === 'custom') return shellCommand(settings.customCompressionFilter, 'custom_compression_filter');
   const algorithm = ALGORITHMS[name];
   const level = levelOf(name, settings.level);
   if (algorithm === undefined || level === null) throw unsupported(name);
-  if (algorithm.program === null) return createGzip({ level, chunkSize: 65_536 });
-  return programFilter(findProgram(algorithm.program, settings), algorithm.compressArgs(level), settings.env);
+  if (algorithm.program === null) return null;
+  return [findProgram(algorithm.program, settings), ...algorithm.compressArgs(level)];
 }
 
 /** A stream that decompresses `name`, a configured name or a recognised one. @throws WalError when this host cannot do it */
 export function decompressor(name: string, settings: CompressionSettings): Duplex {
   if (name === 'custom') {
-    return shellFilter(settings.customDecompressionFilter, 'custom_decompression_filter', settings.env);
+    const [command = '', ...args] = shellCommand(settings.customDecompressionFilter, 'custom_decompression_filter');
+    return programFilter(command, args, settings.env);
   }
   const format = formatOf(name);
   if (format === 'gzip') return createGunzip({ chunkSize: 65_536 });
@@ -169,9 +190,9 @@ function findProgram(name: string, settings: CompressionSettings): string {
   });
 }
 
-function shellFilter(commandLine: string | null, option: string, env: NodeJS.ProcessEnv): Duplex {
+function shellCommand(commandLine: string | null, option: string): readonly string[] {
   if (commandLine === null) throw new WalError(`compression is 'custom' but '${option}' is not set`);
-  return programFilter('/bin/sh', ['-c', commandLine], env);
+  return ['/bin/sh', '-c', commandLine];
 }
 
 function zstdArgs(level: number): readonly string[] {

@@ -51,13 +51,43 @@ export function programFilter(command: string, args: readonly string[], env: Nod
       proceed();
       return;
     }
-    const end = signal === null ? `exit code ${code}` : `signal ${signal}`;
-    const words = stderr.trim();
-    stream.destroy(
-      new CommandError(`${[command, ...args].join(' ')} failed with ${end}${words === '' ? '' : `: ${words}`}`),
-    );
+    stream.destroy(failure(command, args, { code, signal, stderr }));
   });
   return stream;
+}
+
+/**
+ * Lets the program read one open file and write another: no byte passes through this process. Both are used from their
+ * beginning. @throws CommandError when it cannot be started or does not end with 0
+ */
+export function runFilter(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  files: { readonly input: number; readonly output: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: [files.input, files.output, 'pipe'], env });
+    let stderr = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      stderr = (stderr + chunk.toString('utf8')).slice(-STDERR_TAIL);
+    });
+    child.once('error', (cause) => reject(new CommandError(`${command}: ${cause.message}`, { cause })));
+    child.once('close', (code, signal) => {
+      if (code === 0) resolve();
+      else reject(failure(command, args, { code, signal, stderr }));
+    });
+  });
+}
+
+function failure(
+  command: string,
+  args: readonly string[],
+  { code, signal, stderr }: { code: number | null; signal: NodeJS.Signals | null; stderr: string },
+): CommandError {
+  const end = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  const words = stderr.trim();
+  return new CommandError(`${[command, ...args].join(' ')} failed with ${end}${words === '' ? '' : `: ${words}`}`);
 }
 
 function endChild(child: ChildProcess): void {
