@@ -19,6 +19,31 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     load: () => import('../../commands/cron.ts'),
   },
   {
+    name: 'list-processes',
+    aliases: ['list-process'],
+    summary: 'list what runs for a server',
+    args: [SERVER],
+    options: [],
+    load: () => import('../../commands/list-processes.ts'),
+  },
+  {
+    name: 'terminate-process',
+    summary: 'end what runs for a server',
+    details: [
+      'TASK is one that list-processes shows: receive-wal, backup, archive-wal, cron, sync-backup or sync-wal.',
+    ],
+    args: [SERVER, { name: 'task', key: 'task' }],
+    options: [],
+    load: () => import('../../commands/terminate-process.ts'),
+  },
+  {
+    name: 'lock-directory-cleanup',
+    summary: 'remove lock files that nobody holds',
+    args: [],
+    options: [],
+    load: () => import('../../commands/lock-directory-cleanup.ts'),
+  },
+  {
     name: 'sync-info',
     summary: 'print what a passive node has to know about a server',
     details: [

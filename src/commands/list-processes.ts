@@ -1,0 +1,18 @@
+/** `barman list-processes SERVER`: what runs for a server. Source: spec cli.md 4.21, 6.7. */
+import type { CommandContext } from '../operations/context.ts';
+import { serverProcesses } from '../operations/processes.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { withServer } from '../operations/server.ts';
+import { listProcessesResult } from '../output/results/list-processes.ts';
+
+export interface ListProcessesOptions {
+  readonly serverName: string;
+}
+
+export async function run(ctx: CommandContext, options: ListProcessesOptions): Promise<void> {
+  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (config === undefined) return;
+  const list = async (processes: ReturnType<typeof serverProcesses>) =>
+    ctx.output.result(listProcessesResult(config.name, await processes));
+  await withServer(ctx, config, (server) => list(serverProcesses(ctx, server)), { offline: true });
+}

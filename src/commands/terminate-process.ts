@@ -1,0 +1,20 @@
+/** `barman terminate-process SERVER TASK`: ends what runs for a server. Source: spec cli.md 4.21. */
+import type { CommandContext } from '../operations/context.ts';
+import { terminateProcess } from '../operations/processes.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { withServer } from '../operations/server.ts';
+
+export interface TerminateProcessOptions {
+  readonly serverName: string;
+  /** As `list-processes` names it; any text. */
+  readonly task: string;
+}
+
+export async function run(ctx: CommandContext, options: TerminateProcessOptions): Promise<void> {
+  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (config === undefined) return;
+  // A failure is reported where it is found.
+  await withServer(ctx, config, async (server) => void (await terminateProcess(ctx, server, options.task)), {
+    offline: true,
+  });
+}
