@@ -26,12 +26,17 @@ const UNIT_SECONDS = { DAYS: DAY, WEEKS: 7 * DAY, MONTHS: 31 * DAY } as const;
 /** Reads `REDUNDANCY n` or `RECOVERY WINDOW OF n DAYS|WEEKS|MONTHS` in any case; null when it is neither. */
 export function parseRetentionPolicy(text: string): RetentionPolicy | null {
   const redundancy = REDUNDANCY.exec(text);
-  if (redundancy) return { kind: 'redundancy', count: Number(redundancy[1]) };
+  if (redundancy) return { kind: 'redundancy', count: wholeNumber(redundancy[1]) };
   const window = WINDOW.exec(text);
   if (!window) return null;
   const unit = `${window[2]?.toUpperCase()}S` as 'DAYS' | 'WEEKS' | 'MONTHS';
-  const amount = Number(window[1]);
+  const amount = wholeNumber(window[1]);
   return { kind: 'recovery-window', amount, unit, seconds: amount * UNIT_SECONDS[unit] };
+}
+
+/** Digits beyond what a number holds mean as good as for ever. */
+function wholeNumber(digits: string | undefined): number {
+  return Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
 }
 
 /** The canonical text: `REDUNDANCY 2`, `RECOVERY WINDOW OF 1 DAYS` (always plural). */
