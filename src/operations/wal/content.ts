@@ -60,8 +60,10 @@ export function sinkOf(handle: FileHandle): Writable {
 export function plainStream(handle: FileHandle, compression: string | null, settings: CompressionSettings): Readable {
   const source = streamOf(handle);
   if (compression === null) return source;
-  // The error of either stream reaches the reader of the second one.
-  return pipeline(source, decompressor(compression, settings), () => {});
+  // The error of either stream reaches the reader of the second one; one that nobody waits for any more is no crash.
+  const plain = pipeline(source, decompressor(compression, settings), () => {});
+  plain.on('error', () => {});
+  return plain;
 }
 
 /**
