@@ -157,6 +157,27 @@ export async function copyFiles(rsync: Rsync, request: CopyRequest): Promise<Cop
   throw new RsyncError(result.code, result.signal, `${result.stdout}${result.stderr}`);
 }
 
+export interface PushRequest {
+  readonly link: RsyncLink;
+  /** On this host: a directory with a slash at its end, or one file. */
+  readonly source: string;
+  readonly destination: string;
+  readonly filters: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+export function pushArgs({ link, source, destination, filters }: PushRequest): string[] {
+  return [...linkArgs(link), ...filters, '-rLpts', source, sourceArg(link.shell, destination)];
+}
+
+/** Copies from this host to the other. @throws RsyncError when anything was not copied */
+export async function pushTree(rsync: Rsync, request: PushRequest): Promise<void> {
+  const env = { ...rsync.env, LC_ALL: 'C' };
+  const [program, ...args] = await boundToParent([rsync.program, ...pushArgs(request)], 'KILL', env);
+  const { code, signal, stdout, stderr } = await run(program, args, { env, signal: request.signal });
+  if (code !== DONE) throw new RsyncError(code, signal, `${stdout}${stderr}`);
+}
+
 /** rsync failed as a whole. */
 export class RsyncError extends CommandError {
   readonly code: number | null;

@@ -32,6 +32,33 @@ export function getWalCommand(server: string, standby: boolean): string {
   return `barman get-wal ${standby ? '' : '-P'} ${shellWord(server)} %f > %p`;
 }
 
+export interface WalRestoreTarget {
+  /** Of the Barman host, and the account there. */
+  readonly host: string;
+  readonly user: string;
+  /** Of its sshd; null for the usual one. */
+  readonly port: string | null;
+  readonly jobs: number;
+  readonly server: string;
+  readonly standby: boolean;
+}
+
+/** Asks Barman from another host, by barman-wal-restore of barman-cli. */
+export function walRestoreCommand({ host, user, port, jobs, server, standby }: WalRestoreTarget): string {
+  return [
+    'barman-wal-restore',
+    ...(standby ? [] : ['-P']),
+    '-U',
+    shellWord(user),
+    ...(port === null ? [] : ['--port', shellWord(port)]),
+    shellWord(host),
+    shellWord(server),
+    '%f',
+    '%p',
+    ...(jobs > 1 ? ['-p', String(jobs)] : []),
+  ].join(' ');
+}
+
 /** A directory with a placeholder behind it: the placeholder stays outside of the quotes. */
 function shellPath(directory: string, rest: string): string {
   return `${shellWord(directory)}${rest}`;

@@ -436,13 +436,13 @@ describe('barman restore', () => {
   });
 
   it('says what it cannot restore before anything is touched', async () => {
-    const refused = (what: string) => ({
+    const refused = (what: string, id = plain) => ({
       code: 1,
       stdout: '',
-      stderr: `ERROR: Cannot restore from backup '${plain}' of server 'pg': ${what} is not supported by this release\nHINT: nothing was changed: Barman 3.20.1 can restore this backup from the same catalog\n`,
+      stderr: `ERROR: Cannot restore from backup '${id}' of server 'pg': ${what} is not supported by this release\nHINT: nothing was changed: Barman 3.20.1 can restore this backup from the same catalog\n`,
     });
-    const remote = await restore(plain, `${place}/d`, '--remote-ssh-command', 'ssh nowhere');
-    expect(remote).toEqual(refused('restoring to another host (--remote-ssh-command)'));
+    const remote = await restore(packed, `${place}/d`, '--remote-ssh-command', 'ssh nowhere');
+    expect(remote).toEqual(refused('restoring a compressed backup to another host', packed));
     const path = server.path('meta', `${plain}-backup.info`);
     const record = await readFile(path, 'utf8');
     try {

@@ -13,7 +13,7 @@ import { prettySize } from '../../domain/size.ts';
 import { checkDeltaDestination, checkDeltaTablespace } from './delta.ts';
 import type { PlannedTablespace, RecoveryPlan } from './plan.ts';
 
-const ADVICE =
+export const ADVICE =
   'To prevent accidental data loss, the destination must be empty. Please choose a different location or manually empty the folder.';
 
 /** @throws RecoveryError when the destination, a tablespace or the WAL directory may not be written */

@@ -60,6 +60,7 @@ export function planRecovery(
   checkStaging(ctx, server.config, request, info);
   const relocations = parseRelocations(request.tablespace ?? [], info.tablespaces ?? []);
   checkDestinationText(request);
+  refuseRelativeRemote(request, relocations);
   const getWal = request.getWal || needsGetWal(ctx, server.config, request);
   if (request.networkCompression === true && request.remoteSshCommand === undefined) {
     throw new RecoveryError('Network compression can only be used with remote recovery.', { hint: REMOTE_HINT });
@@ -108,6 +109,16 @@ function refuseRelativeStaging(request: RestoreRequest): void {
   }
   check('recovery staging path', request.recoveryStagingPath);
   check('local staging path', request.localStagingPath);
+}
+
+/** Relative to what, over there? */
+function refuseRelativeRemote(request: RestoreRequest, relocations: Readonly<Record<string, string>>): void {
+  if (request.remoteSshCommand === undefined) return;
+  const relative = [request.destination, request.stagingWalDirectory ?? '/', ...Object.values(relocations)].find(
+    (path) => !path.startsWith('/'),
+  );
+  if (relative === undefined) return;
+  throw new RecoveryError(`Cannot restore to '${relative}' on another host`, { hint: 'give an absolute path' });
 }
 
 function needsStaging(config: ServerConfig, info: BackupInfo): boolean {
@@ -244,7 +255,11 @@ function checkSnapshotArguments(
 function refuseUnsupported(config: ServerConfig, request: RestoreRequest, info: BackupInfo): void {
   const kind = backupType(info);
   const reasons: readonly (readonly [boolean, string])[] = [
-    [request.remoteSshCommand !== undefined, 'restoring to another host (--remote-ssh-command)'],
+    [
+      request.remoteSshCommand !== undefined && info.compression !== null,
+      'restoring a compressed backup to another host',
+    ],
+    [request.remoteSshCommand !== undefined && request.deltaRestore, 'a delta restore to another host'],
     [kind === 'snapshot', 'restoring a snapshot backup'],
     [kind === 'incremental', 'restoring an incremental backup'],
     [info.encryption !== null, `restoring a backup encrypted with ${info.encryption ?? ''}`],

@@ -1,6 +1,6 @@
 /** The settings that make PostgreSQL recover as it was asked to. Source: spec recovery.md section 8. */
 import { quoteSetting, type RecoveryGoal, targetSettings } from '../../domain/recovery-target.ts';
-import { cleanupCommand, copyCommand, getWalCommand } from '../../domain/restore-command.ts';
+import { cleanupCommand, copyCommand, getWalCommand, walRestoreCommand } from '../../domain/restore-command.ts';
 import type { Output } from '../../output/output.ts';
 
 export interface RecoverySettingsInput {
@@ -15,6 +15,8 @@ export interface RecoverySettingsInput {
   /** Where the WAL files were put, absolute. */
   readonly walDirectory: string;
   readonly customCommand: string | null;
+  /** Set when the cluster will run on another host: how it reaches this one. */
+  readonly remote: { readonly host: string; readonly port: string | null; readonly jobs: number } | null;
 }
 
 /** The lines for the recovery file, in Barman's order. Says what becomes of a custom restore command. */
@@ -27,12 +29,18 @@ export function recoverySettings(output: Output, input: RecoverySettingsInput): 
 
 function restoreCommands(
   output: Output,
-  { server, barmanUser, goal, getWal, walDirectory, customCommand }: RecoverySettingsInput,
+  { server, barmanUser, goal, getWal, walDirectory, customCommand, remote }: RecoverySettingsInput,
 ): readonly string[] {
   if (getWal && customCommand !== null) {
     const line = `restore_command = ${quoteSetting(customCommand)}`;
     output.info(`Custom restore command override: ${line}`);
     return [line];
+  }
+  if (getWal && remote !== null) {
+    return [
+      "# The 'barman-wal-restore' command is provided in the 'barman-cli' package",
+      `restore_command = ${quoteSetting(walRestoreCommand({ ...remote, user: barmanUser, server, standby: goal.standby }))}`,
+    ];
   }
   if (getWal) {
     return [

@@ -13,20 +13,16 @@ import { type RestoreReport, restoreResult, restoreWarnings } from '../../output
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 import { archiveWals } from '../wal/archive.ts';
-import {
-  copyBaseBackup,
-  demandsOf,
-  inspectBaseBackup,
-  prepareDestinations,
-  releaseControlFile,
-} from './base-backup.ts';
+import { inspectBaseBackup } from './base-backup.ts';
+import { canonicalName } from './canonical-name.ts';
 import { latestTimeline } from './choose-backup.ts';
-import { checkDestinations, type Demand } from './destinations.ts';
+import type { Demand } from './destinations.ts';
 import { checkExpanders, expandSettings } from './expand-wal.ts';
 import { writeArchiveStatus } from './deliver-wal.ts';
 import { readGoal } from './goal.ts';
 import { runRecoveryHooks } from './hooks.ts';
 import { withPinnedBackup } from './pin.ts';
+import { localPlace, type RestorePlace } from './place.ts';
 import { planRecovery, type RecoveryPlan } from './plan.ts';
 import { adaptConfiguration, createSignal } from './postgres-conf.ts';
 import { recoverySettings, signalFile } from './recovery-conf.ts';
@@ -46,14 +42,30 @@ export async function restoreBackup(
   if (request.skipArchiveWal !== true) await archiveFirst(ctx, server);
   await withPinnedBackup(ctx, server, info.backupId, async () => {
     const staging = request.stagingWalDirectory === undefined ? null : resolve(request.stagingWalDirectory);
-    await checkDestinations(plan, ctx.config.servers.values(), staging);
-    await runRecoveryHooks(ctx, server, request, plan, 'pre');
-    const report = await restorePinned(ctx, server, request, plan, staging);
-    await runRecoveryHooks(ctx, server, request, plan, 'post');
+    const report = await withPlace(ctx, server, request, plan, async (place) => {
+      await place.check(staging);
+      await runRecoveryHooks(ctx, server, request, plan, 'pre');
+      const made = await restorePinned(ctx, server, request, plan, place, staging);
+      await runRecoveryHooks(ctx, server, request, plan, 'post');
+      return made;
+    });
     // The JSON document lists among its warnings what the console shows as paragraphs.
     if (ctx.output.format === 'json') for (const text of restoreWarnings(report)) ctx.output.warning(text);
     ctx.output.result(restoreResult(report));
   });
+}
+
+async function withPlace<T>(
+  ctx: CommandContext,
+  server: Server,
+  request: RestoreRequest,
+  plan: RecoveryPlan,
+  body: (place: RestorePlace) => Promise<T>,
+): Promise<T> {
+  const { remoteSshCommand } = request;
+  if (remoteSshCommand === undefined) return body(localPlace(ctx, server, plan));
+  const { withRemotePlace } = await import('./remote-place.ts');
+  return withRemotePlace(ctx, server, { ...request, remoteSshCommand }, plan, body);
 }
 
 /** What waits in the queues belongs to the restore, too. */
@@ -74,13 +86,15 @@ async function restorePinned(
   server: Server,
   request: RestoreRequest,
   plan: RecoveryPlan,
+  place: RestorePlace,
   staging: string | null,
 ): Promise<RestoreReport> {
   const started = ctx.now();
   const clock = performance.now();
   const { output } = ctx;
-  output.info(`Starting local restore for server ${server.name} using backup ${plan.info.backupId}`);
+  output.info(`Starting ${place.kind} restore for server ${server.name} using backup ${plan.info.backupId}`);
   output.info(`Destination directory: ${plan.shownDestination}`);
+  if (request.remoteSshCommand !== undefined) output.info(`Remote command: ${request.remoteSshCommand}`);
   warnBeforehand(ctx, request, plan);
   const latest = await latestTimeline(server);
   const goal = readGoal(ctx, request, plan.info, latest);
@@ -88,18 +102,18 @@ async function restorePinned(
   const walDirectory = walDestination(plan, goal, staging);
   const wals = plan.getWal ? null : await chooseWals(ctx, server, request, plan, goal, latest);
   const base = await inspectBaseBackup(server, plan);
-  await prepareDestinations(plan, [...demandsOf(server, plan, base), ...walDemand(server, plan, wals, walDirectory)]);
+  await place.prepare(base, walDemand(server, plan, wals, walDirectory));
 
   output.info('Copying the base backup.');
-  await copyBaseBackup(ctx, server, plan, base);
-  await keepRecord(plan);
-  const place = { directory: walDirectory, isPointInTime: isPointInTime(goal) };
-  if (wals !== null) await supplyWals(ctx, server, plan, wals, place);
-  else await writeArchiveStatus(walDirectory, []);
-  const settings = await recoverySettingsFor(ctx, server, request, plan, goal, walDirectory);
+  await place.copyBaseBackup(base);
+  await keepRecord(place.plan);
+  const directory = place.walDirectory(walDirectory);
+  if (wals !== null) await supplyWals(ctx, server, plan, wals, { directory, isPointInTime: isPointInTime(goal) });
+  else await writeArchiveStatus(directory, []);
+  const settings = await recoverySettingsFor(ctx, server, request, place.plan, goal, walDirectory);
   output.info('Identify dangerous settings in destination directory.');
-  const { changes, warnings, missing } = await adaptConfiguration(plan, settings);
-  await releaseControlFile(server, plan);
+  const { changes, warnings, missing } = await adaptConfiguration(place.plan, settings);
+  await place.publish();
   return {
     started: timestampOf(started),
     elapsedSeconds: Math.round((performance.now() - clock) * 1000) / 1_000_000,
@@ -147,13 +161,13 @@ async function chooseWals(
   return wals;
 }
 
-function walDemand(server: Server, plan: RecoveryPlan, wals: WalPlan | null, directory: string): readonly Demand[] {
-  if (wals === null) return [];
+function walDemand(server: Server, plan: RecoveryPlan, wals: WalPlan | null, directory: string): Demand | null {
+  if (wals === null) return null;
   const sizes = [...wals.files, ...wals.partials].map(({ compression, size }) =>
     compression === null ? size : plan.info.xlogSegmentSize,
   );
   const bytes = sizes.reduce((sum, size) => sum + size, 0);
-  return [{ directory, source: server.catalog.layout.walsDirectory, bytes }];
+  return { directory, source: server.catalog.layout.walsDirectory, bytes };
 }
 
 /** The record of the backup stays with the cluster; the manifest would not match any more and gets another name. */
@@ -184,5 +198,13 @@ async function recoverySettingsFor(
     getWal: plan.getWal,
     walDirectory,
     customCommand: request.restoreCommand ?? null,
+    remote:
+      request.remoteSshCommand === undefined
+        ? null
+        : {
+            host: await canonicalName(),
+            port: request.recoveryOptionPort ?? null,
+            jobs: server.config.parallelJobs,
+          },
   });
 }
