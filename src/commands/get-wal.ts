@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { syncDirectory, unlinkIfPresent } from '../adapters/files.ts';
 import { errnoOf, messageOf } from '../domain/errors.ts';
 import { parseWalName } from '../domain/wal.ts';
@@ -66,7 +66,7 @@ async function getWal(ctx: CommandContext, server: Server, options: GetWalOption
     await deliver(ctx, server, options, await find(), async (found) => {
       ctx.log
         .named('barman.server')
-        .info(`Sending WAL '${file.name}' for server '${server.name}' to standard output${origin}`);
+        .info(`Sending WAL '${basename(found.path)}' for server '${server.name}' to standard output${origin}`);
       await deliverWal(ctx, server, found, delivery, process.stdout, { end: false });
     });
     return;
@@ -76,7 +76,7 @@ async function getWal(ctx: CommandContext, server: Server, options: GetWalOption
   try {
     await deliver(ctx, server, options, await find(), async (found) => {
       ctx.output.info(
-        `Sending WAL '${file.name}' for server '${server.name}' into '${destination.path}' file${origin}`,
+        `Sending WAL '${basename(found.path)}' for server '${server.name}' into '${destination.path}' file${origin}`,
       );
       await deliverWal(ctx, server, found, delivery, sinkOf(destination.handle), { end: true });
       await publish(destination);

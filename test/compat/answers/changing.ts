@@ -19,6 +19,7 @@ export const CHANGING: readonly Line[] = [
     'keep --target full node latest',
     'keep --target full plain @plain.4',
   ]),
+  ...changing('delete', ['delete gz latest'], { differs: 'empty-meta' }),
   ...changing('keep', ['keep --target standalone rs oldest'], { differs: 'old-keep-annotation' }),
   ...changing('delete', [
     'delete plain nosuch',
@@ -41,7 +42,6 @@ export const CHANGING: readonly Line[] = [
     'delete kept 20261103T040000',
     'delete kept 20261108T040000',
     '-f json delete kept 20261107T040000',
-    'delete gz latest',
     'delete empty latest',
     'delete nosuch latest',
     'delete all latest',

@@ -18,12 +18,15 @@ const insteadOfACrash: Becomes = (theirs, ours) => {
 };
 
 /** Barman prints the whole record, we print its id. */
-function withoutObject(text: string): string {
-  const id = /Skipping delete of backup (\w+)/.exec(text)?.[1];
-  return text
-    .replaceAll(/LocalBackupInfo\((?:[^"\\]|\\.)*"/g, `LocalBackupInfo(backup_id='${id}'))"`)
-    .replaceAll(/LocalBackupInfo\(backup_label=.*$/gm, `LocalBackupInfo(backup_id='${id}'))`);
-}
+const withoutObject: Becomes = (theirs) => {
+  const id = /Skipping delete of backup (\w+)/.exec(theirs.stdout + theirs.stderr)?.[1];
+  const short = `LocalBackupInfo(backup_id='${id}'))`;
+  return {
+    ...theirs,
+    stdout: theirs.stdout.replaceAll(/LocalBackupInfo\((?:[^"\\]|\\.)*/g, short),
+    stderr: theirs.stderr.replaceAll(/LocalBackupInfo\(.*$/gm, short),
+  };
+};
 
 const withoutDebug = (text: string) => text.replaceAll(/^DEBUG: .*\n/gm, '');
 
@@ -38,11 +41,7 @@ export const DIFFERENCES = {
   },
   version: () => ({ code: 0, stdout: `${VERSION_LINE}\n`, stderr: '' }),
   'empty-backup-word': () => ({ code: 1, stdout: '', stderr: "ERROR: Unknown backup '' for server 'stream'\n" }),
-  'refused-delete': (theirs) => ({
-    ...theirs,
-    stdout: withoutObject(theirs.stdout),
-    stderr: withoutObject(theirs.stderr),
-  }),
+  'refused-delete': withoutObject,
   'check-without-postgres': insteadOfACrash,
   'debug-messages': (theirs, ours) => {
     expect(withoutDebug(ours.stderr)).toBe(withoutDebug(theirs.stderr));
@@ -53,6 +52,7 @@ export const DIFFERENCES = {
     ...theirs,
     tree: (theirs.tree ?? []).filter((line) => !line.includes('/annotations/keep')),
   }),
+  'empty-meta': (theirs) => ({ ...theirs, tree: [...(theirs.tree ?? []), 'home/gz/meta: d'].sort() }),
   'switch-of-passive': insteadOfACrash,
   'ssh-options': (theirs) => ({
     ...theirs,
