@@ -257,12 +257,13 @@ async function tarStream(ground: Ground): Promise<Buffer> {
   return stdout;
 }
 
+const CONFIG_FILES = { seed: 'barman.conf', down: 'down.conf', few: 'few.conf' };
+
 /** Runs a line with one program; `tree` is looked at when the line may change something. */
 export async function ask(ground: Ground, program: Maker, typed: string, options: LineOptions): Promise<Answer> {
   const { box } = ground;
   const args = await wordsFor(ground, typed);
-  const config =
-    options.config === 'none' ? [] : ['-c', join(box.root, options.config === 'down' ? 'down.conf' : 'barman.conf')];
+  const config = options.config === 'none' ? [] : ['-c', join(box.root, CONFIG_FILES[options.config ?? 'seed'])];
   const input = options.input === 'tar' ? await tarStream(ground) : options.input;
   const result = await box[program]([...config, ...args], {
     withoutConfig: true,

@@ -78,6 +78,6 @@ export const CONNECTED: readonly Line[] = [
       config: 'down',
     },
   ),
-  ...moving('cron', ['cron', '-f json cron', '-q cron', '-d cron'], { config: 'down' }),
+  ...moving('cron', ['cron', '-f json cron', '-q cron', '-d cron'], { config: 'few', differs: 'no-empty-queue' }),
   ...moving('sync-info', ['sync-info plain']),
 ];

@@ -53,6 +53,10 @@ export const DIFFERENCES = {
     tree: (theirs.tree ?? []).filter((line) => !line.includes('/annotations/keep')),
   }),
   'empty-meta': (theirs) => ({ ...theirs, tree: [...(theirs.tree ?? []), 'home/gz/meta: d'].sort() }),
+  'no-empty-queue': (theirs) => ({
+    ...theirs,
+    tree: (theirs.tree ?? []).filter((line) => line !== 'home/cfg_changes.queue:\n[]'),
+  }),
   'switch-of-passive': insteadOfACrash,
   'ssh-options': (theirs) => ({
     ...theirs,

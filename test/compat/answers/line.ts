@@ -6,8 +6,8 @@ export interface LineOptions {
   readonly changes?: true;
   /** It asks or moves the running PostgreSQL: positions, ids and times of the two runs cannot be equal. */
   readonly moves?: true;
-  /** The configuration file: all servers, all servers with PostgreSQL down, or none (`-c` is left out). */
-  readonly config?: 'seed' | 'down' | 'none';
+  /** The configuration file: all servers; all or a few with PostgreSQL down; or none (`-c` is left out). */
+  readonly config?: 'seed' | 'down' | 'few' | 'none';
   readonly env?: Readonly<Record<string, string>>;
   /** Standard input; `tar` is a tar stream of a waiting WAL file and its checksum. */
   readonly input?: string;
