@@ -176,6 +176,14 @@ export function decompressor(name: string, settings: CompressionSettings): Duple
   return programFilter(findProgram(algorithm.program, settings), ['-d', '-c'], settings.env);
 }
 
+/** True when `decompressor` has what it needs on this host. */
+export function canDecompress(name: string, settings: CompressionSettings): boolean {
+  if (name === 'custom') return settings.customDecompressionFilter !== null;
+  const format = formatOf(name);
+  const program = ALGORITHMS[format as Compression]?.program;
+  return format === 'gzip' || (program != null && which(program, settings.searchPath) !== undefined);
+}
+
 function unsupported(name: string): WalError {
   return new WalError(`compression '${name}' is not supported by this program`, {
     hint: "set 'compression' to gzip, bzip2, xz, zstd or lz4",

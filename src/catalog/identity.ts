@@ -22,22 +22,22 @@ export function openIdentity(layout: CatalogLayout): Pick<Catalog, 'readIdentity
 async function readIdentity(path: string): Promise<Identity | null> {
   const text = await readText(path);
   if (text === null) return null;
-  const z = await import('zod');
-  const schema = z.object({
-    systemid: z.string().regex(/^\d+$/),
-    version: z
-      .string()
-      .nullish()
-      .transform((version) => version ?? null),
-  });
   try {
-    return schema.parse(JSON.parse(text));
+    return parseIdentity(JSON.parse(text));
   } catch (cause) {
     throw new BackupError(`cannot read '${path}': it is not the identity of a PostgreSQL system`, {
       cause,
       hint: 'put a good copy of the file in its place, or move it away: the next backup writes a new one',
     });
   }
+}
+
+/** By hand: put-wal reads this file for every WAL, and loading zod would take longer than all the rest of that. */
+function parseIdentity(document: unknown): Identity {
+  const { systemid, version } = document as { systemid?: unknown; version?: unknown };
+  if (typeof systemid !== 'string' || !/^\d+$/.test(systemid)) throw new Error('no systemid');
+  if (version !== undefined && version !== null && typeof version !== 'string') throw new Error('bad version');
+  return { systemid, version: version ?? null };
 }
 
 /** null when there is no file, or an empty one: what a power cut leaves of a file that was never flushed. */

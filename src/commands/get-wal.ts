@@ -13,6 +13,7 @@ import { selectServer } from '../operations/select-servers.ts';
 import { type Server, withServer } from '../operations/server.ts';
 import { sinkOf } from '../operations/wal/content.ts';
 import { type Delivery, deliverWal, findWal, type FoundWal, peekWals } from '../operations/wal/fetch.ts';
+import { originOf } from '../operations/wal/origin.ts';
 
 export interface GetWalOptions {
   readonly serverName: string;
@@ -103,12 +104,6 @@ async function deliver(
   } finally {
     await found.handle.close();
   }
-}
-
-/** ` (SSH host: ADDRESS)` when we were called through ssh. */
-function originOf(env: NodeJS.ProcessEnv): string {
-  const address = env.SSH_CONNECTION?.split(' ')[0];
-  return address ? ` (SSH host: ${address})` : '';
 }
 
 interface Destination {

@@ -20,7 +20,8 @@ export const WAL_HEADER_LENGTH = 40;
 
 const LONG_HEADER = 0x0002;
 const SMALLEST_SEGMENT = 1_048_576;
-const LARGEST_SEGMENT = 1_073_741_824;
+/** initdb --wal-segsize allows no more, bytes. */
+export const LARGEST_SEGMENT = 1_073_741_824;
 
 /** Reads the header, in either byte order; undefined when the bytes are no WAL page. */
 export function parseWalHeader(bytes: Uint8Array): WalHeader | undefined {

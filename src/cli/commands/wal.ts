@@ -38,6 +38,18 @@ export const WAL_COMMANDS: readonly CommandSpec[] = [
     load: () => import('../../commands/get-wal.ts'),
   },
   {
+    name: 'put-wal',
+    summary: 'accept WAL files from standard input (for archive_command)',
+    details: [
+      'Reads a tar stream with WAL files and their SHA256SUMS or MD5SUMS, as "barman-wal-archive" sends it.',
+      'Exit code 0 only when every file of it is on disk.',
+    ],
+    args: [SERVER],
+    options: [{ flags: '-t, --test', help: 'only test that the server can be asked' }],
+    handlesSignals: true,
+    load: () => import('../../commands/put-wal.ts'),
+  },
+  {
     name: 'archive-wal',
     summary: 'move received WAL into the archive',
     args: [SERVER],

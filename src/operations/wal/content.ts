@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline, Readable, Writable } from 'node:stream';
 import { constants as Z, gunzipSync } from 'node:zlib';
 import { type CompressionSettings, decompressor, detectCompression, HEAD_LENGTH } from '../../adapters/compression.ts';
-import { parseWalHeader, WAL_HEADER_LENGTH, type WalContent } from '../../domain/wal-header.ts';
+import { LARGEST_SEGMENT, parseWalHeader, WAL_HEADER_LENGTH, type WalContent } from '../../domain/wal-header.ts';
 
 const BLOCK = 1_048_576;
 /** Enough compressed bytes to yield the header of a segment. */
@@ -94,6 +94,8 @@ export async function measurePlain(
     for await (const chunk of plainStream(handle, compression, settings) as AsyncIterable<Buffer>) {
       if (head.length < WAL_HEADER_LENGTH) head = Buffer.concat([head, chunk]).subarray(0, HEAD_LENGTH);
       size += chunk.length;
+      // No segment is larger: whatever this is, it may be made to fill a disk.
+      if (size > LARGEST_SEGMENT) break;
     }
   } catch {
     return undefined;

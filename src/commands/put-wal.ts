@@ -1,0 +1,22 @@
+/** `barman put-wal SERVER`: what barman-wal-archive calls, a tar stream on standard input. Spec wal.md 8, cli.md 4.23. */
+import type { CommandContext } from '../operations/context.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { withServer } from '../operations/server.ts';
+import { originOf } from '../operations/wal/origin.ts';
+import { putWals } from '../operations/wal/put.ts';
+
+export interface PutWalOptions {
+  readonly serverName: string;
+  readonly test?: boolean;
+}
+
+export async function run(ctx: CommandContext, options: PutWalOptions): Promise<void> {
+  const config = await selectServer(ctx, options.serverName, { inactive: 'error', disabled: 'error', passive: 'run' });
+  if (config === undefined) return;
+  if (options.test) {
+    ctx.output.info(`Ready to accept WAL files for the server ${config.name}`);
+    return;
+  }
+  const origin = originOf(ctx.env);
+  await withServer(ctx, config, (server) => putWals(ctx, server, process.stdin, origin), { offline: true });
+}
