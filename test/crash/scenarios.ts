@@ -1,6 +1,7 @@
 /** The commands that are struck, each on a home that shows what it can lose. */
 import { access, readFile } from 'node:fs/promises';
-import { segmentName } from '../support/wal-files.ts';
+import { walTar } from '../support/tar.ts';
+import { segmentName, walSegment } from '../support/wal-files.ts';
 import { addBackup, archiveWals, type CrashHome, queueWals } from './home.ts';
 
 export interface Scenario {
@@ -54,6 +55,16 @@ const exists = (path: string) =>
     () => false,
   );
 
+/** PostgreSQL drops its own copy when it was told that this one is safe. */
+async function isWhole(home: CrashHome, name: string): Promise<string | null> {
+  const copies = await Promise.all(
+    [home.path('incoming', name), home.path('wals', name.slice(0, 16), name)].map((path) =>
+      readFile(path).catch(() => null),
+    ),
+  );
+  return copies.some((bytes) => bytes?.equals(walSegment(name))) ? null : `${name} is nowhere`;
+}
+
 export const SCENARIOS: readonly Scenario[] = [
   archiving(''),
   archiving('gzip'),
@@ -96,5 +107,20 @@ export const SCENARIOS: readonly Scenario[] = [
       (await readFile(home.path('meta', `${SECOND}-keep`), 'utf8').catch(() => '')) === 'full'
         ? null
         : 'it is not kept',
+  },
+  {
+    name: 'put-wal',
+    options: '',
+    seed: async (home) => {
+      await addBackup(home, FIRST, span(1, 1));
+      await archiveWals(home, [wal(1)]);
+      await queueWals(home, [wal(2)]);
+    },
+    args: ['put-wal', 'pg'],
+    input: () => walTar({ [wal(3)]: walSegment(wal(3)) }),
+    wals: [wal(1), wal(2)],
+    mayGo: [wal(3)],
+    backups: [FIRST],
+    promised: (home) => isWhole(home, wal(3)),
   },
 ];
