@@ -146,6 +146,26 @@ describe('many commands over ssh', () => {
     await expect(stat(join(socket, '..'))).rejects.toThrow('ENOENT');
   });
 
+  it('clear away the socket of a run that was killed, and no socket that is in use', async () => {
+    const leave = async (script: string) => {
+      const directory = await mkdtemp(join(tmpdir(), 'barman-ssh-'));
+      const listen = `require('node:net').createServer().listen(process.argv[1], () => { ${script} })`;
+      return { directory, child: execFile(process.execPath, ['-e', listen, join(directory, 's')]) };
+    };
+    const dead = await leave("process.kill(process.pid, 'SIGKILL')");
+    await new Promise((resolve) => dead.child.once('exit', resolve));
+    const alive = await leave("console.log('listening')");
+    await new Promise((resolve) => alive.child.stdout?.once('data', resolve));
+    try {
+      await overSsh().run(['true']);
+      await expect(stat(dead.directory)).rejects.toThrow('ENOENT');
+      expect(await readdir(alive.directory)).toEqual(['s']);
+    } finally {
+      alive.child.kill('SIGKILL');
+      await rm(alive.directory, { recursive: true, force: true });
+    }
+  });
+
   it('leave a ControlPath of the user alone', async () => {
     const path = join(folder, 'users-own');
     const executor = overSsh(`${sshd.sshCommand} -o ControlPath=${path} pghost`);

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from '../executor.ts';
 import { boundToParent, start } from '../process.ts';
+import { removeStaleSockets, SOCKET_DIRECTORY, SOCKET_NAME } from './stale-sockets.ts';
 
 export interface SharedConnection {
   /** What a command adds to use it. */
@@ -32,8 +33,9 @@ export async function shareConnection(
   signal: AbortSignal | undefined,
 ): Promise<SharedConnection | undefined> {
   const folder = tmpdir().length > LONGEST_DIRECTORY ? '/tmp' : tmpdir();
-  const directory = await mkdtemp(join(folder, 'barman-ssh-'));
-  const socket = join(directory, 's');
+  await removeStaleSockets(folder);
+  const directory = await mkdtemp(join(folder, SOCKET_DIRECTORY));
+  const socket = join(directory, SOCKET_NAME);
   const [program, ...args] = await boundToParent(
     [...words, '-o', 'ControlMaster=yes', '-o', `ControlPath=${socket}`, '-o', 'ControlPersist=no', '-N'],
     'KILL',
