@@ -72,7 +72,7 @@ function parseWords({ before, name, after }: SplitWords, late: readonly OptionSp
     kind: 'run',
     globals: globalOptions({ ...globals.values, ...(late.length > 0 ? given : {}) }),
     command,
-    options: { ...own, ...readArguments(command, rest) },
+    options: { ...own, ...readArguments(command, rest, own) },
   };
 }
 
@@ -248,10 +248,16 @@ function asUsageError(error: unknown, specs: readonly OptionSpec[], command: Com
   return new UsageError(spec ? `argument ${displayName(spec)}: expected one argument` : error.message, command);
 }
 
-function readArguments(command: CommandSpec, rest: ReadOptions['rest']): Record<string, unknown> {
+function readArguments(
+  command: CommandSpec,
+  rest: ReadOptions['rest'],
+  options: Record<string, unknown>,
+): Record<string, unknown> {
   const words = rest.filter((item) => item.isArgument).map((item) => item.word);
   const values: Record<string, unknown> = {};
-  const required = command.args.filter((arg) => !arg.optional);
+  const mayMiss = ({ optional, optionalWith }: ArgumentSpec) =>
+    optional === true || (optionalWith !== undefined && options[optionalWith] === true);
+  const required = command.args.filter((arg) => !mayMiss(arg));
   const missing = required.slice(words.length).map((arg) => arg.name);
   if (missing.length > 0) throw new UsageError(`the following arguments are required: ${missing.join(', ')}`, command);
   for (const arg of command.args) {

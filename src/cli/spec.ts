@@ -24,6 +24,8 @@ export interface ArgumentSpec {
   readonly key: string;
   readonly variadic?: boolean;
   readonly optional?: boolean;
+  /** Key of the option beside which it may be left out. */
+  readonly optionalWith?: string;
   /** Checks and converts the text; unset for free text. */
   readonly parse?: ValueParser;
 }

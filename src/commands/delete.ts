@@ -1,14 +1,17 @@
-/** `barman delete SERVER BACKUP_ID`: a backup and the WAL that only it needs. Source: spec cli.md 4.11. */
+/** `barman delete SERVER BACKUP_ID`: a backup and the WAL that only it needs. Source: spec cli.md 4.11; --dry-run is ours. */
 import type { CommandContext } from '../operations/context.ts';
 import { deleteBackup } from '../operations/delete.ts';
 import { endFinishedDelete } from '../operations/delete/stray-marks.ts';
 import { requireBackup } from '../operations/find-backup.ts';
 import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
+import { type Server, withServer } from '../operations/server.ts';
+import { deletePlanResult } from '../output/results/delete-plan.ts';
 
 export interface DeleteOptions {
   readonly serverName: string;
-  readonly backupId: string;
+  /** Only with `dryRun` it may be left out: then it is about the retention policy. */
+  readonly backupId?: string;
+  readonly dryRun?: boolean;
 }
 
 export async function run(ctx: CommandContext, options: DeleteOptions): Promise<void> {
@@ -17,15 +20,25 @@ export async function run(ctx: CommandContext, options: DeleteOptions): Promise<
   await withServer(
     ctx,
     config,
-    async (server) => {
-      // A delete that was killed at its very end is repeated like any other.
-      if (await endFinishedDelete(server, options.backupId)) {
-        ctx.output.info(`Deleted backup ${options.backupId}: an earlier delete had removed all of it`);
-        return;
-      }
-      const info = await requireBackup(ctx, server, options.backupId);
-      if (info !== undefined) await deleteBackup(ctx, server, info);
-    },
+    (server) => (options.dryRun === true ? tell(ctx, server, options.backupId) : remove(ctx, server, options.backupId)),
     { offline: true },
   );
+}
+
+async function remove(ctx: CommandContext, server: Server, backupId = ''): Promise<void> {
+  // A delete that was killed at its very end is repeated like any other.
+  if (await endFinishedDelete(server, backupId)) {
+    ctx.output.info(`Deleted backup ${backupId}: an earlier delete had removed all of it`);
+    return;
+  }
+  const info = await requireBackup(ctx, server, backupId);
+  if (info !== undefined) await deleteBackup(ctx, server, info);
+}
+
+async function tell(ctx: CommandContext, server: Server, backupId: string | undefined): Promise<void> {
+  const { planDelete, planRetention } = await import('../operations/delete/plan.ts');
+  const info = backupId === undefined ? undefined : await requireBackup(ctx, server, backupId);
+  if (backupId !== undefined && info === undefined) return;
+  const removals = info === undefined ? await planRetention(ctx, server) : await planDelete(ctx, server, info);
+  if (removals !== undefined) ctx.output.result(deletePlanResult(server.name, removals));
 }

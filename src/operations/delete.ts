@@ -16,15 +16,17 @@ import type { Server } from './server.ts';
 export async function deleteBackup(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
   const isAllowed =
     (await mayGo(ctx, server, info)) && (await withServerLock(ctx, server, () => deleteTree(ctx, server, info)));
-  if (!isAllowed) {
-    // compat 3.20.1: the reference prints its whole record there; scripts can rely on the beginning.
-    ctx.output.error(`Cannot delete backup (${server.name} LocalBackupInfo(backup_id='${info.backupId}'))`);
-  }
+  if (!isAllowed) reportRefusal(ctx, server, info);
   return isAllowed;
 }
 
-/** Keep annotation and minimum redundancy. */
-async function mayGo(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
+/** compat 3.20.1: the reference prints its whole record there; scripts can rely on the beginning. */
+export function reportRefusal({ output }: CommandContext, { name }: Server, { backupId }: BackupInfo): void {
+  output.error(`Cannot delete backup (${name} LocalBackupInfo(backup_id='${backupId}'))`);
+}
+
+/** Keep annotation and minimum redundancy; a refusal is reported. */
+export async function mayGo(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
   const { backupId } = info;
   const skipping = `Skipping delete of backup ${backupId} for server ${server.name}`;
   if (isElsewhere(server, info)) {
@@ -55,7 +57,7 @@ function isElsewhere({ catalog }: Server, info: BackupInfo): boolean {
 }
 
 /** The listing may be older than a delete of another process: what counts is what is there now. */
-async function readAfresh({ catalog }: Server): Promise<readonly BackupInfo[]> {
+export async function readAfresh({ catalog }: Server): Promise<readonly BackupInfo[]> {
   const { backups } = await catalog.listBackups();
   const current = await Promise.all(backups.map(({ backupId }) => catalog.getBackup(backupId)));
   return current.filter((backup) => backup !== undefined);

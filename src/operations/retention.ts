@@ -31,9 +31,7 @@ export async function enforceRetention(ctx: CommandContext, server: Server): Pro
   reportDamaged(ctx, server, (await server.catalog.listBackups()).damaged);
   const pending = await planRemovals(ctx, server, policy);
   for (const orphan of pending.orphans) reportOrphan(ctx, server, orphan);
-  if (pending.objection !== null) {
-    ctx.output.warning(`The retention policy of server ${server.name} is not applied: ${pending.objection}`);
-  }
+  if (pending.objection !== null) reportObjection(ctx, server, pending.objection);
   for (const { backupId } of pending.removals) {
     const { removals } = await planRemovals(ctx, server, policy);
     if (removals.some((still) => still.backupId === backupId))
@@ -60,6 +58,28 @@ export async function finishInterruptedDeletes(ctx: CommandContext, server: Serv
       `Completing the interrupted delete of backup ${backupId} for server ${server.name}`,
     );
   }
+}
+
+/** What the next run of cron deletes, in its order; what it would say beforehand is said. */
+export async function plannedRemovals(ctx: CommandContext, server: Server): Promise<readonly BackupInfo[]> {
+  const policy = server.config.retentionPolicy?.policy;
+  const { backups, damaged } = await server.catalog.listBackups();
+  reportDamaged(ctx, server, damaged);
+  const interrupted = backups.filter(isInterruptedDelete);
+  if (!policy) return interrupted;
+  const { removals, objection } = await planRemovals(ctx, server, policy);
+  if (objection !== null) reportObjection(ctx, server, objection);
+  const going: BackupInfo[] = [];
+  for (const info of removals) {
+    const reason = await reasonToSpare(server, info);
+    if (reason === null) going.push(info);
+    else ctx.output.warning(reason);
+  }
+  return going;
+}
+
+function reportObjection({ output }: CommandContext, { name }: Server, objection: string): void {
+  output.warning(`The retention policy of server ${name} is not applied: ${objection}`);
 }
 
 interface Plan {
@@ -132,12 +152,9 @@ function objectionTo(
 async function retire(ctx: CommandContext, server: Server, backupId: string, announcement: string): Promise<void> {
   const about = `backup ${backupId} of server ${server.name}`;
   const prepare = async (info: BackupInfo): Promise<boolean> => {
-    if ((await server.catalog.keepOf(backupId)) !== null) {
-      ctx.output.warning(`The ${about} is not deleted: it has a current keep request`);
-      return false;
-    }
-    if (backupType(info) === 'snapshot' || server.catalog.layout.baseDirectory.includes('://')) {
-      ctx.output.warning(`Obsolete ${about} is not deleted: this release cannot delete snapshots and objects`);
+    const reason = await reasonToSpare(server, info);
+    if (reason !== null) {
+      ctx.output.warning(reason);
       return false;
     }
     ctx.output.info(announcement);
@@ -151,4 +168,14 @@ async function retire(ctx: CommandContext, server: Server, backupId: string, ann
     if (!(error instanceof HookAbortError)) throw error;
     ctx.output.warning(`Obsolete ${about} is not deleted: ${messageOf(error)}`);
   }
+}
+
+/** Why an obsolete backup is not deleted, in words; null when nothing speaks against it. */
+async function reasonToSpare({ name, catalog }: Server, info: BackupInfo): Promise<string | null> {
+  const about = `backup ${info.backupId} of server ${name}`;
+  if ((await catalog.keepOf(info.backupId)) !== null) {
+    return `The ${about} is not deleted: it has a current keep request`;
+  }
+  const isElsewhere = backupType(info) === 'snapshot' || catalog.layout.baseDirectory.includes('://');
+  return isElsewhere ? `Obsolete ${about} is not deleted: this release cannot delete snapshots and objects` : null;
 }

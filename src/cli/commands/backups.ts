@@ -86,9 +86,13 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
   {
     name: 'delete',
     summary: 'delete a backup and the WAL that only it needs',
-    details: [BACKUP_WORDS, 'A kept backup, and one that minimum_redundancy needs, is refused.'],
-    args: [SERVER, BACKUP],
-    options: [],
+    details: [
+      BACKUP_WORDS,
+      'A kept backup, and one that minimum_redundancy needs, is refused.',
+      'With --dry-run and no BACKUP_ID: what the retention policy would delete now.',
+    ],
+    args: [SERVER, { ...BACKUP, optionalWith: 'dryRun' }],
+    options: [{ flags: '--dry-run', help: 'only tell what would be deleted, and the WAL that this frees' }],
     load: () => import('../../commands/delete.ts'),
   },
   {

@@ -2,7 +2,7 @@
 import { listNames } from '../../adapters/files.ts';
 import { backupPath } from '../../catalog/layout.ts';
 import { type BackupInfo, isBackupId } from '../../domain/backup-info.ts';
-import { walsFreedBy } from '../../domain/wal-horizon.ts';
+import { type WalJudge, walsFreedBy } from '../../domain/wal-horizon.ts';
 import { parseWalName } from '../../domain/wal.ts';
 import { readKeeps } from '../backup-verdicts.ts';
 import type { CommandContext } from '../context.ts';
@@ -26,16 +26,8 @@ export async function removeFreedWals(
   { passStandalone, onRemoved }: FreedWalsOptions,
 ): Promise<void> {
   const { catalog } = server;
-  const { backups } = await catalog.listBackups();
-  const others = backups.filter(({ backupId }) => backupId !== info.backupId);
-  const keeps = await readKeeps(server, others);
-  const isFree = walsFreedBy(info, others, { keeps, passStandalone });
+  const isFree = await judgeFreedWals(ctx, server, info, (await catalog.listBackups()).backups, passStandalone);
   if (isFree === null) return;
-  const riddle = await unknownBackup(server);
-  if (riddle !== null) {
-    ctx.output.warning(`No WAL file of server ${server.name} is deleted: ${riddle}, and it may need them`);
-    return;
-  }
   const hooks = walDeleteHooks(ctx, server);
   const removed = await catalog.removeWals(
     ({ name }) => {
@@ -54,6 +46,26 @@ export async function removeFreedWals(
   );
   ctx.output.info('Delete associated WAL segments:');
   for (const { name } of removed) ctx.output.info(`\t${name}`);
+}
+
+/**
+ * Says of an archived file whether it goes with `info`, when `backups` are what is there; null when no WAL goes. That
+ * nothing goes because of a backup of which nobody knows what it needs is said.
+ */
+export async function judgeFreedWals(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  backups: readonly BackupInfo[],
+  passStandalone: boolean,
+): Promise<WalJudge | null> {
+  const others = backups.filter(({ backupId }) => backupId !== info.backupId);
+  const isFree = walsFreedBy(info, others, { keeps: await readKeeps(server, others), passStandalone });
+  if (isFree === null) return null;
+  const riddle = await unknownBackup(server);
+  if (riddle === null) return isFree;
+  ctx.output.warning(`No WAL file of server ${server.name} is deleted: ${riddle}, and it may need them`);
+  return null;
 }
 
 /** A backup that no readable record speaks of, in words; null when there is none. */
