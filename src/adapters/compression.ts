@@ -163,6 +163,16 @@ function filterCommand(name: Compression, settings: CompressionSettings): readon
   return [findProgram(algorithm.program, settings), ...algorithm.compressArgs(level)];
 }
 
+/** The same at a level of the program itself, for a name that has a program or is gzip. */
+export function compressorAt(
+  name: 'gzip' | 'bzip2' | 'xz',
+  level: number,
+  settings: Pick<CompressionSettings, 'searchPath' | 'env'>,
+): Duplex {
+  if (name === 'gzip') return createGzip({ level, chunkSize: 65_536 });
+  return programFilter(findProgram(name, settings), byLevel(level), settings.env);
+}
+
 /** A stream that decompresses `name`, a configured name or a recognised one. @throws WalError when this host cannot do it */
 export function decompressor(name: string, settings: CompressionSettings): Duplex {
   if (name === 'custom') {
@@ -190,7 +200,7 @@ function unsupported(name: string): WalError {
   });
 }
 
-function findProgram(name: string, settings: CompressionSettings): string {
+function findProgram(name: string, settings: Pick<CompressionSettings, 'searchPath'>): string {
   const path = which(name, settings.searchPath);
   if (path !== undefined) return path;
   throw new WalError(`the program '${name}' is not in the search path`, {

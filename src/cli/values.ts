@@ -28,6 +28,13 @@ export function positive(text: string): number {
   return value;
 }
 
+/** Any integer: what it may be is judged by the command. */
+export function anyInteger(text: string): number {
+  const value = integer(text);
+  if (value === undefined) throw new ValueRefused(`invalid int value: '${text}'`);
+  return value;
+}
+
 /** `current`, `latest` or a timeline number. */
 export function timeline(text: string): number | 'current' | 'latest' {
   return text === 'current' || text === 'latest' ? text : positive(text);

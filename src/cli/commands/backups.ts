@@ -1,7 +1,7 @@
 /** Commands that take, show, check, restore and remove backups. */
 import { COPY_OPTIONS, RESTORE_OPTIONS } from '../copy-options.ts';
 import { BACKUP, BACKUP_WORDS, type CommandSpec, SERVER, SERVER_WORDS, SERVERS } from '../spec.ts';
-import { absolutePath, backupName, byteSize, choice, nonNegative } from '../values.ts';
+import { absolutePath, anyInteger, backupName, byteSize, choice, nonNegative } from '../values.ts';
 
 export const BACKUP_COMMANDS: readonly CommandSpec[] = [
   {
@@ -137,5 +137,24 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
       },
     ],
     load: () => import('../../commands/keep.ts'),
+  },
+  {
+    name: 'export-backup',
+    summary: 'write a backup and its WAL into one tar file',
+    details: [
+      BACKUP_WORDS,
+      'The file takes the backup to another host, or into an archive: see import-backup. Full backups only.',
+    ],
+    args: [SERVER, BACKUP, { name: 'output_directory', key: 'outputDirectory' }],
+    options: [
+      {
+        flags: '--compression <PROGRAM>',
+        help: 'compress the file: gzip, bzip2 or xz',
+        parse: choice('gzip', 'bzip2', 'xz'),
+      },
+      { flags: '--compression-level <LEVEL>', help: '1 (fast) to 9 (small); xz from 0', parse: anyInteger },
+    ],
+    handlesSignals: true,
+    load: () => import('../../commands/export-backup.ts'),
   },
 ];

@@ -1,0 +1,29 @@
+/** `barman export-backup SERVER BACKUP_ID DIRECTORY`: a backup and its WAL in one tar file. Source: spec cli.md 4.13. */
+import type { ExportCompression } from '../domain/export-name.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { exportBackup } from '../operations/export/run.ts';
+import { requireBackup } from '../operations/find-backup.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { withServer } from '../operations/server.ts';
+
+export interface ExportBackupOptions {
+  readonly serverName: string;
+  readonly backupId: string;
+  readonly outputDirectory: string;
+  readonly compression?: ExportCompression;
+  readonly compressionLevel?: number;
+}
+
+export async function run(ctx: CommandContext, options: ExportBackupOptions): Promise<void> {
+  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (config === undefined) return;
+  await withServer(
+    ctx,
+    config,
+    async (server) => {
+      const info = await requireBackup(ctx, server, options.backupId);
+      if (info !== undefined) await exportBackup(ctx, server, info, options);
+    },
+    { offline: true },
+  );
+}
