@@ -1,5 +1,7 @@
 /** The commands that are struck, each on a home that shows what it can lose. */
-import { access, readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { access, mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { walTar } from '../support/tar.ts';
 import { segmentName, walSegment } from '../support/wal-files.ts';
 import { addBackup, archiveWals, type CrashHome, queueWals } from './home.ts';
@@ -19,6 +21,10 @@ export interface Scenario {
   readonly backups: readonly string[];
   /** Backups that may be whole or gone. */
   readonly mayVanish?: readonly string[];
+  /** Paths below barman_home that may stay: outside the reach of cron. */
+  readonly mayStay?: RegExp;
+  /** Looked at after every blow; a sentence when something is wrong. */
+  readonly always?: (home: CrashHome) => Promise<string | null>;
   /** What exit code 0 promised, looked at at once; a sentence when it was broken. */
   readonly promised?: (home: CrashHome) => Promise<string | null>;
 }
@@ -63,6 +69,19 @@ async function isWhole(home: CrashHome, name: string): Promise<string | null> {
     ),
   );
   return copies.some((bytes) => bytes?.equals(walSegment(name))) ? null : `${name} is nowhere`;
+}
+
+/** Files with the final name of an export, each proved by the checksum in it. */
+async function exportsOf(home: CrashHome): Promise<readonly { readonly name: string; readonly isWhole: boolean }[]> {
+  const names = (await readdir(join(home.home, 'out'))).filter((name) => name.includes('.tar'));
+  return Promise.all(
+    names.map(async (name) => {
+      const sha256 = createHash('sha256')
+        .update(await readFile(join(home.home, 'out', name)))
+        .digest('hex');
+      return { name, isWhole: name.includes(`-${sha256.slice(0, 8)}.tar`) };
+    }),
+  );
 }
 
 export const SCENARIOS: readonly Scenario[] = [
@@ -122,5 +141,20 @@ export const SCENARIOS: readonly Scenario[] = [
     mayGo: [wal(3)],
     backups: [FIRST],
     promised: (home) => isWhole(home, wal(3)),
+  },
+  {
+    name: 'export-backup',
+    options: '',
+    seed: async (home) => {
+      await seedBackups(home);
+      await mkdir(join(home.home, 'out'));
+    },
+    args: ['export-backup', 'pg', FIRST, 'HOME/out', '--compression', 'gzip'],
+    wals: range(2, 12),
+    backups: [FIRST, SECOND, THIRD],
+    mayStay: /^out\/backup-export-pg-/,
+    always: async (home) =>
+      (await exportsOf(home)).every(({ isWhole }) => isWhole) ? null : 'an export has its name and is not whole',
+    promised: async (home) => ((await exportsOf(home)).length === 1 ? null : 'there is no export'),
   },
 ];

@@ -59,7 +59,7 @@ export async function sweep(
         root: home.home,
         program: program.interpreter,
         command: program.command,
-        args: ['-c', home.configFile, ...scenario.args],
+        args: ['-c', home.configFile, ...scenario.args.map((word) => word.replace('HOME', home.home))],
         ...(input === undefined ? {} : { input }),
         at,
         blow,
@@ -96,6 +96,8 @@ async function judge(
   const faults: { kind: Fault; text: string }[] = [];
   const broken = code === 0 ? await scenario.promised?.(home) : null;
   if (broken) faults.push({ kind: 'wrong', text: `exit 0, but ${broken}` });
+  const fault = await scenario.always?.(home);
+  if (fault) faults.push({ kind: 'wrong', text: fault });
   await ageTemporaries(home);
   const barman = (...args: string[]) => runProgram(program.command, ['-c', home.configFile, ...args]);
   for (const args of [['cron'], ['archive-wal', 'pg'], ['list-backups', 'pg']]) {
