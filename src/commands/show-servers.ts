@@ -1,14 +1,13 @@
 /** `barman show-servers`: configuration in force and what PostgreSQL says. Source: spec check.md 5, cli.md 6.6. */
-import { OPTION_NAMES, optionValue, type OptionName, OWN_OPTIONS, type ServerConfig } from '../config/options.ts';
+import { OPTION_NAMES, optionValue, OWN_OPTIONS, type ServerConfig } from '../config/options.ts';
 import { isCopyDone } from '../domain/backup-info.ts';
-import { clockDuration, humanDuration } from '../domain/duration.ts';
-import { formatRetentionPolicy, type RetentionSetting } from '../domain/retention-policy.ts';
+import { humanDuration } from '../domain/duration.ts';
 import type { CommandContext } from '../operations/context.ts';
 import { eachServer } from '../operations/each-server.ts';
+import { spelledOption } from '../operations/option-text.ts';
 import { remoteStatus } from '../operations/remote-status.ts';
 import { selectServers } from '../operations/select-servers.ts';
 import type { Server } from '../operations/server.ts';
-import { pythonSet } from '../output/python-text.ts';
 import { showServersResult } from '../output/results/show-servers.ts';
 
 export interface ShowServersOptions {
@@ -37,27 +36,9 @@ function configured(config: ServerConfig): Record<string, unknown> {
   const values: Record<string, unknown> = {};
   for (const name of OPTION_NAMES) {
     const value = optionValue(config, name);
-    if (!OWN_OPTIONS.has(name) || value !== null) values[name] = spelled(name, value);
+    if (!OWN_OPTIONS.has(name) || value !== null) values[name] = spelledOption(name, value);
   }
   return values;
-}
-
-/** Values whose spelling is not that of their type. */
-function spelled(name: OptionName, value: unknown): unknown {
-  switch (name) {
-    case 'backup_options':
-      return pythonSet('BackupOptions', value as ReadonlySet<string>);
-    case 'recovery_options':
-      return pythonSet('RecoveryOptions', value as ReadonlySet<string>);
-    case 'last_wal_maximum_age':
-      return value === null ? null : clockDuration(value as number);
-    case 'retention_policy': {
-      const setting = value as RetentionSetting | null;
-      return setting?.policy ? formatRetentionPolicy(setting.policy) : (setting?.text ?? null);
-    }
-    default:
-      return value;
-  }
 }
 
 /** The interval with the age of the newest backup; null when no maximum is set. */

@@ -127,7 +127,7 @@ function closingTail(before: string, value: string): string {
   const line = before.slice(before.lastIndexOf('\n') + 1);
   const isOpen = (closing: string) =>
     closing === ')' ? line.split('(').length > line.split(')').length : line.split(closing).length % 2 === 0;
-  const tail = /["'),;.\]]*$/.exec(value)?.[0] ?? '';
+  const tail = /["'),;.\]}]*$/.exec(value)?.[0] ?? '';
   for (let start = 0; start < tail.length; start += 1) {
     const character = tail.charAt(start);
     if (/["')]/.test(character) && isOpen(character)) return tail.slice(start);

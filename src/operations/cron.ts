@@ -14,7 +14,7 @@ import type { Output } from '../output/output.ts';
 import { takeTurns, type Turn } from '../output/ordered.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { repairInterruptedBackups } from './backup/repair.ts';
-import { checkPendingChanges } from './config-queue.ts';
+import { applyChanges, withConfigurationLock } from './config-update/apply.ts';
 import type { CommandContext } from './context.ts';
 import { isInterruptedDelete } from './delete/interrupted.ts';
 import { removeLeftovers } from './leftovers.ts';
@@ -49,7 +49,7 @@ interface Visit {
  */
 export async function runCron(ctx: CommandContext, options: CronOptions): Promise<void> {
   if (reportConflicts(ctx)) return;
-  await checkPendingChanges(ctx);
+  await applyPendingChanges(ctx);
   for (const config of ctx.config.servers.values()) introduce(ctx, config);
   const configs = [...ctx.config.servers.values()].map((config) => useWalConninfo(config));
   for (const { note } of configs) if (note !== null) ctx.output.info(note);
@@ -68,6 +68,16 @@ export async function runCron(ctx: CommandContext, options: CronOptions): Promis
   });
   ctx.signal.throwIfAborted();
   if (ctx.config.global.lockDirectoryCleanup) await cleanLockDirectory(ctx);
+}
+
+/** What config-update could not finish. Its failure keeps no server from its maintenance. */
+async function applyPendingChanges(ctx: CommandContext): Promise<void> {
+  try {
+    await withConfigurationLock(ctx, { wait: false }, () => applyChanges(ctx));
+  } catch (error) {
+    if (error instanceof LockBusyError) ctx.output.warning('another process is updating barman configuration files');
+    else ctx.output.error(messageOf(error));
+  }
 }
 
 /** One server's trouble never keeps the others from their maintenance. */

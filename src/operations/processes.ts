@@ -1,5 +1,6 @@
 /** Which of our activities run on a server, told from its lock files, and how to end one. Source: spec catalog.md 7. */
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listNames } from '../adapters/files.ts';
@@ -14,6 +15,8 @@ export type Task = 'receive-wal' | 'sync-backup' | 'backup' | 'cron' | 'archive-
 export interface ServerProcess {
   readonly task: Task;
   readonly pid: number;
+  /** The lock file that it holds. */
+  readonly lockPath: string;
 }
 
 const TASKS: readonly Task[] = ['receive-wal', 'sync-backup', 'backup', 'cron', 'archive-wal', 'sync-wal'];
@@ -37,7 +40,7 @@ export async function serverProcesses(ctx: CommandContext, server: Server): Prom
     if (holder.pid === null) {
       ctx.log.named('barman.process').warning(`Cannot parse PID from lock file ${path}: skipping it`);
     } else {
-      processes.push({ task, pid: holder.pid });
+      processes.push({ task, pid: holder.pid, lockPath: path });
     }
   }
   return processes;
@@ -62,8 +65,8 @@ export async function terminateProcess(ctx: CommandContext, server: Server, task
     return false;
   }
   let all = true;
-  for (const { pid } of processes) {
-    if (await endProcess(ctx, server, pid)) {
+  for (const { pid, lockPath } of processes) {
+    if (await endProcess(ctx, server, pid, lockPath)) {
       ctx.output.info(`Stopped process ${task}(${pid})`);
     } else {
       ctx.output.error(`Cannot terminate process ${task}(${pid})`);
@@ -73,7 +76,9 @@ export async function terminateProcess(ctx: CommandContext, server: Server, task
   return all;
 }
 
-async function endProcess(ctx: CommandContext, server: Server, pid: number): Promise<boolean> {
+async function endProcess(ctx: CommandContext, server: Server, pid: number, lockPath: string): Promise<boolean> {
+  // The number may be that of the holder before, and by now that of anybody: the new one has not written its own yet.
+  if (!(await hasOpen(pid, lockPath))) return (await lockHolder(lockPath)) === undefined;
   // A unit that is only killed would be started again by systemd.
   const unit = `barman-receive-wal@${server.name}.service`;
   if (await isInUnit(pid, unit)) {
@@ -87,6 +92,24 @@ async function endProcess(ctx: CommandContext, server: Server, pid: number): Pro
       await sleep(POLL_MS / 10);
       if (!isAlive(pid)) return true;
     }
+  }
+  return false;
+}
+
+/** True when the process has the file open, or when this system does not tell (no /proc). */
+async function hasOpen(pid: number, path: string): Promise<boolean> {
+  const file = await stat(path).catch(() => undefined);
+  if (file === undefined) return false;
+  const directory = `/proc/${pid}/fd`;
+  let names: string[];
+  try {
+    names = await readdir(directory);
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT' && !existsSync('/proc/self/fd');
+  }
+  for (const name of names) {
+    const open = await stat(join(directory, name)).catch(() => undefined);
+    if (open?.ino === file.ino && open.dev === file.dev) return true;
   }
   return false;
 }

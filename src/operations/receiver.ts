@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { lockHolder } from '../adapters/lock.ts';
 import { run } from '../adapters/process.ts';
+import { startInBackground } from '../adapters/self.ts';
 import { serverLock } from '../catalog/layout.ts';
 import type { CommandContext } from './context.ts';
 import type { Server } from './server.ts';
@@ -28,6 +29,12 @@ export async function stopReceiver(ctx: CommandContext, server: Server, reason?:
   if (reason !== undefined) ctx.output.info(reason);
   const { terminateProcess } = await import('./processes.ts');
   await terminateProcess(ctx, server, 'receive-wal');
+}
+
+/** After a change of configuration: ends receive-wal where it runs and starts it where the WAL is streamed. */
+export async function restartReceiver(ctx: CommandContext, server: Server, streams: boolean): Promise<void> {
+  await stopReceiver(ctx, server);
+  if (streams && (await needsReceiver(ctx, server))) await startInBackground(ctx, ['receive-wal', server.name]);
 }
 
 async function isReceiving(server: Server): Promise<boolean> {

@@ -2,13 +2,10 @@
  * The document that a passive node reads of its primary: backups, WAL, configuration, in the reference's order and spelling.
  * Source: spec wal.md section 11, cli.md 6.10.
  */
-import { optionValue, type OptionName, type ServerConfig } from '../config/options.ts';
+import { optionValue, type OptionName } from '../config/options.ts';
 import { isCopyDone } from '../domain/backup-info.ts';
-import { redactSecrets } from '../domain/conninfo.ts';
-import { humanDuration } from '../domain/duration.ts';
 import { WalError } from '../domain/errors.ts';
 import { formatFloat } from '../domain/python-literal.ts';
-import { formatRetentionPolicy, type RetentionSetting } from '../domain/retention-policy.ts';
 import { COMPATIBLE_VERSION } from '../domain/version.ts';
 import { parseWalName } from '../domain/wal.ts';
 import type { WalRecord } from '../domain/xlogdb.ts';
@@ -16,6 +13,7 @@ import { jsonTextAsIs } from '../output/json-text.ts';
 import type { Json, JsonObject } from '../output/output.ts';
 import { backupDocument } from '../output/results/sync-info.ts';
 import { badWalName } from './backup-statistics.ts';
+import { optionJson } from './option-json.ts';
 import type { Server } from './server.ts';
 
 export interface SyncRequest {
@@ -130,33 +128,7 @@ const KEYS =
   streaming_wals_directory tablespace_bandwidth_limit wal_conninfo wal_retention_policy wal_streaming_conninfo
   wals_directory warehousepg_dbid worm_mode xlogdb_directory`.split(/\s+/) as readonly OptionName[];
 
-/** Values that are a secret as a whole. */
-const SECRETS: ReadonlySet<OptionName> = new Set(['aws_sse_customer_key']);
-
 function configDocument({ config, name, problems }: Server): JsonObject {
-  const values = Object.fromEntries(KEYS.map((key) => [key, shown(config, key)]));
+  const values = Object.fromEntries(KEYS.map((key) => [key, optionJson(key, optionValue(config, key))]));
   return { ...values, disabled: problems.length > 0, name };
-}
-
-function shown(config: ServerConfig, key: OptionName): Json {
-  const value = optionValue(config, key);
-  if (value === null || value === undefined) return null;
-  if (SECRETS.has(key)) return '*REDACTED*';
-  switch (key) {
-    case 'last_backup_maximum_age':
-    case 'last_wal_maximum_age':
-      return humanDuration(value as number);
-    case 'retention_policy': {
-      const { policy, text } = value as RetentionSetting;
-      return policy ? formatRetentionPolicy(policy) : text;
-    }
-    default:
-      return plain(value);
-  }
-}
-
-function plain(value: unknown): Json {
-  if (value instanceof Set) return [...value].join(',');
-  if (value instanceof Map) return Object.fromEntries(value as Map<string, Json>);
-  return typeof value === 'string' ? redactSecrets(value) : (value as Json);
 }

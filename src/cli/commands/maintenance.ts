@@ -60,4 +60,23 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     ],
     load: () => import('../../commands/sync-info.ts'),
   },
+  {
+    name: 'config-switch',
+    summary: 'apply a configuration model to a server, or take it back',
+    details: ['The model must belong to the cluster of the server. receive-wal is started anew.'],
+    args: [SERVER, { name: 'model_name', key: 'modelName', optional: true }],
+    options: [{ flags: '--reset', help: "back to the server's own configuration" }],
+    load: () => import('../../commands/config-switch.ts'),
+  },
+  {
+    name: 'config-update',
+    summary: 'change options of servers and models',
+    details: [
+      'JSON_CHANGES is a list of objects with "scope" (server or model), "server_name" or "model_name", and options, whose values are strings.',
+      'Either all of them are accepted or nothing is changed. Each option is written to the file that has it now, a new one to .barman.auto.conf.',
+    ],
+    args: [{ name: 'json_changes', key: 'jsonChanges' }],
+    options: [],
+    load: () => import('../../commands/config-update.ts'),
+  },
 ];

@@ -229,8 +229,6 @@ export const CHANGING: readonly Line[] = [
   ...changing('config-update', [
     "config-update '[]'",
     "config-update '{}'",
-    'config-update nonsense',
-    "-f json config-update '[1'",
     `config-update '[{"scope":"server","server_name":"plain","parallel_jobs":"3"}]'`,
     `-f json config-update '[{"scope":"server","server_name":"plain","parallel_jobs":"3"}]'`,
     `-q config-update '[{"scope":"model","model_name":"fast","parallel_jobs":"3"}]'`,
@@ -239,6 +237,7 @@ export const CHANGING: readonly Line[] = [
     `config-update '[{"server_name":"plain"}]'`,
     `config-update '[{"scope":"server","server_name":"plain","nosuch":"3"}]'`,
   ]),
+  ...changing('config-update', ['config-update nonsense', "-f json config-update '[1'"], { differs: 'bad-changes' }),
   ...changing('config-update', ['show-servers plain', 'list-servers'], {
     after: [`config-update '[{"scope":"server","server_name":"plain","parallel_jobs":"3"}]'`],
     moves: true,

@@ -58,6 +58,11 @@ export const DIFFERENCES = {
     tree: (theirs.tree ?? []).filter((line) => line !== 'home/cfg_changes.queue:\n[]'),
   }),
   'switch-of-passive': insteadOfACrash,
+  'bad-changes': (theirs, ours) => {
+    expect(theirs.stdout + theirs.stderr).toMatch(/Expecting (value|',' delimiter)/);
+    expect(ours.stdout + ours.stderr).toContain('config-update cannot read its argument as JSON');
+    return { ...ours, code: theirs.code };
+  },
   'ssh-options': (theirs) => ({
     ...theirs,
     stdout: theirs.stdout.replaceAll(

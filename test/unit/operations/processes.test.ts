@@ -48,7 +48,9 @@ describe('serverProcesses', () => {
     await writeFile(lockFile('.pg-cron.lock'), '1\n');
     await hold('.pg-2-receive-wal.lock');
     const receiver = await hold('.pg-receive-wal.lock');
-    expect(await serverProcesses(box.ctx, box.server)).toEqual([{ task: 'receive-wal', pid: receiver }]);
+    expect(await serverProcesses(box.ctx, box.server)).toEqual([
+      { task: 'receive-wal', pid: receiver, lockPath: lockFile('.pg-receive-wal.lock') },
+    ]);
   });
 });
 
@@ -58,6 +60,16 @@ describe('terminateProcess', () => {
     expect(await terminateProcess(box.ctx, box.server, 'receive-wal')).toBe(true);
     expect(box.said()).toEqual([`Stopped process receive-wal(${pid})`]);
     expect(() => process.kill(pid, 0)).toThrow();
+  });
+
+  it('signals nobody but the holder of the lock, whatever number the file holds', async () => {
+    await hold('.pg-receive-wal.lock');
+    const stranger = spawn('sleep', ['60'], { stdio: 'ignore' });
+    children.push(stranger);
+    await writeFile(lockFile('.pg-receive-wal.lock'), `${stranger.pid}\n`);
+    expect(await terminateProcess(box.ctx, box.server, 'receive-wal')).toBe(false);
+    expect(box.said()).toEqual([`ERROR: Cannot terminate process receive-wal(${stranger.pid})`]);
+    expect([stranger.exitCode, stranger.signalCode]).toEqual([null, null]);
   });
 
   it('says when there is none, for whatever name', async () => {

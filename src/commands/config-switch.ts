@@ -1,0 +1,34 @@
+/** `barman config-switch SERVER MODEL`: apply a model to a server, or take it back. Source: spec cli.md 4.8. */
+import { resetModel, switchModel } from '../operations/config-switch.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { withServer } from '../operations/server.ts';
+
+export interface ConfigSwitchOptions {
+  readonly serverName: string;
+  readonly modelName?: string;
+  readonly reset?: boolean;
+}
+
+export async function run(ctx: CommandContext, options: ConfigSwitchOptions): Promise<void> {
+  const { serverName, modelName, reset } = options;
+  if (modelName === undefined && !reset) {
+    ctx.output.error("Either a model name or '--reset' flag need to be given");
+    return;
+  }
+  const config = await selectServer(ctx, serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (config === undefined) return;
+  const model = reset ? undefined : ctx.config.models.get(modelName ?? '');
+  if (!reset && model === undefined) {
+    ctx.output.error(`Unknown model '${modelName}'`);
+    const models = [...ctx.config.models.values()].filter(({ cluster }) => cluster === config.cluster);
+    ctx.output.hint(`models of this cluster: ${models.map(({ name }) => name).join(', ') || 'none'}`);
+    return;
+  }
+  await withServer(
+    ctx,
+    config,
+    (server) => (model === undefined ? resetModel(ctx, server) : switchModel(ctx, server, model)),
+    { offline: true },
+  );
+}

@@ -1,0 +1,125 @@
+/**
+ * Queued changes -> configuration files, by config-update at once and by every cron. Files first, then the queue; a set
+ * that cannot be applied stays in the queue and keeps none of the others. Source: spec config.md section 11.
+ */
+import { constants } from 'node:fs';
+import { access, chmod, readFile, realpath, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { writeDurably } from '../../adapters/files.ts';
+import { withLock } from '../../adapters/lock.ts';
+import { withOption } from '../../config/edit-file.ts';
+import { OPTIONS } from '../../config/options.ts';
+import { decodeUtf8 } from '../../config/utf8.ts';
+import { ConfigError, errnoOf, messageOf } from '../../domain/errors.ts';
+import type { CommandContext } from '../context.ts';
+import { withoutSecret } from '../option-json.ts';
+import { restartReceiver } from '../receiver.ts';
+import { withServer } from '../server.ts';
+import { queued, readQueue, writeQueue } from './queue-file.ts';
+import { automaticFile, type Change, type ChangeSet, valueProblem } from './request.ts';
+
+/** Runs `body` while nobody else changes the configuration. @throws LockBusyError unless it may wait */
+export function withConfigurationLock<T>(
+  ctx: CommandContext,
+  options: { wait: boolean },
+  body: () => Promise<T>,
+): Promise<T> {
+  return withLock(join(ctx.config.global.barmanLockDirectory, '.config-update.lock'), options, body);
+}
+
+/** Queues `added` behind what waits already, then applies everything. Call it under the configuration lock. */
+export async function applyChanges(ctx: CommandContext, added: readonly ChangeSet[] = []): Promise<void> {
+  const waiting = await readQueue(ctx);
+  if (waiting.length === 0 && added.length === 0) return;
+  let queue = [...waiting, ...added.map((set) => ({ raw: queued(set), set }))];
+  if (added.length > 0)
+    await writeQueue(
+      ctx,
+      queue.map(({ raw }) => raw),
+    );
+  const changed = new Set<string>();
+  const items = queue;
+  for (const item of items) {
+    try {
+      if (item.set === undefined) throw new ConfigError('it holds an entry that is no set of changes');
+      await applySet(ctx, item.set);
+      changed.add(item.set.section);
+    } catch (error) {
+      ctx.output.error('Unable to process a set of changes. Exiting.');
+      ctx.output.error(`${messageOf(error)}: the changes stay in '${ctx.config.global.configChangesQueue}'`);
+      continue;
+    }
+    queue = queue.filter((other) => other !== item);
+    await writeQueue(
+      ctx,
+      queue.map(({ raw }) => raw),
+    );
+  }
+  for (const section of changed) await restart(ctx, section);
+}
+
+async function applySet(ctx: CommandContext, { section, changes }: ChangeSet): Promise<void> {
+  const texts = new Map<string, string>();
+  for (const change of changes) {
+    const { key, value, configFile } = change;
+    checkChange(ctx, section, change);
+    const text = texts.get(configFile) ?? (await readText(configFile));
+    texts.set(configFile, withOption(text, section, key, value, configFile));
+    const old = ctx.config.sections.get(section)?.get(key)?.raw ?? 'None';
+    const shown = [withoutSecret(key, old), withoutSecret(key, value)];
+    ctx.output.info(
+      `Changing value of option '${key}' for section '${section}' from '${shown[0]}' to '${shown[1]}' through config-update.`,
+    );
+  }
+  for (const [path, text] of texts) await replaceText(path, text);
+}
+
+/** The queue is a file that anybody may have edited: it reaches no file that is not configuration already. */
+function checkChange({ config }: CommandContext, section: string, { key, value, configFile }: Change): void {
+  const known = new Set([resolve(config.path), automaticFile(config)]);
+  for (const options of config.sections.values()) for (const { source } of options.values()) known.add(resolve(source));
+  if (!known.has(resolve(configFile))) throw new ConfigError(`'${configFile}' is no configuration file of this Barman`);
+  if (key !== 'model' && !Object.hasOwn(OPTIONS, key)) throw new ConfigError(`'${key}' is no option`);
+  if (['barman', 'all', 'DEFAULT', ''].includes(section) || /[\p{Cc}\p{Cs}[\]/]/u.test(section)) {
+    throw new ConfigError(`'${section}' cannot be changed by config-update`);
+  }
+  const problem = valueProblem(config, section, key, value);
+  if (problem !== null) throw new ConfigError(`option '${key}' of [${section}]: ${problem}`);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return decodeUtf8(await readFile(path));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** Behind a symlink the file itself is replaced; who may read it stays as it was. */
+async function replaceText(name: string, text: string): Promise<void> {
+  const path = await realpath(name).catch(() => name);
+  const facts = await stat(path).catch(() => undefined);
+  if (facts === undefined) {
+    await writeDurably(path, text);
+    return;
+  }
+  await access(path, constants.W_OK);
+  const mode = facts.mode & 0o7777;
+  // Never more readable than the old one, not even for a moment: it may hold passwords.
+  await writeDurably(path, text, { mode });
+  await chmod(path, mode);
+}
+
+/** With the configuration of the start of this command: the new values take effect with the next one. */
+async function restart(ctx: CommandContext, section: string): Promise<void> {
+  const config = ctx.config.servers.get(section);
+  if (config === undefined) return;
+  if (!config.active) {
+    ctx.output.info(`Skipping inactive server '${section}'`);
+    return;
+  }
+  await withServer(ctx, config, (server) => restartReceiver(ctx, server, server.config.streamingArchiver), {
+    offline: true,
+  });
+}
