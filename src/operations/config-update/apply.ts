@@ -27,16 +27,19 @@ export function withConfigurationLock<T>(
   return withLock(join(ctx.config.global.barmanLockDirectory, '.config-update.lock'), options, body);
 }
 
-/** Queues `added` behind what waits already, then applies everything. Call it under the configuration lock. */
-export async function applyChanges(ctx: CommandContext, added: readonly ChangeSet[] = []): Promise<void> {
+/**
+ * Queues `added` behind what waits already, then applies everything. Call it under the configuration lock. compat 3.20.1:
+ * with `added`, even an empty one, the queue file is there afterwards.
+ */
+export async function applyChanges(ctx: CommandContext, added?: readonly ChangeSet[]): Promise<void> {
   const waiting = await readQueue(ctx);
-  if (waiting.length === 0 && added.length === 0) return;
-  let queue = [...waiting, ...added.map((set) => ({ raw: queued(set), set }))];
-  if (added.length > 0)
-    await writeQueue(
+  let queue = [...waiting, ...(added ?? []).map((set) => ({ raw: queued(set), set }))];
+  const save = () =>
+    writeQueue(
       ctx,
       queue.map(({ raw }) => raw),
     );
+  if (added !== undefined) await save();
   const changed = new Set<string>();
   const items = queue;
   for (const item of items) {
@@ -50,10 +53,7 @@ export async function applyChanges(ctx: CommandContext, added: readonly ChangeSe
       continue;
     }
     queue = queue.filter((other) => other !== item);
-    await writeQueue(
-      ctx,
-      queue.map(({ raw }) => raw),
-    );
+    await save();
   }
   for (const section of changed) await restart(ctx, section);
 }
