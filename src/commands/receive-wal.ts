@@ -1,7 +1,7 @@
 /** `barman receive-wal SERVER`: the streaming archiver in the foreground, and the care of its slot. Spec cli.md 4.25. */
 import type { CommandContext } from '../operations/context.ts';
 import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
+import { type Server, withServer } from '../operations/server.ts';
 import { useWalConninfo } from '../operations/wal-host.ts';
 
 export interface ReceiveWalOptions {
@@ -11,6 +11,7 @@ export interface ReceiveWalOptions {
   readonly createSlot?: boolean;
   readonly ifNotExists?: boolean;
   readonly dropSlot?: boolean;
+  readonly test?: boolean;
 }
 
 export async function run(ctx: CommandContext, options: ReceiveWalOptions): Promise<void> {
@@ -33,7 +34,8 @@ export async function run(ctx: CommandContext, options: ReceiveWalOptions): Prom
   const { config, note } = useWalConninfo(selected);
   if (note !== null) ctx.output.info(note);
   await withServer(ctx, config, async (server) => {
-    if (options.createSlot || options.dropSlot) {
+    if (options.test) await tell(ctx, server);
+    else if (options.createSlot || options.dropSlot) {
       const { createSlot, dropSlot } = await import('../operations/wal/slot.ts');
       if (options.createSlot) await createSlot(ctx, server, { ifNotExists: options.ifNotExists === true });
       else await dropSlot(ctx, server);
@@ -44,5 +46,17 @@ export async function run(ctx: CommandContext, options: ReceiveWalOptions): Prom
       const { receiveWal } = await import('../operations/wal/receive.ts');
       await receiveWal(ctx, server);
     }
+  });
+}
+
+/** Tries what streaming needs and receives nothing. A failure sets the exit code, as in `check`. */
+async function tell(ctx: CommandContext, server: Server): Promise<void> {
+  const { receiverChecks } = await import('../operations/check.ts');
+  const { checkHeader, checkLine } = await import('../output/results/check.ts');
+  const checked = { name: server.name, isActive: true, isDisabled: server.problems.length > 0 };
+  ctx.output.result(checkHeader(checked));
+  await receiverChecks(ctx, server, {
+    onResult: (result) => ctx.output.result(checkLine(checked, result)),
+    timeoutSeconds: server.config.checkTimeout,
   });
 }

@@ -15,6 +15,7 @@ import {
 } from './checks/configuration.ts';
 import { checkMethod } from './checks/method.ts';
 import { checkPostgres, checkSlot, checkSystemId, checkWalStreaming } from './checks/postgres.ts';
+import { checkReceiver } from './checks/receiver.ts';
 import { type CheckListener, type CheckScope, openScope, type RunningScope } from './checks/scope.ts';
 import { checkQueues, checkWalArchive } from './checks/wal-archive.ts';
 import { checkWalHost } from './checks/wal-host.ts';
@@ -74,6 +75,12 @@ export async function isReadyForBackup(
     timeoutSeconds: options.checkTimeout ?? server.config.checkTimeout,
   });
   return results.every((result) => result.ok || NOT_CRITICAL.has(result.name));
+}
+
+/** What `receive-wal --test` tries; each result is handed over as it is known. */
+export async function receiverChecks(ctx: CommandContext, server: Server, options: CheckServerOptions): Promise<void> {
+  const scope = openScope(ctx, server, options.timeoutSeconds, options);
+  await withinTime(scope, checkReceiver(scope));
 }
 
 /** The silent check before receive-wal starts: rights, replication, wal_level and identity of its own connections. */

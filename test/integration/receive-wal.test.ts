@@ -1,5 +1,5 @@
 /** receive-wal against a real PostgreSQL and the real pg_receivewal: streaming, slots, signals, kills, --stop, --reset. */
-import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, type Running, startBarman } from '../support/archiving-server.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
@@ -309,5 +309,110 @@ describe('what keeps it from starting', () => {
     expect((await box.barman(['receive-wal', '--create-slot', 'pg'])).stderr).toBe(
       "ERROR: Cannot connect to server 'pg'\n",
     );
+  });
+});
+
+describe('--test', () => {
+  const test = async () => {
+    const { code, stdout, stderr } = await box.barman(['receive-wal', '--test', 'pg']);
+    const lines = stdout
+      .replace(/\d+ of (\d+) in use/, 'N of $1 in use')
+      .replace(/[\d.]+ [KMGT]iB free/, 'SIZE free')
+      .split('\n');
+    return { code, stderr, lines: lines.slice(0, -1) };
+  };
+  const GOOD = [
+    'Server pg:',
+    '\tstreaming_archiver: OK',
+    '\tPostgreSQL streaming: OK',
+    '\twal_level: OK',
+    '\tsystemid coherence: OK (no system Id stored on disk)',
+    '\tmax_wal_senders: OK (N of 10 in use)',
+    "\treplication slot: OK ('barman' will be created (create_slot = auto))",
+    '\tpg_receivexlog: OK',
+    '\tpg_receivexlog compatible: OK',
+    '\tstreaming directory: OK (SIZE free)',
+    '\treceive-wal lock: OK (free)',
+  ];
+  const changed = (line: string) => {
+    const name = line.slice(0, line.indexOf(': ') + 2);
+    return GOOD.map((other) => (other.startsWith(name) ? line : other));
+  };
+
+  it('finds everything in order, and receives nothing', async () => {
+    expect(await test()).toEqual({ code: 0, stderr: '', lines: GOOD });
+    expect(await slots()).toEqual([]);
+    expect(await readdir(streaming())).toEqual([]);
+  });
+
+  it('sees the receiver that runs', async () => {
+    const { child } = await receive();
+    const { code, lines } = await test();
+    expect(code).toBe(0);
+    expect(lines[6]).toBe("\treplication slot: OK ('barman' is used by the receive-wal that runs)");
+    expect(lines[10]).toBe(`\treceive-wal lock: OK (held: receive-wal runs with pid ${child.pid})`);
+  });
+
+  it('names a slot that is missing, with the command that makes it', async () => {
+    await box.writeConfig(streamingSection('pg', cluster, 'create_slot = manual'));
+    expect(await test()).toEqual({
+      code: 1,
+      stderr: '',
+      lines: changed(
+        "\treplication slot: FAILED (replication slot 'barman' doesn't exist. Please execute 'barman receive-wal --create-slot pg')",
+      ),
+    });
+  });
+
+  it('names a slot that somebody else uses', async () => {
+    const other = await makeSandbox();
+    try {
+      await other.writeConfig(streamingSection('pg', cluster));
+      const receiver = startBarman(other, ['receive-wal', 'pg']);
+      running.push(receiver);
+      await eventually('it streams', () => receiver.stdout().includes('starting log streaming'));
+      const { code, lines } = await test();
+      expect(code).toBe(1);
+      expect(lines[6]).toMatch(/^\treplication slot: FAILED \('barman' is in use by another receiver: /);
+    } finally {
+      await other.dispose();
+    }
+  });
+
+  it('names an archive of another cluster', async () => {
+    await mkdir(`${box.home}/pg`);
+    await writeFile(`${box.home}/pg/identity.json`, '{"systemid": "1", "version": "15"}');
+    const { code, lines } = await test();
+    expect(code).toBe(1);
+    expect(lines[4]).toMatch(/^\tsystemid coherence: FAILED \(/);
+  });
+
+  it('goes on when PostgreSQL is not there, and says so', async () => {
+    const down = { ...cluster, streamingConninfo: 'host=127.0.0.1 port=1 user=streaming_barman' };
+    await box.writeConfig(streamingSection('pg', { ...down, conninfo: 'host=127.0.0.1 port=1 user=barman' }));
+    const { code, lines } = await test();
+    expect(code).toBe(1);
+    expect(lines.map((line) => line.replace(/ \(.*/, ''))).toEqual([
+      'Server pg:',
+      '\tstreaming_archiver: OK',
+      '\tPostgreSQL streaming: FAILED',
+      '\tpg_receivexlog: OK',
+      '\tpg_receivexlog compatible: FAILED',
+      '\tstreaming directory: OK',
+      '\treceive-wal lock: OK',
+    ]);
+    expect(lines[2]).toContain('Connection refused');
+  });
+
+  it('asks for the option that is off', async () => {
+    await box.writeConfig(streamingSection('pg', cluster, 'archiver = on').replace('streaming_archiver = on\n', ''));
+    expect(await test()).toEqual({
+      code: 1,
+      stderr: '',
+      lines: [
+        'Server pg:',
+        '\tstreaming_archiver: FAILED (set "streaming_archiver = on" in the section [pg] of the configuration)',
+      ],
+    });
   });
 });

@@ -67,6 +67,7 @@ export const WAL_COMMANDS: readonly CommandSpec[] = [
       { flags: '--create-slot', help: 'create the replication slot named by slot_name' },
       { flags: '--if-not-exists', help: 'with --create-slot: an existing slot is no error' },
       { flags: '--drop-slot', help: 'drop the replication slot named by slot_name' },
+      { flags: '--test', help: 'try everything that streaming needs, and receive nothing' },
     ],
     handlesSignals: true,
     load: () => import('../../commands/receive-wal.ts'),

@@ -77,14 +77,14 @@ export async function checkSystemId(scope: CheckScope, status: RemoteStatus, suf
   });
 }
 
-async function checkStreaming(scope: CheckScope, status: RemoteStatus, suffix: string): Promise<void> {
+export async function checkStreaming(scope: CheckScope, status: RemoteStatus, suffix: string): Promise<void> {
   await scope.check(`PostgreSQL streaming${suffix}`, () => {
     if (status.streaming === true) return { ok: true };
     return { ok: false, hint: textOrNull(status.connection_error) ?? '' };
   });
 }
 
-async function checkWalLevel(scope: CheckScope, status: RemoteStatus, suffix: string): Promise<void> {
+export async function checkWalLevel(scope: CheckScope, status: RemoteStatus, suffix: string): Promise<void> {
   await scope.check(`wal_level${suffix}`, () =>
     status.wal_level === 'minimal'
       ? { ok: false, hint: "please set it to a higher level than 'minimal'" }
