@@ -45,6 +45,7 @@ export async function* readTar(source: Readable, maxMembers: number): AsyncGener
   const cut = () => {
     if (!source.readableEnded) fail(new Error('Unexpected end of data'));
   };
+  if (source.errored) throw source.errored;
   source.on('data', count).on('error', fail).on('close', cut).pipe(tar);
   let members = 0;
   try {

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { putWals } from '../../../../src/operations/wal/put.ts';
+import { eventually } from '../../../support/archiving-server.ts';
 import { type Member, sumsOf, tarOf, walTar } from '../../../support/tar.ts';
 import { segmentName, SYSTEM_ID, walSegment } from '../../../support/wal-files.ts';
 import { openWalServer, type WalServer } from '../../../support/wal-server.ts';
@@ -35,6 +36,11 @@ describe('put-wal', () => {
     for (let offset = 0; offset < bytes.length; offset += 65_536) yield bytes.subarray(offset, offset + 65_536);
   }
   const queue = () => pg.names('incoming');
+  /** Acts once the hidden file is there. */
+  async function whenReceiving(act: () => void): Promise<void> {
+    await eventually('something is received', async () => (await queue()).length > 0);
+    act();
+  }
 
   it('stores a WAL file with its time, and says nothing', async () => {
     const bytes = walSegment(ONE);
@@ -233,12 +239,14 @@ describe('put-wal', () => {
     const whole = await walTar({ [ONE]: walSegment(ONE) });
     const broken = new Readable({ read() {} });
     broken.push(whole.subarray(0, 500_000));
-    setTimeout(() => broken.destroy(new Error('connection reset')), 50);
+    const breaking = whenReceiving(() => broken.destroy(new Error('connection reset')));
     expect(await put(broken)).toEqual(['thrown: connection reset']);
+    await breaking;
     const waiting = new Readable({ read() {} });
     waiting.push(whole.subarray(0, 500_000));
-    setTimeout(() => pg.abort('SIGTERM'), 50);
+    const stopping = whenReceiving(() => pg.abort('SIGTERM'));
     expect(await put(waiting)).toEqual(['thrown: stopped by a signal']);
+    await stopping;
     expect(await queue()).toEqual([]);
   });
 
