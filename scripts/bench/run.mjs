@@ -55,6 +55,21 @@ async function listServers() {
   report('list-servers, 100 servers', ours, theirs, 0.4, 'reference');
 }
 
+/** What monitoring asks of many servers, ten of which have backups and none of which answers. */
+async function manyServers() {
+  const { config, home, names } = seedServers(
+    join(root, 'many'),
+    100,
+    'conninfo = host=127.0.0.1 port=1 connect_timeout=1\nbackup_method = postgres\narchiver = on',
+  );
+  for (const name of names.slice(0, 10)) seedArchive(home, name, { backups: 10, wals: 1000 });
+  for (const args of [['list-backups', 'all'], ['check', '--nagios', 'all'], ['diagnose']]) {
+    const both = [barman, reference].map((program) => ({ argv: [program, '-c', config, ...args], mayFail: true }));
+    const [ours, theirs] = await medians(both, { runs: 3 });
+    report(`${args.join(' ')}, 100 servers`, ours, theirs, 1 / 3, 'reference');
+  }
+}
+
 async function bigArchive() {
   const { config, home, names } = seedServers(
     join(root, 'archive'),
@@ -119,6 +134,7 @@ async function cron() {
 const all = {
   start: { run: startTime },
   'list-servers': { run: listServers, needsReference: true },
+  many: { run: manyServers, needsReference: true },
   archive: { run: bigArchive, needsReference: true },
   rebuild: { run: rebuild, needsReference: true },
   cron: { run: cron, needsReference: true },

@@ -4,9 +4,10 @@ import { NO_WAL, type WalUsage } from '../domain/wal-usage.ts';
 import { measureWals } from '../operations/backup-statistics.ts';
 import { retentionVerdicts } from '../operations/backup-verdicts.ts';
 import type { CommandContext } from '../operations/context.ts';
+import { eachServer } from '../operations/each-server.ts';
 import { reportDamaged } from '../operations/find-backup.ts';
 import { selectServers } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
+import type { Server } from '../operations/server.ts';
 import { listBackupsResult, minimalListResult } from '../output/results/list-backups.ts';
 
 export interface ListBackupsOptions {
@@ -16,15 +17,7 @@ export interface ListBackupsOptions {
 
 export async function run(ctx: CommandContext, options: ListBackupsOptions): Promise<void> {
   const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
-  for (const config of configs) {
-    try {
-      await withServer(ctx, config, (server) => listServer(ctx, server, options), { offline: true });
-    } catch (error) {
-      // The lists of the other servers are worth having.
-      if (!(error instanceof BarmanError)) throw error;
-      reportError(ctx, error);
-    }
-  }
+  await eachServer(ctx, configs, (serverCtx, server) => listServer(serverCtx, server, options), { offline: true });
 }
 
 async function listServer(ctx: CommandContext, server: Server, { minimal }: ListBackupsOptions): Promise<void> {

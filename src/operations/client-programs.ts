@@ -14,6 +14,9 @@ export interface ClientProgram {
 /** How long a program may take to tell its version, ms. */
 const PATIENCE = 10_000;
 
+/** By environment, which lives as long as a command: a program is asked once, however many servers use it. */
+const versions = new WeakMap<NodeJS.ProcessEnv, Map<string, Promise<string | undefined>>>();
+
 /** The first program of one of these names that tells its version; undefined when there is none. */
 export async function findClientProgram(
   names: readonly string[],
@@ -25,11 +28,19 @@ export async function findClientProgram(
     for (const name of names) {
       if (which(name, directory) === undefined) continue;
       const path = join(directory, name);
-      const version = await askVersion(path, env);
+      const version = await versionOf(path, env);
       if (version !== undefined) return { path, version, major: majorVersion(version) };
     }
   }
   return undefined;
+}
+
+function versionOf(path: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
+  const known = versions.get(env) ?? new Map<string, Promise<string | undefined>>();
+  versions.set(env, known);
+  const version = known.get(path) ?? askVersion(path, env);
+  known.set(path, version);
+  return version;
 }
 
 async function askVersion(path: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {

@@ -7,7 +7,7 @@ import { BarmanError, messageOf } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
 import { takeTurns } from '../output/ordered.ts';
 import type { CommandContext } from './context.ts';
-import type { Server } from './server.ts';
+import type { OpenOptions, Server } from './server.ts';
 
 /** How many servers are asked at once: each may hold two connections and two child processes. */
 const AT_ONCE = 4;
@@ -20,12 +20,13 @@ export async function eachServer(
   ctx: CommandContext,
   configs: readonly ServerConfig[],
   body: (ctx: CommandContext, server: Server) => Promise<void>,
+  options: OpenOptions = {},
 ): Promise<void> {
   const { openServer } = await import('./open-server.ts');
   const servers: Server[] = [];
   try {
     await inTurns(ctx, configs, async (turnCtx, config) => {
-      servers.push(await openServer(turnCtx, config));
+      servers.push(await openServer(turnCtx, config, options));
     });
     await inTurns(ctx, order(servers, configs), async (turnCtx, server) => {
       await body(turnCtx, server);
