@@ -132,7 +132,7 @@ export async function makeSeed(box: Sandbox, cluster: Cluster, maker: Maker): Pr
   for (const name of ['plain', 'files']) await mkdir(incoming(name), { recursive: true });
   await mkdir(join(box.root, 'live-incoming'), { recursive: true });
   await archiveInto(cluster, made.filter((name) => name !== 'stream').map(incoming));
-  await Promise.all([putRecorded(box), makeByHand(box)]);
+  await Promise.all([putRecorded(box), makeByHand(box, made)]);
   // Makes the folders that are missing; the homes of 3.4.0 stay as they are.
   await run('check', ...ALL.filter((name) => name !== 'gz' && name !== 'rs'));
   await cluster.sql(
@@ -263,10 +263,11 @@ async function putRecorded(box: Sandbox): Promise<void> {
 }
 
 /** Records that no run of a Barman leaves behind at once: every status, foreign zones, children, three timelines. */
-async function makeByHand(box: Sandbox): Promise<void> {
+async function makeByHand(box: Sandbox, made: readonly string[]): Promise<void> {
   const home = catalogHome(box.home);
   // Without any WAL a check closes a segment and waits for it.
-  for (const server of ['empty', 'live']) await home.writeWals(server, segments(1, 1));
+  for (const server of ['empty', 'live', 'broken', ...(made.includes('files') ? [] : ['files'])])
+    await home.writeWals(server, segments(1, 1));
   const id = (day: number) => `202611${String(day).padStart(2, '0')}T040000`;
   const ended = (day: number, zone = '+00:00') => ({
     end_time: `2026-11-${String(day).padStart(2, '0')} 05:00:07.500000${zone}`,

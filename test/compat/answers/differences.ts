@@ -63,13 +63,6 @@ export const DIFFERENCES = {
     expect(ours.stdout + ours.stderr).toContain('config-update cannot read its argument as JSON');
     return { ...ours, code: theirs.code };
   },
-  'ssh-options': (theirs) => ({
-    ...theirs,
-    stdout: theirs.stdout.replaceAll(
-      'StrictHostKeyChecking=no',
-      'StrictHostKeyChecking=accept-new -o ServerAliveInterval=15 -o ServerAliveCountMax=4',
-    ),
-  }),
   'missing-history': (theirs) => ({
     ...theirs,
     stderr: `${theirs.stderr}WARNING: '00000009.history' is not in the archive: PostgreSQL will not find timeline 9.\n`,

@@ -164,14 +164,12 @@ const LIVE: readonly Line[] = [
   ...lines('check', ['check plain', '-f json check stream kept', 'check --nagios plain'], {
     config: 'down',
   }),
-  ...inBothFormats('check', ['check all'], { moves: true, differs: 'ssh-options' }),
+  ...inBothFormats('check', ['check all'], { moves: true }),
   ...lines('check', ['check node', '-f json check node', 'check --nagios all', 'check all plain'], {
     moves: true,
-    differs: 'ssh-options',
   }),
   ...lines('check', ['check stream chain idle node broken', 'check --nagios plain kept node'], {
     config: 'down',
-    differs: 'ssh-options',
   }),
   ['check', '-d check gz', { config: 'down' }],
   ['check', 'check files', { config: 'down', differs: 'check-without-postgres' }],
