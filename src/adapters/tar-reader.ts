@@ -12,6 +12,12 @@ export interface TarMember {
   readonly type: string;
   /** Bytes. */
   readonly size: number;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Where a link leads; '' for what is none. */
+  readonly linkname: string;
+  /** The byte of the stream at which the content begins. */
+  readonly begin: number;
   /** Seconds since 1970, with the fraction of a pax header; null when the header holds no usable number. */
   readonly mtime: number | null;
   /** The content; it must be read to its end before the next member is asked for. */
@@ -82,6 +88,9 @@ function member(header: Header, content: AsyncIterable<Buffer>): TarMember {
     name: header.name.replace(/\/$/, ''),
     type: TYPES[header.type] ?? '?',
     size: header.size,
+    mode: header.mode & 0o7777,
+    linkname: header.linkname ?? '',
+    begin: (header as Header & { readonly byteOffset: number }).byteOffset,
     mtime: Number.isFinite(mtime) ? mtime : null,
     content,
   };

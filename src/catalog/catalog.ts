@@ -78,6 +78,11 @@ export interface Catalog {
   /** Appends lines under the lock and flushes the file. On failure none of them is there. */
   appendWals(records: readonly WalRecord[]): Promise<void>;
   /**
+   * Puts lines among the others in the order of names, and flushes the file. A name that is listed already keeps its line.
+   * The files must be in the archive and on disk.
+   */
+  mergeWals(records: readonly WalRecord[]): Promise<void>;
+  /**
    * Deletes the archived files whose record `isObsolete` accepts and takes them out of xlog.db (history files are never
    * asked about); the verdict must depend on the name alone. Only named files are unlinked; a hash directory goes by rmdir
    * when empty. A file that is already gone is no failure. `before`/`after` run around each file (hooks), under the lock;

@@ -46,6 +46,19 @@ export function backupPath(layout: CatalogLayout, backupId: string): string {
   return join(layout.baseDirectory, safeId(backupId));
 }
 
+const IMPORT = '.import-';
+
+/** `base/.import-<id>`: where an import gathers a backup until all of it is judged. */
+export function importPath(layout: CatalogLayout, backupId: string): string {
+  return join(layout.baseDirectory, `${IMPORT}${safeId(backupId)}`);
+}
+
+/** The id when a name in `base/` is that of an import of ours; Barman's end with random letters. */
+export function importedId(name: string): string | undefined {
+  const backupId = name.startsWith(IMPORT) ? name.slice(IMPORT.length) : '';
+  return isBackupId(backupId) ? backupId : undefined;
+}
+
 /** `base/<id>/data`. */
 export function dataPath(layout: CatalogLayout, backupId: string): string {
   return join(backupPath(layout, backupId), 'data');

@@ -1,7 +1,7 @@
 /** The WAL archive of one server: its index, read and written only under `.SERVER-xlogdb.lock`. Source: spec wal.md 2. */
 import { lstatSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { exists } from '../adapters/files.ts';
+import { compareBytes, exists } from '../adapters/files.ts';
 import { withLock } from '../adapters/lock.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
@@ -28,6 +28,7 @@ type WalCatalog = Pick<
   Catalog,
   | 'readWals'
   | 'appendWals'
+  | 'mergeWals'
   | 'removeWals'
   | 'hasWals'
   | 'rebuildXlogdb'
@@ -42,6 +43,7 @@ export function openWals(layout: CatalogLayout, config: ServerConfig, notify: No
   return {
     readWals: (visit, options = {}) => archive.read(visit, options),
     appendWals: (records) => archive.append(records),
+    mergeWals: (records) => archive.merge(records),
     removeWals: (isObsolete, hooks = {}) =>
       archive.locked(async () => {
         if (!(await archive.prepare())) return [];
@@ -114,6 +116,29 @@ class Archive {
     });
   }
 
+  async merge(records: readonly WalRecord[]): Promise<void> {
+    const missing = new Map(records.map((record) => [record.name, formatWalLine(record)]));
+    await this.locked(async () => {
+      await this.prepare(new Set(missing.keys()));
+      const { xlogdb } = this.layout;
+      if ((await modeOf(xlogdb)) !== undefined) await scanLines(xlogdb, (line) => void missing.delete(nameOf(line)));
+      if (missing.size === 0) return;
+      const waiting = [...missing].sort(([left], [right]) => compareBytes(left, right));
+      await replaceIndex(xlogdb, async (write) => {
+        const writeUpTo = (name?: string) => {
+          while (waiting[0] !== undefined && (name === undefined || waiting[0][0] < name)) {
+            write(waiting.shift()?.[1] ?? '');
+          }
+        };
+        await scanLines(xlogdb, (line) => {
+          writeUpTo(nameOf(line));
+          write(`${line}\n`);
+        });
+        writeUpTo();
+      });
+    });
+  }
+
   /** The same when it was another process that rebuilt the index, after our files got their names and before this lock. */
   private async withoutListed(records: readonly WalRecord[]): Promise<readonly WalRecord[]> {
     const { layout } = this;
@@ -121,7 +146,7 @@ class Archive {
     const isOlder = ({ name }: WalRecord) => changedAt(archivedWalPath(layout, name)) <= (born ?? 0) + CLOCK_STEP;
     if (born === undefined || !records.some(isOlder)) return records;
     const missing = new Map(records.map((record) => [record.name, record]));
-    await scanLines(layout.xlogdb, (line) => void missing.delete(line.slice(0, Math.max(0, line.indexOf('\t')))));
+    await scanLines(layout.xlogdb, (line) => void missing.delete(nameOf(line)));
     return [...missing.values()];
   }
 
@@ -233,6 +258,10 @@ function misfit(name: string, reason: Unlisted['reason']): string {
   return reason === 'file'
     ? `lies in the wrong directory (it belongs into '${hashDir(file) || '.'}')`
     : 'is no regular file';
+}
+
+function nameOf(line: string): string {
+  return line.slice(0, Math.max(0, line.indexOf('\t')));
 }
 
 /** When the index got its inode, milliseconds; undefined where there is none, or the file system does not know. */

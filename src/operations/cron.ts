@@ -7,7 +7,7 @@
 import { listNames, unlinkIfPresent } from '../adapters/files.ts';
 import { acquireLock, type HeldLock, lockHolder } from '../adapters/lock.ts';
 import { startEachInBackground, startInBackground } from '../adapters/self.ts';
-import { backupLock, serverLock } from '../catalog/layout.ts';
+import { backupLock, importedId, serverLock } from '../catalog/layout.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { BarmanError, LockBusyError, LockDeniedError, messageOf } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
@@ -174,6 +174,7 @@ async function decide(visit: Visit): Promise<void> {
     );
   } else {
     await repairInterruptedBackups(ctx, server);
+    await repairInterruptedImports(ctx, server);
     await decideArchiving(visit);
     if (!server.config.streamingArchiver) await stopReceiver(ctx, server);
     else if (await needsReceiver(ctx, server)) visit.children.push(['receive-wal', server.name]);
@@ -221,4 +222,12 @@ async function hasUnfinishedDelete({ catalog }: Server): Promise<boolean> {
   const { backups } = await catalog.listBackups();
   if (backups.some(isInterruptedDelete)) return true;
   return (await listNames(catalog.layout.metaDirectory)).some((name) => name.endsWith('-delete_this'));
+}
+
+/** Loaded only when there is one. */
+async function repairInterruptedImports(ctx: CommandContext, server: Server): Promise<void> {
+  const names = await listNames(server.catalog.layout.baseDirectory);
+  if (!names.some((name) => importedId(name) !== undefined)) return;
+  const { finishInterruptedImports } = await import('./import/publish.ts');
+  await finishInterruptedImports(ctx, server);
 }

@@ -179,4 +179,142 @@ describe.skipIf(referenceFolder === undefined)('export-backup and import-backup'
       return server.path('wals', name.slice(0, 16), name);
     }
   });
+
+  describe('import', () => {
+    /** Removes the backup by hand; its WAL stays. */
+    async function forget(): Promise<void> {
+      await rm(server.path('base', id), { recursive: true });
+      for (const kind of ['backup.info', 'keep']) await rm(server.path('meta', `${id}-${kind}`), { force: true });
+    }
+
+    /** What a reader of the catalog sees of the backup: modes, sizes, times, links, contents of what is small. */
+    async function picture(): Promise<string> {
+      const found = await exec(
+        'find',
+        [server.path('base'), server.path('meta'), server.path('wals'), '-printf', '%P %y %m %s %l %T@\\n'],
+        { maxBuffer: 1 << 26 },
+      );
+      const lines = found.stdout.replaceAll(server.box.root, 'ROOT').split('\n');
+      const texts = await Promise.all(
+        [
+          server.path('meta', `${id}-backup.info`),
+          server.path('meta', `${id}-keep`),
+          server.path('wals', 'pg-xlog.db'),
+        ].map((path) => readFile(path, 'utf8')),
+      );
+      // Directories that an import writes into have its own time.
+      const steady = lines
+        .map((line) => line.replace(/^((?:\S+-(?:backup\.info|keep|xlog\.db))? .*) [\d.]+$/, '$1'))
+        .sort();
+      return [...steady, ...texts].join('\n');
+    }
+
+    it.each([[[]], [['--compression', 'bzip2', '--compression-level', '1']]])(
+      'each takes in what the other wrote: %s',
+      async (options) => {
+        const pictures: string[] = [];
+        for (const [writer, reader] of [
+          ['barman', 'reference'],
+          ['reference', 'barman'],
+          ['barman', 'barman'],
+        ] as const) {
+          const path = await exported(writer, ...options);
+          await forget();
+          const imported = await server.box[reader](['import-backup', 'pg', path]);
+          expect(imported).toEqual({
+            code: 0,
+            stdout: `Importing backup from '${path}' to server 'pg'\nSuccessfully imported backup '${id}' into server 'pg'\n`,
+            stderr: '',
+          });
+          pictures.push(await picture());
+        }
+        expect(pictures[1]).toBe(pictures[0]);
+        expect(pictures[2]).toBe(pictures[0]);
+        const verified = await server.box.reference(['verify-backup', 'pg', id]);
+        expect(verified.stdout).toContain('backup successfully verified');
+      },
+    );
+
+    it('says the same of a file that it refuses', async () => {
+      const path = await exported('barman');
+      const name = path.slice(out.length + 1);
+      const renamed = async (other: string) => {
+        const target = join(server.box.root, other);
+        await exec('ln', ['-f', path, target]);
+        return target;
+      };
+      const note = join(server.box.root, 'note.txt');
+      await writeFile(note, 'no tar file\n');
+      const cases = [
+        path,
+        note,
+        out,
+        `${path}.nosuch`,
+        await renamed('other.tar'),
+        await renamed(name.replace('-pg-', '-pg2-')),
+        await renamed(name.replace('.tar', '.zip')),
+        await renamed(name.replace(/[0-9a-f]{8}\.tar/, '00000000.tar')),
+        await renamed(name.replace(/-[0-9a-f]{8}\.tar/, '.tar')),
+        await renamed(name.replace(/T\d{6}-/, 'T99-')),
+        await renamed(name.replace('.tar', '.tar.gz')),
+      ];
+      for (const tarball of cases) {
+        const { theirs, ours } = await both(['import-backup', 'pg', tarball]);
+        expect(ours).toEqual(theirs);
+        expect(ours.code).toBe(1);
+      }
+      for (const args of [
+        ['import-backup', 'nosuch', path],
+        ['import-backup', 'all', path],
+        ['-f', 'json', 'import-backup', 'pg', path],
+      ]) {
+        const { theirs, ours } = await both(args);
+        expect(ours).toEqual(theirs);
+      }
+      for (const lock of [`.pg-${id}.lock`, '.pg-backup.lock']) {
+        const held = async (program: string) =>
+          exec('flock', [
+            join(server.box.home, lock),
+            program,
+            '-c',
+            server.box.configFile,
+            'import-backup',
+            'pg',
+            path,
+          ]).catch((error: unknown) => error);
+        const { barman, reference } = server.box.programs;
+        const [theirs, ours] = [await held(reference), await held(barman)] as ProgramResult[];
+        expect([ours?.stdout, ours?.stderr, ours?.code]).toEqual([theirs?.stdout, theirs?.stderr, theirs?.code]);
+        expect(ours?.code).toBe(1);
+      }
+    });
+
+    it('refuses another system and other WAL with the same words, and leaves nothing', async () => {
+      const path = await exported('barman');
+      await forget();
+      const identity = server.path('identity.json');
+      const { begin_wal: wal = '' } = await recordIn(path);
+      const archived = server.path('wals', wal.slice(0, 16), wal);
+      const change = (text: string) => text.replace(/"systemid": "7/, '"systemid": "8');
+      for (const [file, spoil] of [
+        [identity, async () => writeFile(identity, change(await readFile(identity, 'utf8')))],
+        [archived, async () => writeFile(archived, Buffer.from(await readFile(archived)).fill(7, 9000, 9001))],
+      ] as const) {
+        const text = await readFile(file);
+        await spoil();
+        const { theirs, ours } = await both(['import-backup', 'pg', path]);
+        await writeFile(file, text);
+        expect(ours).toEqual(theirs);
+        expect(ours.code).toBe(1);
+        expect(await readdir(server.path('base'))).toEqual([]);
+        expect(await readdir(server.path('meta'))).toEqual([]);
+      }
+      expect(await server.box.barman(['import-backup', 'pg', path])).toMatchObject({ code: 0 });
+    });
+
+    async function recordIn(path: string): Promise<Readonly<Record<string, string>>> {
+      const { stdout } = await exec('tar', ['-xOf', path, 'backup.info']);
+      return Object.fromEntries(stdout.split('\n').map((line) => line.split('=', 2) as [string, string]));
+    }
+  });
 });

@@ -1,9 +1,10 @@
 /** The commands that are struck, each on a home that shows what it can lose. */
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, readFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { walTar } from '../support/tar.ts';
 import { segmentName, walSegment } from '../support/wal-files.ts';
+import { barmanProgram, runProgram } from '../support/sandbox.ts';
 import { addBackup, archiveWals, type CrashHome, queueWals } from './home.ts';
 
 export interface Scenario {
@@ -11,6 +12,7 @@ export interface Scenario {
   /** Lines of the server's section. */
   readonly options: string;
   readonly seed: (home: CrashHome) => Promise<void>;
+  /** HOME stands for barman_home, TARBALL for the one file in HOME/out. */
   readonly args: readonly string[];
   readonly input?: () => Promise<Uint8Array>;
   /** WAL that must be in the archive, once and right, after the repair. */
@@ -21,6 +23,9 @@ export interface Scenario {
   readonly backups: readonly string[];
   /** Backups that may be whole or gone. */
   readonly mayVanish?: readonly string[];
+  /** Backups that may come whole, with this WAL and a keep, or not at all. */
+  readonly mayAppear?: readonly string[];
+  readonly mayBring?: readonly string[];
   /** Paths below barman_home that may stay: outside the reach of cron. */
   readonly mayStay?: RegExp;
   /** Looked at after every blow; a sentence when something is wrong. */
@@ -156,5 +161,28 @@ export const SCENARIOS: readonly Scenario[] = [
     always: async (home) =>
       (await exportsOf(home)).every(({ isWhole }) => isWhole) ? null : 'an export has its name and is not whole',
     promised: async (home) => ((await exportsOf(home)).length === 1 ? null : 'there is no export'),
+  },
+  {
+    name: 'import-backup',
+    options: '',
+    seed: async (home) => {
+      await seedBackups(home);
+      await mkdir(join(home.home, 'out'));
+      const args = ['-c', home.configFile, 'export-backup', 'pg', FIRST, join(home.home, 'out')];
+      const { code, stderr } = await runProgram(barmanProgram, args);
+      if (code !== 0) throw new Error(stderr);
+      await rm(home.path('base', FIRST), { recursive: true });
+      await rm(home.path('meta', `${FIRST}-backup.info`));
+      for (const name of [wal(2), wal(3)]) await rm(home.path('wals', name.slice(0, 16), name));
+      await runProgram(barmanProgram, ['-c', home.configFile, 'rebuild-xlogdb', 'pg']);
+    },
+    args: ['import-backup', 'pg', 'TARBALL'],
+    wals: range(4, 12),
+    backups: [SECOND, THIRD],
+    mayAppear: [FIRST],
+    mayBring: [wal(2), wal(3)],
+    mayStay: /^out\/backup-export-pg-/,
+    promised: async (home) =>
+      (await exists(home.path('meta', `${FIRST}-backup.info`))) ? null : 'the backup is not there',
   },
 ];

@@ -1,5 +1,5 @@
 /** Strikes a command at one call after the other and judges what is left, as it is and after one repair by cron. */
-import { cp, readFile, utimes } from 'node:fs/promises';
+import { cp, readdir, readFile, utimes } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { spawnSync } from 'node:child_process';
@@ -54,12 +54,13 @@ export async function sweep(
     const template = join(home.root, 'template');
     await cp(home.home, template, { recursive: true, preserveTimestamps: true });
     const input = await scenario.input?.();
+    const args = await wordsOf(scenario, home);
     const run = (at: number, blow: Blow) =>
       shim.run({
         root: home.home,
         program: program.interpreter,
         command: program.command,
-        args: ['-c', home.configFile, ...scenario.args.map((word) => word.replace('HOME', home.home))],
+        args: ['-c', home.configFile, ...args],
         ...(input === undefined ? {} : { input }),
         at,
         blow,
@@ -68,6 +69,7 @@ export async function sweep(
     await settled(home);
     if (calm.result.code !== 0) throw new Error(`${scenario.name} fails undisturbed:\n${calm.result.stderr}`);
     const digests = new Map<string, string>();
+    for (const id of scenario.mayAppear ?? []) digests.set(id, await digest(home, id));
     await restoreHome(template, home);
     for (const id of [...scenario.backups, ...(scenario.mayVanish ?? [])]) digests.set(id, await digest(home, id));
     const points: PointReport[] = [];
@@ -84,6 +86,11 @@ export async function sweep(
   } finally {
     await home.dispose();
   }
+}
+
+async function wordsOf({ args }: Scenario, home: CrashHome): Promise<readonly string[]> {
+  const [tarball = ''] = await readdir(join(home.home, 'out')).catch(() => []);
+  return args.map((word) => word.replace('HOME', home.home).replace('TARBALL', join(home.home, 'out', tarball)));
 }
 
 async function judge(
@@ -183,6 +190,16 @@ async function wrongBackups(
     const isIntact = (await digest(home, id)) === digests.get(id);
     if (record.includes('\nstatus=DONE\n') && !isIntact) found.push(`backup ${id} looks DONE and is damaged`);
   }
+  for (const id of scenario.mayAppear ?? []) {
+    const record = await readFile(home.path('meta', `${id}-backup.info`), 'utf8').catch(() => null);
+    if (record === null) continue;
+    if (!record.includes('\nstatus=DONE\n')) found.push(`backup ${id} is not DONE`);
+    if ((await digest(home, id)) !== digests.get(id)) found.push(`backup ${id} is not whole`);
+    if ((await readFile(home.path('meta', `${id}-keep`), 'utf8').catch(() => '')) !== 'standalone') {
+      found.push(`backup ${id} is not kept`);
+    }
+    found.push(...(await wrongWals({ ...scenario, wals: scenario.mayBring ?? [], mayGo: [] }, home)));
+  }
   return found;
 }
 
@@ -197,10 +214,16 @@ async function digest(home: CrashHome, id: string): Promise<string> {
 
 /** What has no business in a home at rest. */
 async function leftovers(scenario: Scenario, home: CrashHome): Promise<readonly string[]> {
-  const known = new Set([...scenario.backups, ...(scenario.mayVanish ?? [])]);
-  return (await home.tree()).filter((path) => {
+  const tree = await home.tree();
+  const isThere = (id: string) => tree.includes(`pg/meta/${id}-backup.info`);
+  const known = new Set([
+    ...scenario.backups,
+    ...(scenario.mayVanish ?? []),
+    ...(scenario.mayAppear ?? []).filter((id) => isThere(id)),
+  ]);
+  return tree.filter((path) => {
     // Barman's cron makes it when there is none.
-    if (path.endsWith('/') || path === 'cfg_changes.queue') return false;
+    if (path.endsWith('/') || path === 'cfg_changes.queue' || scenario.mayStay?.test(path)) return false;
     const [, folder = '', name = ''] = path.split('/');
     switch (folder) {
       case 'incoming':

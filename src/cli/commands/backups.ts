@@ -157,4 +157,15 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
     handlesSignals: true,
     load: () => import('../../commands/export-backup.ts'),
   },
+  {
+    name: 'import-backup',
+    summary: 'take in a backup that export-backup wrote',
+    details: [
+      'The server must be of the same PostgreSQL system. The backup is kept (standalone) until you release it.',
+    ],
+    args: [SERVER, { name: 'input_tarball', key: 'inputTarball' }],
+    options: [],
+    handlesSignals: true,
+    load: () => import('../../commands/import-backup.ts'),
+  },
 ];

@@ -1,0 +1,16 @@
+/** `barman import-backup SERVER TARBALL`: a backup that export-backup wrote. Source: spec cli.md 4.14. */
+import type { CommandContext } from '../operations/context.ts';
+import { importBackup } from '../operations/import/run.ts';
+import { selectServer } from '../operations/select-servers.ts';
+import { withServer } from '../operations/server.ts';
+
+export interface ImportBackupOptions {
+  readonly serverName: string;
+  readonly inputTarball: string;
+}
+
+export async function run(ctx: CommandContext, options: ImportBackupOptions): Promise<void> {
+  const config = await selectServer(ctx, options.serverName, { inactive: 'error', disabled: 'error', passive: 'run' });
+  if (config === undefined) return;
+  await withServer(ctx, config, (server) => importBackup(ctx, server, options.inputTarball), { offline: true });
+}
