@@ -162,12 +162,18 @@ export interface PushRequest {
   /** On this host: a directory with a slash at its end, or one file. */
   readonly source: string;
   readonly destination: string;
-  readonly filters: readonly string[];
+  /**
+   * What to copy below the source, separated by NUL: files, and directories without their content. They are written in
+   * place: a transfer that is cut off leaves no temporary names behind. null copies everything.
+   */
+  readonly listFile: string | null;
   readonly signal: AbortSignal;
 }
 
-export function pushArgs({ link, source, destination, filters }: PushRequest): string[] {
-  return [...linkArgs(link), ...filters, '-rLpts', source, sourceArg(link.shell, destination)];
+export function pushArgs({ link, source, destination, listFile }: PushRequest): string[] {
+  const what =
+    listFile === null ? ['-rLpts'] : ['-Lpts', '--inplace', '--no-implied-dirs', '--from0', `--files-from=${listFile}`];
+  return [...linkArgs(link), ...what, source, sourceArg(link.shell, destination)];
 }
 
 /** Copies from this host to the other. @throws RsyncError when anything was not copied */

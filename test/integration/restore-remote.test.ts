@@ -6,6 +6,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { eventually, startBarman } from '../support/archiving-server.ts';
 import { type Cluster, clusterAt, freePort, temporaryFolder } from '../support/cluster.ts';
 import { type RsyncServer, startRsyncServer } from '../support/rsync-server.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+
+/** rsync takes such a name in a list for a comment. */
+const ODD_NAME = '#an $(odd) name\nindeed';
 
 let server: RsyncServer;
 let place: string;
@@ -13,6 +17,8 @@ let id: string;
 
 beforeAll(async () => {
   server = await startRsyncServer();
+  await writeFile(join(server.cluster.dataDir, ODD_NAME), 'odd');
+  await mkdir(join(server.cluster.dataDir, 'empty dir'));
   expect(await server.box.barman(['backup', '--wait', 'pg'])).toMatchObject({ code: 0 });
   id = (await readdir(server.path('base'))).sort().at(-1) ?? '';
   await server.cluster.sql('INSERT INTO here SELECT 0; SELECT pg_switch_wal()');
@@ -54,9 +60,19 @@ async function rows(): Promise<string> {
   }
 }
 
+async function logins(): Promise<number> {
+  return (await server.sshd.log()).match(/Accepted publickey/g)?.length ?? 0;
+}
+
+/** The arguments, by way of a proxy and with these options of ssh. */
+function by(proxy: TcpProxy, ...options: readonly string[]): string[] {
+  const command = [server.sshd.sshCommand, '-p', String(proxy.port), ...options, 'target'].join(' ');
+  return args().map((word) => (word.endsWith(' target') ? command : word));
+}
+
 describe('a restore onto another host', () => {
   it('brings data, tablespaces and WAL over, and starts', async () => {
-    const before = (await server.sshd.log()).match(/Accepted publickey/g)?.length ?? 0;
+    const before = await logins();
     const result = await server.box.barman(args());
     expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
     expect(result.stdout.slice(0, result.stdout.indexOf('\n\n'))).toBe(
@@ -77,10 +93,12 @@ describe('a restore onto another host', () => {
       ].join('\n'),
     );
     // The whole restore logs in once.
-    expect(((await server.sshd.log()).match(/Accepted publickey/g)?.length ?? 0) - before).toBe(1);
+    expect((await logins()) - before).toBe(1);
     const names = await readdir(`${place}/d`);
     expect(names).toContain('.barman-recover.info');
     expect(names).toContain('postgresql.auto.conf.origin');
+    expect(await readFile(join(`${place}/d`, ODD_NAME), 'utf8')).toBe('odd');
+    expect(await readdir(`${place}/d/empty dir`)).toEqual([]);
     expect((await stat(`${place}/d`)).mode & 0o777).toBe(0o700);
     expect((await stat(`${place}/d/postgresql.auto.conf`)).mode & 0o777).toBe(0o600);
     for (const link of await readdir(`${place}/d/pg_tblspc`)) {
@@ -90,10 +108,12 @@ describe('a restore onto another host', () => {
   });
 
   it('recovers to a point, in parallel, compressed on the way', async () => {
-    await server.configure('parallel_jobs = 2');
+    await server.configure('parallel_jobs = 3');
+    const before = await logins();
     const options = ['--target-name', 'then', '--target-action', 'promote', '--network-compression'];
     const result = await server.box.barman(args(...options));
     expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+    expect((await logins()) - before).toBe(3);
     expect(await readFile(`${place}/d/postgresql.auto.conf`, 'utf8')).toContain("recovery_target_name = 'then'");
     expect(await rows()).toBe('1001|2000|3000');
   });
@@ -130,7 +150,8 @@ describe('a restore onto another host', () => {
 
   it('killed in the middle leaves nothing that PostgreSQL would start on', async () => {
     await server.configure('bandwidth_limit = 2048');
-    const running = startBarman(server.box, args());
+    // What it leaves on this host goes with the folder of the test.
+    const running = startBarman(server.box, args(), { TMPDIR: join(place, '..') });
     await eventually('the copy begins', async () =>
       (await readdir(`${place}/d`).catch((): string[] => [])).includes('base'),
     );
@@ -138,5 +159,77 @@ describe('a restore onto another host', () => {
     running.child.kill('SIGKILL');
     await running.end;
     expect(await readdir(`${place}/d/global`).catch((): string[] => [])).not.toContain('pg_control');
+  });
+
+  it('takes paths as they are written, whatever a shell would make of them', async () => {
+    const odd = '$(touch harm) `touch harm` "*" \\ ;&';
+    const result = await server.box.barman(args().map((word) => word.replace(`${place}/`, `${place}/${odd}/`)));
+    expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(await readdir(place)).toEqual([odd]);
+    expect((await readdir(`${place}/${odd}`)).sort()).toEqual(['d', 'far', 'near']);
+    const broken = await server.box.barman(args().map((word) => (word === `${place}/d` ? `${place}/d\ne` : word)));
+    expect(broken).toMatchObject({ code: 1, stderr: 'ERROR: The destination directory cannot hold a line break\n' });
+  });
+
+  it('brings a backup of pg_basebackup over', async () => {
+    await server.box.writeConfig(
+      [
+        '[pg]',
+        `conninfo = ${server.cluster.conninfo}`,
+        `streaming_conninfo = ${server.cluster.streamingConninfo}`,
+        'backup_method = postgres',
+        'archiver = on',
+        'immediate_checkpoint = true',
+        `path_prefix = ${server.cluster.binDir}`,
+        '',
+      ].join('\n'),
+    );
+    const taken = await server.box.barman(['backup', '--wait', 'pg']);
+    expect({ code: taken.code, stderr: taken.stderr }).toEqual({ code: 0, stderr: '' });
+    const latest = args().map((word) => (word === id ? 'latest' : word));
+    expect(await server.box.barman(latest)).toMatchObject({ code: 0, stderr: '' });
+    expect(await rows()).toBe('1002|2000|3000');
+  });
+
+  describe('over a connection that fails', () => {
+    let proxy: TcpProxy;
+    beforeEach(async () => {
+      proxy = await startTcpProxy(server.sshd.port);
+    });
+    afterEach(() => proxy.dispose());
+
+    it('cut off: says so, and leaves nothing that PostgreSQL would start on', async () => {
+      proxy.fault = { kind: 'cut', afterBytes: 6_000_000, direction: 'to-server' };
+      const result = await server.box.barman(by(proxy));
+      expect(result.code).toBe(1);
+      expect(result.stderr).toMatch(
+        /^ERROR: Failure copying base backup: data transfer failure on directory '.*'\nrsync/,
+      );
+      expect(await readdir(`${place}/d`)).toContain('base');
+      expect(await readdir(`${place}/d/global`)).not.toContain('pg_control');
+    });
+
+    it('cut off once: tries again when it may', async () => {
+      await server.configure('basebackup_retry_times = 1\nbasebackup_retry_sleep = 1');
+      proxy.fault = { kind: 'cut', afterBytes: 6_000_000, direction: 'to-server' };
+      const running = startBarman(server.box, by(proxy));
+      await eventually('it connects', async () => proxy.connections() > 0);
+      proxy.fault = undefined;
+      expect(await running.end).toMatchObject({ code: 0 });
+      expect(running.stderr()).toMatch(
+        /^WARNING: Failure executing rsync on .* \(attempt 0\)\nWARNING: Retrying in 1 seconds\n$/,
+      );
+      const found = await readdir(`${place}/d`, { recursive: true });
+      expect(found.filter((name) => /(?:^|\/)\.(?!barman-recover\.info$)/.test(name))).toEqual([]);
+      expect(await rows()).toBe('1002|2000|3000');
+    });
+
+    it('stalled: gives up', async () => {
+      proxy.fault = { kind: 'stall', afterBytes: 6_000_000, direction: 'to-server' };
+      const result = await server.box.barman(by(proxy, '-o ServerAliveInterval=1', '-o ServerAliveCountMax=2'));
+      expect(result.code).toBe(1);
+      expect(result.stderr).toMatch(/^ERROR: Failure copying base backup: data transfer failure/);
+      expect(await readdir(`${place}/d/global`)).not.toContain('pg_control');
+    });
   });
 });

@@ -21,7 +21,8 @@ import { type PlannedTablespace, type RecoveryPlan, sourceOfData, sourceOfTables
 import { linkTablespaces } from './tablespaces.ts';
 import { type Archive, findArchives, unpackArchive } from './unpack.ts';
 
-const CONTROL_FILE = 'global/pg_control';
+/** Without it PostgreSQL does not start. */
+export const CONTROL_FILE = 'global/pg_control';
 const HELD_CONTROL_FILE = 'global/pg_control.barman-restore';
 
 /** What is to be copied, known in full before the first byte is. */

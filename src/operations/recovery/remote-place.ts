@@ -3,47 +3,22 @@
  * backup; what a restore writes itself is made in a private directory here and follows; global/pg_control goes last, so
  * that a restore that was cut short is never taken for a cluster. Source: spec recovery.md 6.1 and 11.
  */
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Executor } from '../../adapters/executor.ts';
-import type { SshExecutor } from '../../adapters/executor/openssh.ts';
-import { exists, makeDirectory } from '../../adapters/files.ts';
-import { findRsync, pushTree, type Rsync, RsyncError } from '../../adapters/rsync.ts';
-import { CommandError, messageOf, RecoveryError } from '../../domain/errors.ts';
-import { runInLanes } from '../backup/rsync/lanes.ts';
+import { makeDirectory } from '../../adapters/files.ts';
+import { findRsync } from '../../adapters/rsync.ts';
+import { CommandError, RecoveryError } from '../../domain/errors.ts';
 import type { CommandContext } from '../context.ts';
 import { openRemoteHost } from '../remote-host.ts';
 import type { Server } from '../server.ts';
+import { CONTROL_FILE } from './base-backup.ts';
 import { ADVICE, checkRoom } from './destinations.ts';
 import type { RestorePlace } from './place.ts';
-import { type RecoveryPlan, sourceOfData, sourceOfTablespace } from './plan.ts';
+import { type RecoveryPlan, sourceOfData } from './plan.ts';
+import { copyBaseThere, push, type Remote, told } from './remote-copy.ts';
 import type { RestoreRequest } from './request.ts';
-
-/** Made anew by the restore, or looked at by it: they travel by way of the directory here. */
-const OWN_FILES = ['postgresql.conf', 'postgresql.auto.conf', 'pg_hba.conf', 'pg_ident.conf'];
-const SIGNALS = ['standby.signal', 'recovery.signal', 'backup_manifest'];
-/** What belongs to the running original, and what Barman writes anew. */
-const LEFT_OUT = [
-  '/pg_log/*',
-  '/log/*',
-  '/pg_xlog/*',
-  '/pg_wal/*',
-  '/postmaster.pid',
-  '/recovery.conf',
-  '/tablespace_map',
-  '/global/pg_control',
-];
-
-interface Remote {
-  readonly ctx: CommandContext;
-  readonly server: Server;
-  readonly plan: RecoveryPlan;
-  readonly command: string;
-  readonly host: SshExecutor;
-  readonly rsync: Rsync;
-  readonly compress: boolean;
-}
 
 /** Runs `body` on a place over there; the directory here and the connection end with it. */
 export async function withRemotePlace<T>(
@@ -96,18 +71,17 @@ function remotePlace(remote: Remote, stage: string): RestorePlace {
       outside = { from: join(stage, 'wal'), to: walDirectory };
       return outside.from;
     },
-    copyBaseBackup: () => copyBase(remote, here.destination),
+    copyBaseBackup: (base) => copyBaseThere(remote, base, { lists: join(stage, 'lists'), standIn: here.destination }),
     publish: async () => {
-      await push(remote, host, `${here.destination}/`, `${plan.destination}/`, []);
+      await push(remote, host, { source: `${here.destination}/`, destination: `${plan.destination}/` });
       if (outside !== null) {
         const { to } = outside;
         await told(`unable to initialise WAL destination directory '${to}'`, () => host.makeDirectory(to, 0o700));
-        await push(remote, host, `${outside.from}/`, `${to}/`, []);
+        await push(remote, host, { source: `${outside.from}/`, destination: `${to}/` });
       }
       await flush(host);
-      const control = 'global/pg_control';
-      const source = join(sourceOfData(server, plan.info), control);
-      await push(remote, host, source, join(plan.destination, control), []);
+      const source = join(sourceOfData(server, plan.info), CONTROL_FILE);
+      await push(remote, host, { source, destination: join(plan.destination, CONTROL_FILE) });
       await flush(host);
     },
   };
@@ -159,96 +133,8 @@ function refuseNested({ destination, tablespaces }: RecoveryPlan): void {
   }
 }
 
-/** Tablespaces and data side by side, as many as `parallel_jobs`. */
-async function copyBase(remote: Remote, here: string): Promise<void> {
-  const { ctx, server, plan, host } = remote;
-  const data = sourceOfData(server, plan.info);
-  const own = [...new Set([...OWN_FILES, ...SIGNALS, plan.recoveryFile])];
-  const filters = [
-    ...LEFT_OUT,
-    ...own.map((name) => `/${name}`),
-    ...plan.tablespaces.map(({ oid }) => `/pg_tblspc/${oid}`),
-  ];
-  const jobs = [
-    ...plan.tablespaces.map(({ oid, name, location, path }) => async (lane: Executor) => {
-      ctx.output.info(`\t${oid}, ${name}, ${location}`);
-      const limit = server.config.tablespaceBandwidthLimit?.get(name) ?? server.config.bandwidthLimit;
-      await push(remote, lane, `${sourceOfTablespace(server, plan.info, oid)}/`, `${path}/`, [], limit);
-    }),
-    (lane: Executor) =>
-      push(
-        remote,
-        lane,
-        `${data}/`,
-        `${plan.destination}/`,
-        filters.map((pattern) => `--exclude=${pattern}`),
-      ),
-  ];
-  const lanes: Executor[] = [host];
-  try {
-    await runInLanes(jobs, {
-      lanes: Math.max(1, server.config.parallelJobs),
-      batchSize: server.config.parallelJobsStartBatchSize,
-      batchPeriod: server.config.parallelJobsStartBatchPeriod,
-      connect: async (number) =>
-        (lanes[number] ??= await openRemoteHost(ctx, server.config, {
-          command: remote.command,
-          searchPath: server.searchPath,
-        })),
-      signal: ctx.signal,
-    });
-  } finally {
-    await Promise.all(lanes.slice(1).map((lane) => lane.close()));
-  }
-  for (const name of own) {
-    if (await exists(join(data, name))) await copyFile(join(data, name), join(here, name));
-  }
-  await linkTablespaces(remote);
-}
-
-async function linkTablespaces({ plan, host }: Remote): Promise<void> {
-  for (const { oid, name, location, path } of plan.tablespaces) {
-    const link = join(plan.destination, 'pg_tblspc', String(oid));
-    await told(`unable to prepare '${name}' tablespace (destination '${location}')`, async () => {
-      await host.makeDirectory(dirname(link), 0o700);
-      const { code, stderr } = await host.run(['ln', '-s', path, link]);
-      if (code !== 0) throw new CommandError(stderr.trim());
-    });
-  }
-}
-
-async function push(
-  { ctx, server, rsync, compress }: Remote,
-  lane: Executor,
-  source: string,
-  destination: string,
-  filters: readonly string[],
-  bandwidth: number | null = server.config.bandwidthLimit,
-): Promise<void> {
-  const link = { shell: await lane.rsyncShell(), compress, bandwidth };
-  try {
-    await pushTree(rsync, { link, source, destination, filters, signal: ctx.signal });
-  } catch (cause) {
-    ctx.signal.throwIfAborted();
-    if (!(cause instanceof RsyncError)) throw cause;
-    throw new RecoveryError(
-      `Failure copying base backup: data transfer failure on directory '${destination}'\nrsync error:\n${cause.message}`,
-      { cause },
-    );
-  }
-}
-
 /** Exit 0 means that it survives a power cut over there, too. */
 async function flush(host: Executor): Promise<void> {
   const { code, stderr } = await host.run(['sync']);
   if (code !== 0) throw new RecoveryError(`the target host cannot flush its disks: ${stderr.trim()}`);
-}
-
-async function told<T>(what: string, body: () => Promise<T>): Promise<T> {
-  try {
-    return await body();
-  } catch (cause) {
-    if (!(cause instanceof CommandError)) throw cause;
-    throw new RecoveryError(`${what}: ${messageOf(cause)}`, { cause });
-  }
 }

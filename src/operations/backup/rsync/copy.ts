@@ -4,7 +4,6 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Executor } from '../../../adapters/executor.ts';
 import { localExecutor } from '../../../adapters/executor/local.ts';
 import type { ClusterFacts } from '../../../adapters/postgres.ts';
@@ -16,6 +15,7 @@ import type { BackupJob } from '../method.ts';
 import { copyList } from './copy-list.ts';
 import { configurationItems, controlItem, type DirectoryItem, directoryItems, type FileItem } from './items.ts';
 import { type LaneJob, runInLanes } from './lanes.ts';
+import { retryTransfer } from './retry-transfer.ts';
 import { chooseReuse, type Reuse } from './reuse.ts';
 import { CopyStatistics } from './statistics.ts';
 import { type FileList, survey } from './survey.ts';
@@ -193,20 +193,10 @@ async function copyFile(copy: Copy, host: Executor, item: FileItem): Promise<voi
   );
 }
 
-/** `basebackup_retry_times` for one run of rsync: what it has copied so far is not copied again. */
-async function withRetries(copy: Copy, title: string, body: () => Promise<void>): Promise<void> {
-  const { basebackupRetryTimes, basebackupRetrySleep } = copy.job.server.config;
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      await body().catch(asTransferFailure);
-      return;
-    } catch (error) {
-      if (copy.signal.aborted || attempt >= basebackupRetryTimes) throw error;
-      copy.job.ctx.output.warning(`Failure executing rsync on ${title} (attempt ${attempt})`);
-      copy.job.ctx.output.warning(`Retrying in ${basebackupRetrySleep} seconds`);
-      await sleep(basebackupRetrySleep * 1000, undefined, { signal: copy.signal });
-    }
-  }
+function withRetries({ job, signal }: Copy, title: string, body: () => Promise<void>): Promise<void> {
+  return retryTransfer({ output: job.ctx.output, config: job.server.config, signal, title }, () =>
+    body().catch(asTransferFailure),
+  );
 }
 
 function asTransferFailure(error: unknown): never {

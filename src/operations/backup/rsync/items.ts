@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import type { ClusterFacts } from '../../../adapters/postgres.ts';
 import type { BackupInfo, Tablespace } from '../../../domain/backup-info.ts';
+import { shareOfLimit } from './lanes.ts';
 
 export interface DirectoryItem {
   readonly label: string;
@@ -68,7 +69,7 @@ export function ownTablespaces(facts: ClusterFacts): readonly Tablespace[] {
 
 /** The tablespaces, then PGDATA. */
 export function directoryItems(facts: ClusterFacts, options: ItemOptions): DirectoryItem[] {
-  const share = (limit: number | null) => (limit === null ? null : Math.max(1, Math.floor(limit / options.jobs)));
+  const share = (limit: number | null) => shareOfLimit(limit, options.jobs);
   const known = new Set(options.previous?.tablespaces?.map(({ oid }) => oid));
   const excluded = (patterns: readonly string[]) => patterns.map((pattern) => `--exclude=${pattern}`);
   const tablespaces = ownTablespaces(facts).map(({ name, oid, location }): DirectoryItem => ({

@@ -15,6 +15,11 @@ export interface LaneOptions {
 
 export type LaneJob = (host: Executor) => Promise<void>;
 
+/** What one of `jobs` jobs may use of a bandwidth limit, kB/s; null and 0 are no limit. */
+export function shareOfLimit(limit: number | null, jobs: number): number | null {
+  return limit === null || limit <= 0 ? null : Math.max(1, Math.floor(limit / Math.max(1, jobs)));
+}
+
 /** Runs every job; the first failure stops the start of others, and is thrown when the running ones are over. */
 export async function runInLanes(jobs: readonly LaneJob[], options: LaneOptions): Promise<void> {
   const starts: number[] = [];
