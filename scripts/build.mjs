@@ -1,6 +1,6 @@
 // Bundles src/main.ts into dist/: one small entry plus one lazy chunk per command, so that
 // `barman --version` reads a few kilobytes and a command reads only what it uses.
-import { rm } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 await rm(new URL('../dist', import.meta.url), { recursive: true, force: true });
@@ -20,3 +20,22 @@ await build({
   },
   logLevel: 'warning',
 });
+
+// The programs for the database host: one file each, which runs alone. CommonJS starts a sixth faster than a module does.
+const standalone = new URL('../dist/standalone/', import.meta.url);
+for (const name of ['barman-wal-archive', 'barman-wal-restore']) {
+  const outfile = new URL(name, standalone).pathname;
+  await build({
+    entryPoints: [new URL(`../src/clients/${name.slice('barman-'.length)}.ts`, import.meta.url).pathname],
+    outfile,
+    bundle: true,
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20',
+    banner: { js: '#!/usr/bin/env node' },
+    logLevel: 'warning',
+  });
+  await chmod(outfile, 0o755);
+}
+// A file without a suffix is what the next package.json says.
+await writeFile(new URL('package.json', standalone), '{ "type": "commonjs" }\n');

@@ -85,6 +85,8 @@ function open(tar: Pack, entry: TarEntry): { readonly sink: Sink; readonly ended
   const ended = new Promise<void>((resolve, reject) => {
     sink = tar.entry(header(entry), (error) => (error ? reject(error) : resolve()));
   });
+  // Nobody awaits it when the reader of the archive went away.
+  ended.catch(() => {});
   if (sink === undefined) throw new Error('the archive takes no more entries');
   // Judged by `ended`.
   sink.on('error', () => {});

@@ -45,10 +45,11 @@ export async function run(ctx: CommandContext, options: GetWalOptions): Promise<
   await withServer(ctx, config, (server) => getWal(ctx, server, options, delivery), { offline: true });
 }
 
-function chooseDelivery({ gzip, bzip2, keepCompression }: GetWalOptions): Delivery {
-  if (bzip2) return 'bzip2';
-  if (gzip) return 'gzip';
-  return keepCompression ? 'keep' : 'plain';
+/** Of gzip and bzip2 the one that was typed last: the keys of the options are in that order. */
+function chooseDelivery(options: GetWalOptions): Delivery {
+  const typed = Object.keys(options).findLast((key) => key === 'gzip' || key === 'bzip2');
+  if (typed === 'gzip' || typed === 'bzip2') return typed;
+  return options.keepCompression ? 'keep' : 'plain';
 }
 
 async function getWal(ctx: CommandContext, server: Server, options: GetWalOptions, delivery: Delivery): Promise<void> {

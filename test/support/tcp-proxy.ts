@@ -16,6 +16,8 @@ export interface TcpProxy {
   fault: Fault | undefined;
   /** How many connections were made. */
   readonly connections: () => number;
+  /** Closes every connection. */
+  cutAll(): void;
   dispose(): Promise<void>;
 }
 
@@ -26,6 +28,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     sockets.add(socket);
     socket.on('error', () => {});
     socket.once('close', () => sockets.delete(socket));
+  };
+  const cutAll = () => {
+    for (const socket of sockets) socket.destroy();
   };
   const server = createServer((client) => {
     count += 1;
@@ -45,8 +50,9 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     port: typeof address === 'object' && address ? address.port : 0,
     fault: undefined,
     connections: () => count,
+    cutAll,
     dispose: async () => {
-      for (const socket of sockets) socket.destroy();
+      cutAll();
       await new Promise((resolve) => server.close(resolve));
     },
   };
