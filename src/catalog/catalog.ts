@@ -109,6 +109,8 @@ export interface Catalog {
   eachSegment(visit: (file: WalFile, bytes: number) => void): Promise<void>;
   /** The archived segments from `begin` to `end` (one timeline), in name order: only their directories are looked at. */
   eachSegmentBetween(begin: WalFile, end: WalFile, visit: (file: WalFile) => void): Promise<void>;
+  /** What the file itself tells: size, time, form; undefined when there is none. */
+  describeWal(name: string): WalRecord | undefined;
   /** The highest archived plain segment of each timeline, from the directories themselves. */
   lastArchivedWals(): Promise<ReadonlyMap<number, string>>;
 }

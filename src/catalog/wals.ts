@@ -36,6 +36,7 @@ type WalCatalog = Pick<
   | 'eachSegment'
   | 'eachSegmentBetween'
   | 'lastArchivedWals'
+  | 'describeWal'
 >;
 
 export function openWals(layout: CatalogLayout, config: ServerConfig, notify: Notify): WalCatalog {
@@ -52,6 +53,7 @@ export function openWals(layout: CatalogLayout, config: ServerConfig, notify: No
     hasWals: () => archive.hasContent(),
     rebuildXlogdb: () => archive.locked(() => archive.rebuild(NO_NAMES, true)),
     walPath: (name) => archivedWalPath(layout, name),
+    describeWal: (name) => describeWal(archivedWalPath(layout, name), name, customForm(config)),
     eachSegment: (visit) => eachSegment(layout, visit),
     eachSegmentBetween: (begin, end, visit) => eachSegmentBetween(layout, begin, end, visit),
     lastArchivedWals: () => lastArchivedWals(layout),

@@ -30,8 +30,8 @@ async function printPrimary(ctx: CommandContext, server: Server, options: SyncIn
     return;
   }
   const { fetchPrimaryInfo } = await import('../operations/primary-info.ts');
-  const { primaryInfoResult } = await import('../output/results/sync-info.ts');
-  ctx.output.result(primaryInfoResult(await fetchPrimaryInfo(ctx, server, requestOf(options))));
+  const { documentResult } = await import('../output/results/document.ts');
+  ctx.output.result(documentResult(await fetchPrimaryInfo(ctx, server, requestOf(options))));
 }
 
 async function printOwn(_ctx: CommandContext, server: Server, options: SyncInfoOptions): Promise<void> {

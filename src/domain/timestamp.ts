@@ -104,6 +104,11 @@ export function formatTimestamp(time: Timestamp): string {
   return `${day} ${clock(date)}${fraction}${formatOffset(time.offsetMinutes)}`;
 }
 
+/** `2026-11-21T02:35:40.299178+00:00` in the stored zone. */
+export function isoTimestamp(time: Timestamp): string {
+  return formatTimestamp(time).replace(' ', 'T');
+}
+
 /** `Sat Nov 21 02:35:40 2026` in the stored zone: how Barman shows times. */
 export function ctime(time: Timestamp): string {
   const { date } = inZone(time);

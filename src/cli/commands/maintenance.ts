@@ -79,4 +79,12 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     options: [],
     load: () => import('../../commands/config-update.ts'),
   },
+  {
+    name: 'diagnose',
+    summary: 'print all about this installation for somebody who helps from afar',
+    details: ['One JSON document: configuration, servers, backups, versions. It holds no password.'],
+    args: [],
+    options: [{ flags: '--show-config-source', help: 'with the file that each option comes from' }],
+    load: () => import('../../commands/diagnose.ts'),
+  },
 ];

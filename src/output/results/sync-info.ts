@@ -1,10 +1,10 @@
 /** The record of a backup as `sync-info` prints it: the keys of backup.info in order, then three more. Source: spec wal.md 11. */
-import type { BackupInfo, Literal, Timestamp } from '../../domain/backup-info.ts';
+import type { BackupInfo, Literal } from '../../domain/backup-info.ts';
 import { formatLiteral } from '../../domain/python-literal.ts';
 import { formatLsn } from '../../domain/lsn.ts';
-import { ctime, formatTimestamp } from '../../domain/timestamp.ts';
+import { ctime, isoTimestamp } from '../../domain/timestamp.ts';
 import { JsonFloat } from '../json-text.ts';
-import type { Json, JsonObject, Result } from '../output.ts';
+import type { Json, JsonObject } from '../output.ts';
 
 export function backupDocument(info: BackupInfo): JsonObject {
   return {
@@ -45,18 +45,9 @@ export function backupDocument(info: BackupInfo): JsonObject {
     version: info.version,
     xlog_segment_size: info.xlogSegmentSize,
     backup_id: info.backupId,
-    begin_time_iso: isoTime(info.beginTime),
-    end_time_iso: isoTime(info.endTime),
+    begin_time_iso: info.beginTime && isoTimestamp(info.beginTime),
+    end_time_iso: info.endTime && isoTimestamp(info.endTime),
   };
-}
-
-/** The document of the primary, as it came. `-q` hides it. */
-export function primaryInfoResult(text: string): Result {
-  return { console: () => [text], json: () => ({ _INFO: [text] }) };
-}
-
-function isoTime(time: Timestamp | null): string | null {
-  return time && formatTimestamp(time).replace(' ', 'T');
 }
 
 /** All seconds, floats to Python; the number of workers is the only integer. */

@@ -173,8 +173,9 @@ const LIVE: readonly Line[] = [
   }),
   ['check', '-d check gz', { config: 'down' }],
   ['check', 'check files', { config: 'down', differs: 'check-without-postgres' }],
-  ...inBothFormats('diagnose', ['diagnose', 'diagnose --show-config-source', '-q diagnose'], { moves: true }),
-  ...lines('diagnose', ['diagnose'], { config: 'down' }),
+  ...inBothFormats('diagnose', ['diagnose', 'diagnose --show-config-source'], { moves: true, differs: 'own-runtime' }),
+  ...lines('diagnose', ['-q diagnose'], { moves: true }),
+  ...lines('diagnose', ['diagnose'], { config: 'down', differs: 'own-runtime' }),
 ];
 
 const WAL_AT = '000000010000000000000003';

@@ -1,0 +1,56 @@
+/** `barman diagnose`: everything that somebody who helps from afar has to know, in one JSON document. Spec cli.md 4.12. */
+import { localExecutor } from '../adapters/executor/local.ts';
+import { redactSecrets } from '../domain/conninfo.ts';
+import { isoTimestamp } from '../domain/timestamp.ts';
+import { COMPATIBLE_VERSION } from '../domain/version.ts';
+import type { CommandContext } from '../operations/context.ts';
+import { globalConfiguration, modelConfiguration, presenter } from '../operations/diagnose/configuration.ts';
+import { describeServer } from '../operations/diagnose/server.ts';
+import { askSystem } from '../operations/diagnose/system-info.ts';
+import { eachServer } from '../operations/each-server.ts';
+import { introduce } from '../operations/select-servers.ts';
+import { JsonFloat, jsonText } from '../output/json-text.ts';
+import type { Json, JsonObject } from '../output/output.ts';
+import { documentResult } from '../output/results/document.ts';
+
+export interface DiagnoseOptions {
+  readonly showConfigSource?: boolean;
+}
+
+/** Servers in any state are told, and directories that two of them share stop nothing. */
+export async function run(ctx: CommandContext, options: DiagnoseOptions): Promise<void> {
+  const { config } = ctx;
+  const present = presenter(config, options.showConfigSource === true);
+  const configs = [...config.servers.values()];
+  for (const one of configs) introduce(ctx, one);
+  const system = askSystem(localExecutor(ctx.env), ctx.signal);
+  const servers = new Map<string, JsonObject>();
+  await eachServer(ctx, configs, async (serverCtx, server) => {
+    servers.set(server.name, await describeServer(serverCtx, server, present));
+  });
+  const models = [...config.models.values()].map((model) => [
+    model.name,
+    { config: modelConfiguration(model, present) },
+  ]);
+  const document: Json = {
+    global: {
+      config: globalConfiguration(config, present),
+      system_info: { ...(await system), barman_ver: COMPATIBLE_VERSION, timestamp: timestampOf(ctx.now()) },
+    },
+    models: Object.fromEntries(models) as JsonObject,
+    servers: Object.fromEntries(servers),
+  };
+  ctx.output.result(documentResult(jsonText(withoutSecrets(document), 4)));
+}
+
+function timestampOf(now: Date): string {
+  return isoTimestamp({ epochMicros: BigInt(now.getTime()) * 1000n, offsetMinutes: -now.getTimezoneOffset() });
+}
+
+/** Whatever a value is: settings of PostgreSQL and messages of errors hold passwords too. */
+function withoutSecrets(value: Json): Json {
+  if (typeof value === 'string') return redactSecrets(value);
+  if (typeof value !== 'object' || value === null || value instanceof JsonFloat) return value;
+  if (Array.isArray(value)) return (value as readonly Json[]).map(withoutSecrets);
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutSecrets(inner)]));
+}
