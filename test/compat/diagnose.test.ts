@@ -95,10 +95,10 @@ describe.skipIf(referenceFolder === undefined)('diagnose', () => {
   });
 
   it('does not wait for a host that says nothing', async () => {
-    const silent = createServer(() => {}).listen(0, '127.0.0.1');
     const other = await makeSandbox();
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
     try {
-      await once(silent, 'listening');
       const { port } = silent.address() as AddressInfo;
       await other.writeConfig(`[a]\nactive = off\nssh_command = ssh -o ConnectTimeout=2 -p ${port} nobody@127.0.0.1`);
       const { code, stdout } = await other.barman(['diagnose']);

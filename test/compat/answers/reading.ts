@@ -174,6 +174,7 @@ const LIVE: readonly Line[] = [
   ['check', '-d check gz', { config: 'down' }],
   ['check', 'check files', { config: 'down', differs: 'check-without-postgres' }],
   ...inBothFormats('diagnose', ['diagnose', 'diagnose --show-config-source'], { moves: true, differs: 'own-runtime' }),
+  ...lines('diagnose', ['diagnose --show'], { moves: true, differs: 'own-runtime' }),
   ...lines('diagnose', ['-q diagnose'], { moves: true }),
   ...lines('diagnose', ['diagnose'], { config: 'down', differs: 'own-runtime' }),
 ];

@@ -104,7 +104,6 @@ export const USAGE: readonly Line[] = [
     'config-switch plain fast --resets',
     'config-update',
     'diagnose all',
-    'diagnose --show',
     'sync-info',
     'sync-info plain x y z',
     'sync-info plain 000000010000000000000001 0',
