@@ -259,18 +259,15 @@ export async function wordsFor(ground: Ground, typed: string): Promise<string[]>
   );
 }
 
-/** A stream for put-wal: the segment that waits in `plain`, and its checksum. */
+/** A stream for put-wal: the last whole segment that `stream` received, and its checksum. */
 async function tarStream(ground: Ground): Promise<Buffer> {
-  const folder = await mkdtemp(join(ground.box.root, 'tar-'));
-  const name = '000000020000000000000077';
-  const script = 'cp "$1"/0000* "$2"; sha256sum "$2" > SHA256SUMS; tar -c "$2" SHA256SUMS';
-  const from = join(ground.box.root, 'seed', 'home', 'plain', 'incoming');
-  const { stdout } = await exec('sh', ['-ec', script, 'sh', from, name], {
-    cwd: folder,
-    encoding: 'buffer',
-    maxBuffer: 1e8,
-  });
-  await rm(folder, { recursive: true });
+  const folder = join(ground.box.root, 'seed', 'home', 'stream', 'streaming');
+  const script =
+    'last=$(ls | grep -E "^[0-9A-F]{24}$" | tail -n 1); sha256sum "$last" > "$1"; tar -c "$last" -C "${1%/*}" SHA256SUMS';
+  const sums = await mkdtemp(join(ground.box.root, 'tar-'));
+  const options = { cwd: folder, encoding: 'buffer', maxBuffer: 1e8 } as const;
+  const { stdout } = await exec('sh', ['-ec', script, 'sh', join(sums, 'SHA256SUMS')], options);
+  await rm(sums, { recursive: true });
   return stdout;
 }
 

@@ -37,8 +37,8 @@ describe.skipIf(referenceFolder === undefined)('on a home made by Barman 3.20.1 
   compareReading(tally, [...USAGE, ...READING], () => stage.ground);
 
   it('reading changed nothing', async () => {
-    // `check` brings the layout of the homes that 3.4.0 left up to date.
-    const kept = (tree: readonly string[]) => tree.filter((line) => !/^home\/(gz|rs)\//.test(line));
+    // `check` brings the layout of the homes that 3.4.0 left up to date; an index that was never there is made empty.
+    const kept = (tree: readonly string[]) => tree.filter((line) => !/^home\/(gz|rs)\/|-xlog\.db:\n$/.test(line));
     expect(kept(await stage.ground.tree())).toEqual(kept(before));
   });
 

@@ -93,8 +93,12 @@ export function compareChanging(tally: Tally, table: readonly Line[], ground: ()
       const [, typed, options = {}] = line as unknown as Line;
       let aside: string | undefined;
       if (options.after) {
+        const preparing = {
+          changes: true,
+          ...(options.config === undefined ? {} : { config: options.config }),
+        } as const;
         await ground().putBack();
-        for (const before of options.after) await ask(ground(), 'reference', before, {});
+        for (const before of options.after) await ask(ground(), 'reference', before, preparing);
         aside = await ground().setAside('prepared');
       }
       const run = async (program: Maker) => {
