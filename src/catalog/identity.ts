@@ -8,6 +8,10 @@ import type { Catalog, Identity } from './catalog.ts';
 import type { CatalogLayout } from './layout.ts';
 import { systemReason } from './reason.ts';
 
+/** No identity is larger. Bytes. */
+const MAX_IDENTITY = 64 * 1024;
+const CURE = 'put a good copy of the file in its place, or move it away: the next backup writes a new one';
+
 export function openIdentity(layout: CatalogLayout): Pick<Catalog, 'readIdentity' | 'writeIdentity'> {
   return {
     readIdentity: () => readIdentity(layout.identity),
@@ -25,11 +29,12 @@ async function readIdentity(path: string): Promise<Identity | null> {
   try {
     return parseIdentity(JSON.parse(text));
   } catch (cause) {
-    throw new BackupError(`cannot read '${path}': it is not the identity of a PostgreSQL system`, {
-      cause,
-      hint: 'put a good copy of the file in its place, or move it away: the next backup writes a new one',
-    });
+    throw damaged(path, cause);
   }
+}
+
+function damaged(path: string, cause: unknown): BackupError {
+  return new BackupError(`cannot read '${path}': it is not the identity of a PostgreSQL system`, { cause, hint: CURE });
 }
 
 /** By hand: put-wal reads this file for every WAL, and loading zod would take longer than all the rest of that. */
@@ -45,6 +50,9 @@ async function readText(path: string): Promise<string | null> {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
+      const facts = await handle.stat();
+      if (!facts.isFile()) throw damaged(path, new Error('no file'));
+      if (facts.size > MAX_IDENTITY) throw damaged(path, new Error('too large'));
       const text = await handle.readFile('utf8');
       return /^[\s\0]*$/.test(text) ? null : text;
     } finally {
@@ -53,7 +61,8 @@ async function readText(path: string): Promise<string | null> {
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return null;
     if (errnoOf(error) === undefined) throw error;
-    throw new BackupError(`cannot read '${path}': ${systemReason(error)}`, { cause: error });
+    const reason = errnoOf(error) === 'ELOOP' ? 'it is a symbolic link' : systemReason(error);
+    throw new BackupError(`cannot read '${path}': ${reason}`, { cause: error, hint: CURE });
   }
 }
 

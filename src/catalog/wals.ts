@@ -60,9 +60,9 @@ export function openWals(layout: CatalogLayout, config: ServerConfig, notify: No
   };
 }
 
-/** What to type when the index is damaged. */
-export function rebuildHint(server: string): string {
-  return `Please run "barman rebuild-xlogdb ${server}" to solve this issue`;
+/** What to type when the index is damaged. compat 3.20.1: its words; which file it is, is ours. */
+export function rebuildHint({ server, xlogdb }: CatalogLayout): string {
+  return `Please run "barman rebuild-xlogdb ${server}" to solve this issue: '${xlogdb}' is damaged`;
 }
 
 type WalVisitor = Parameters<Catalog['readWals']>[0];
@@ -224,7 +224,7 @@ class Archive {
   }
 
   private badLine(line: string): WalError {
-    return new WalError(`cannot parse line: ${formatLiteral(line)}`, { hint: rebuildHint(this.layout.server) });
+    return new WalError(`cannot parse line: ${formatLiteral(line)}`, { hint: rebuildHint(this.layout) });
   }
 
   /** What cannot be read, or holds nothing, is left out with a warning: the other files are worth an index. */

@@ -1,4 +1,5 @@
 /** What the archive says about backups: their WAL, and the timelines that branch off. Source: spec catalog.md section 10. */
+import { rebuildHint } from '../catalog/wals.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup-info.ts';
 import { messageOf, WalError } from '../domain/errors.ts';
 import { NO_WAL, type WalUsage, walUsageMeter } from '../domain/wal-usage.ts';
@@ -40,10 +41,8 @@ function firstWalOf(backups: readonly BackupInfo[]): string {
 }
 
 /** The error for a name in the index that is no WAL name. */
-export function badWalName({ name }: Server, walName: string): WalError {
-  return new WalError(`invalid WAL segment name '${walName}'`, {
-    hint: `Please run "barman rebuild-xlogdb ${name}" to solve this issue`,
-  });
+export function badWalName({ catalog }: Server, walName: string): WalError {
+  return new WalError(`invalid WAL segment name '${walName}'`, { hint: rebuildHint(catalog.layout) });
 }
 
 /**

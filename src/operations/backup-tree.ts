@@ -1,39 +1,60 @@
 /** The files of one backup, `base/<id>`: removed or measured without ever following a symbolic link. */
-import { lstat, readdir, rmdir, unlink } from 'node:fs/promises';
+import { constants, existsSync } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists } from '../adapters/files.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { TreeSize } from './backup/measure.ts';
 
 const WORKERS = 8;
+const DESCRIPTORS = '/proc/self/fd';
 
 /**
  * Removes a directory and everything in it. What is gone already is no failure: a removal that was cut short can be
- * repeated. @throws BackupError when `root` is no directory but e.g. a link to one
+ * repeated. Each directory is held open and its entries are named below that descriptor: whoever may write into the tree
+ * can put a link in the place of a directory at any moment, and it would be the link that is removed. On a system without
+ * /proc the names are paths. @throws BackupError when `root` is no directory but e.g. a link to one
  */
 export async function removeTree(root: string): Promise<void> {
-  try {
-    if (!(await lstat(root)).isDirectory()) {
-      throw new BackupError(`'${root}' is not a directory: nothing behind it is removed`);
-    }
-  } catch (error) {
-    if (isGone(error)) return;
-    throw error;
-  }
-  await removeDirectory(root);
+  const isEmptied = await emptyDirectory(root);
+  if (!isEmptied && (await exists(root)))
+    throw new BackupError(`'${root}' is not a directory: nothing behind it is removed`);
+  await rmdir(root).catch(unlessGone);
 }
 
-async function removeDirectory(directory: string): Promise<void> {
-  const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) => {
-    if (isGone(error)) return [];
+/** False when there is no directory of this name. */
+async function emptyDirectory(path: string): Promise<boolean> {
+  const handle = await openDirectory(path);
+  if (handle === undefined) return false;
+  const held = existsSync(DESCRIPTORS) ? join(DESCRIPTORS, String(handle.fd)) : path;
+  try {
+    const entries = await readdir(held, { withFileTypes: true });
+    const paths = (wanted: boolean) =>
+      entries.filter((entry) => entry.isDirectory() === wanted).map(({ name }) => join(held, name));
+    // A link is not a directory here: it is unlinked itself.
+    await inParallel(paths(false), WORKERS, (file) => unlink(file).catch(unlessGone));
+    for (const directory of paths(true)) {
+      const remove = (await emptyDirectory(directory)) ? rmdir : unlink;
+      await remove(directory).catch(unlessGone);
+    }
+    return true;
+  } catch (error) {
+    // The administrator knows the path, not the descriptor.
+    if (error instanceof Error) error.message = error.message.replace(new RegExp(`${held}(?=['/])`), () => path);
     throw error;
-  });
-  const paths = (wanted: boolean) =>
-    entries.filter((entry) => entry.isDirectory() === wanted).map(({ name }) => join(directory, name));
-  // A link is not a directory here: it is unlinked itself.
-  await inParallel(paths(false), WORKERS, (path) => unlink(path).catch(unlessGone));
-  for (const path of paths(true)) await removeDirectory(path);
-  await rmdir(directory).catch(unlessGone);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openDirectory(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (isGone(error) || errnoOf(error) === 'ELOOP') return undefined;
+    throw error;
+  }
 }
 
 /** The bytes of all regular files, and of those with one link only. */

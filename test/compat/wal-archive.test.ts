@@ -344,7 +344,7 @@ describe.skipIf(referenceFolder === undefined)('the WAL part of the catalog besi
       ['list-files', '--target', 'wal', 'small', 'latest'],
     ]) {
       expect((await sandbox.barman(command)).stderr).toBe(
-        `ERROR: cannot parse line: 'junk'\nHINT: Please run "barman rebuild-xlogdb small" to solve this issue\n`,
+        `ERROR: cannot parse line: 'junk'\nHINT: Please run "barman rebuild-xlogdb small" to solve this issue: '${index}' is damaged\n`,
       );
     }
     expect((await sandbox.barman(range)).stderr).toContain(

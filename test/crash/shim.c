@@ -57,6 +57,12 @@ __attribute__((constructor)) static void prepare(void) {
 
 static void path_at(int directory, const char *path, char *out) {
   char base[PATH_MAX] = "";
+  int held, end = 0;
+  /* A name below a descriptor is the name that the administrator sees. */
+  if (sscanf(path, "/proc/self/fd/%d/%n", &held, &end) == 1 && end > 0) {
+    path_at(held, path + end, out);
+    return;
+  }
   if (path[0] == '/') {
     snprintf(out, PATH_MAX, "%s", path);
     return;

@@ -68,7 +68,7 @@ describe('a damaged index', () => {
     await home.addBackup('other', FIRST, span(2, 2));
     await home.writeWals('other', segments(1, 6));
     await appendFile(home.folder('pg', 'wals', 'pg-xlog.db'), line);
-    const error = `ERROR: ${reason}\nHINT: Please run "barman rebuild-xlogdb pg" to solve this issue\n`;
+    const error = `ERROR: ${reason}\nHINT: Please run "barman rebuild-xlogdb pg" to solve this issue: '${home.folder('pg', 'wals', 'pg-xlog.db')}' is damaged\n`;
     const { code, stdout, stderr } = await box.barman(['list-backups', 'all']);
     expect({ code, stderr }).toEqual({ code: 1, stderr: error });
     expect(stdout).toBe(

@@ -5,6 +5,7 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { detectFileCompression } from '../../adapters/compression.ts';
+import { rebuildHint } from '../../catalog/wals.ts';
 import { inParallel } from '../../domain/in-parallel.ts';
 import type { BackupInfo } from '../../domain/backup-info.ts';
 import { errnoOf, RecoveryError, WalError } from '../../domain/errors.ts';
@@ -116,9 +117,7 @@ async function chooseRecords(
 }
 
 function badName(server: Server, name: string): WalError {
-  return new WalError(`invalid xlog segment name '${name}'`, {
-    hint: `Please run "barman rebuild-xlogdb ${server.name}" to solve this issue`,
-  });
+  return new WalError(`invalid xlog segment name '${name}'`, { hint: rebuildHint(server.catalog.layout) });
 }
 
 /** PostgreSQL 12 and later follow the latest timeline unless told otherwise; older ones stay on that of the backup. */

@@ -20,7 +20,7 @@ import { segmentName } from '../../../src/domain/wal.ts';
 import { formatWalLine, type WalRecord } from '../../../src/domain/xlogdb.ts';
 import { copyFixture, fixture, makeHome, type TestHome, WAL_TIME } from './home.ts';
 
-const REBUILD_HINT = 'Please run "barman rebuild-xlogdb pg" to solve this issue';
+const rebuildHintText = () => `Please run "barman rebuild-xlogdb pg" to solve this issue: '${index()}' is damaged`;
 const names = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, index) => segmentName(1, 0, from + index));
 
@@ -85,7 +85,7 @@ describe('readWals', () => {
     ['zero blocks', `${'\0'.repeat(100)}\n`, `cannot parse line: '${String.raw`\x00`.repeat(100)}'`],
   ])('names the cure for damage: %s', async (_, text, message) => {
     setIndex(text);
-    await expect(readAll()).rejects.toThrow(new WalError(message, { hint: REBUILD_HINT }));
+    await expect(readAll()).rejects.toThrow(new WalError(message, { hint: rebuildHintText() }));
     expect(readFileSync(index(), 'utf8')).toBe(text);
   });
 
