@@ -223,8 +223,13 @@ describe('barman backup of an rsync server', () => {
   ])('%s', async (what, extra) => {
     const local = what.startsWith('local');
     await server.configure(extra, local ? 'local-rsync' : 'rsync');
+    // rsync reads such names in a list as comments.
+    const odd = join(server.cluster.dataDir, '#odd; name');
+    await writeFile(odd, 'mine');
     const result = await server.box.barman(['backup', '--wait', 'pg']);
+    await rm(odd);
     expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(await readFile(server.path('base', await lastId(), 'data', '#odd; name'), 'utf8')).toBe('mine');
     expect(words(result.stdout)).toContain(local ? 'via local rsync for ID\n' : 'via rsync/SSH for ID (2 jobs)\n');
     const links = [...(await inodes(await lastId())).values()].filter(({ nlink }) => nlink > 1);
     if (local) expect(links.length).toBeGreaterThan(500);

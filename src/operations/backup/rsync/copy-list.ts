@@ -9,7 +9,7 @@ import { lstat, rename, unlink } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { copyFiles, type CopyRequest, type Rsync } from '../../../adapters/rsync.ts';
 import { BackupError, errnoOf } from '../../../domain/errors.ts';
-import { below } from './survey.ts';
+import { below, listEntry } from './survey.ts';
 
 /** Files can vanish in every round; one that stays missing twice is in trouble. */
 const ROUNDS = 5;
@@ -65,7 +65,7 @@ async function keepMissing(listFile: string, destination: string): Promise<Missi
     if (await isThere(below(destination, name))) continue;
     count += 1;
     if (first.length < NAMED) first.push(Buffer.from(name, 'latin1').toString());
-    if (!out.write(`${name}\0`, 'latin1')) await once(out, 'drain');
+    if (!out.write(listEntry(name), 'latin1')) await once(out, 'drain');
   }
   out.end();
   await finished(out);
@@ -80,7 +80,7 @@ export async function* namesOf(listFile: string): AsyncGenerator<string> {
   for await (const chunk of createReadStream(listFile, { encoding: 'latin1' })) {
     const names = `${rest}${chunk as string}`.split('\0');
     rest = names.pop() ?? '';
-    yield* names;
+    for (const name of names) yield name.replace(/^\.\//, '');
   }
 }
 

@@ -114,7 +114,7 @@ class Lane {
     this.#stream ??= createWriteStream(this.#path, { mode: 0o600 });
     this.files += 1;
     this.bytes += size;
-    if (!this.#stream.write(`${path}\0`, 'latin1')) await once(this.#stream, 'drain');
+    if (!this.#stream.write(listEntry(path), 'latin1')) await once(this.#stream, 'drain');
   }
 
   async end(): Promise<void> {
@@ -131,4 +131,9 @@ class Lane {
   list(): FileList {
     return { path: this.#path, files: this.files, bytes: this.bytes, checksum: this.#checksum };
   }
+}
+
+/** A name in a list of files: without the dot rsync takes one that begins with `#` or `;` for a comment. */
+export function listEntry(path: string): string {
+  return `./${path}\0`;
 }
