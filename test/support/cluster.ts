@@ -122,7 +122,7 @@ export function clusterAt(binDir: string, dataDir: string, port: number, root: s
       control('start', '-o', `-p ${port} -k ${root} -c listen_addresses=127.0.0.1`, '-l', join(root, 'server.log')),
     dispose: async () => {
       await control('stop', '-m', 'immediate').catch(() => {});
-      await rm(root, { recursive: true, force: true });
+      await rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
     },
   };
 }

@@ -92,7 +92,8 @@ export async function makeSandbox(): Promise<Sandbox> {
       if (referenceFolder === undefined) throw new Error('BARMAN_REFERENCE is not set');
       return run(programs.reference, args, options);
     },
-    dispose: () => rm(root, { recursive: true, force: true }),
+    // A child in the background may still be writing its last file.
+    dispose: () => rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }),
   };
 }
 

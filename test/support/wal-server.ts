@@ -72,7 +72,7 @@ export async function openWalServer(options = 'archiver = on'): Promise<WalServe
     abort: (reason) => abort.abort(reason),
     dispose: async () => {
       await server.close();
-      await rm(root, { recursive: true, force: true });
+      await rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
     },
   };
 }
