@@ -30,8 +30,8 @@ export async function prepare(
   const cluster = await startSmallCluster();
   const box = await makeSandbox();
   const dispose = async () => {
-    await box.dispose();
     await cluster.dispose();
+    await box.dispose();
   };
   try {
     await makeSeed(box, cluster, maker);
