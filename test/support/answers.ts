@@ -61,6 +61,9 @@ const MOVED: readonly Rule[] = [
   [/^(Processing xlog segments from .*|\t[0-9A-F]{24}.*|\t\d{8}\.history|\tno file found)\n/gm, ''],
   [/"(Processing xlog segments from [^"]*|\\t[0-9A-F]{24}[^"]*|\\tno file found)"(, )?/g, ''],
   [/, \]/g, ']'],
+  [/^(begin|end)_offset=\d+$/gm, '$1_offset=N'],
+  // Lines of an archive's index, as many as segments came in time.
+  [/^[0-9A-F]{24}\t.*\n/gm, ''],
   [/\b\d{8}T\d{6}\b/g, 'ID'],
   [/\b[0-9A-F]{24}\b/g, 'WAL'],
   [/\b[0-9A-F]{8}\)/g, 'OFFSET)'],
