@@ -10,6 +10,7 @@ import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { CommandError, errnoOf, LockBusyError, LockDeniedError } from '../domain/errors.ts';
+import { quoteForShell } from '../domain/shell-words.ts';
 import { makeDirectory } from './files.ts';
 
 export interface HeldLock {
@@ -21,7 +22,7 @@ export interface HeldLock {
 /**
  * Takes the lock file at `path`, creating it (0600) when missing.
  * @throws LockBusyError when `wait` is false and another process holds it; the message is the path
- * @throws LockDeniedError when the file may not be opened
+ * @throws LockDeniedError when the file may not be opened, or is none
  */
 export async function acquireLock(path: string, options: { wait: boolean }): Promise<HeldLock> {
   for (;;) {
@@ -99,8 +100,16 @@ function denied(path: string, cause: unknown): unknown {
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return new LockDeniedError(`Permission denied, unable to access '${path}'`, { cause });
   }
-  return cause;
+  const what = NO_FILE[code ?? ''];
+  if (what === undefined) return cause;
+  return new LockDeniedError(`cannot use the lock file '${path}': it is a ${what}`, {
+    cause,
+    hint: `move it away, e.g. mv ${quoteForShell(path)} /tmp/`,
+  });
 }
+
+/** What lies where a lock file belongs, by the error of opening it. */
+const NO_FILE: Readonly<Record<string, string>> = { EISDIR: 'directory', ELOOP: 'symbolic link' };
 
 /** True when the lock was taken, false when it is busy. */
 async function flock(handle: FileHandle, wait: boolean): Promise<boolean> {

@@ -4,7 +4,7 @@
  */
 import { constants, writeSync } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { makeDirectory, syncDirectory, unlinkIfPresent } from '../adapters/files.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
 import { formatWalLine, isWholeLine, type WalRecord } from '../domain/xlogdb.ts';
@@ -42,7 +42,7 @@ export async function scanLines(
       }
       rest = text.slice(from);
       base += from;
-      if (rest.length > MAX_LINE) throw new WalError(`'${path}' is not an index of WAL files`);
+      if (rest.length > MAX_LINE) throw notAnIndex(path);
     }
     if (isWholeLine(rest)) onLine(rest, base);
   } finally {
@@ -59,8 +59,18 @@ async function readBlock(
   try {
     return await handle.read(block, 0, block.length, position);
   } catch (error) {
-    throw new WalError(`cannot read '${path}': ${systemReason(error)}`, { cause: error });
+    const hint = errnoOf(error) === 'EISDIR' ? { hint: anewHint(path) } : {};
+    throw new WalError(`cannot read '${path}': ${systemReason(error)}`, { cause: error, ...hint });
   }
+}
+
+function notAnIndex(path: string): WalError {
+  return new WalError(`'${path}' is not an index of WAL files`, { hint: anewHint(path) });
+}
+
+/** What to type when the file is beyond repair; its name is that of the server. */
+function anewHint(path: string): string {
+  return `move it away, then run "barman rebuild-xlogdb ${basename(path).replace(/-xlog\.db$/, '')}"`;
 }
 
 /** True when a line with this name begins at this byte. */
@@ -117,7 +127,7 @@ export async function repairTail(path: string, restore: Restore): Promise<Repair
     if (lastNewline === tail.length - 1) return 'none';
     const torn = tail.toString('latin1', lastNewline + 1);
     const start = from + lastNewline + 1;
-    if (lastNewline < 0 && from > 0) throw new WalError(`'${path}' is not an index of WAL files`);
+    if (lastNewline < 0 && from > 0) throw notAnIndex(path);
     const isWhole = isWholeLine(torn);
     const record = isWhole ? undefined : await restore(torn);
     const line = isWhole ? `${torn}\n` : record === undefined ? '' : formatWalLine(record);
@@ -158,7 +168,13 @@ export async function replaceIndex(
     throw new WalError(`cannot write '${path}': ${systemReason(error)}`, { cause: error });
   }
   await handle.close();
-  await rename(temporary, path);
+  try {
+    await rename(temporary, path);
+  } catch (error) {
+    await unlinkIfPresent(temporary);
+    const hint = errnoOf(error) === 'EISDIR' ? { hint: anewHint(path) } : {};
+    throw new WalError(`cannot write '${path}': ${systemReason(error)}`, { cause: error, ...hint });
+  }
   await syncDirectory(dirname(path));
 }
 
@@ -196,6 +212,7 @@ async function openIndex(path: string, flags: number): Promise<FileHandle> {
     throw new WalError(`cannot open '${path}': ${reason}`, {
       cause: error,
       ...(code === 'ELOOP' ? { hint: 'set xlogdb_directory to the folder that holds the file' } : {}),
+      ...(code === 'EISDIR' ? { hint: anewHint(path) } : {}),
     });
   }
 }

@@ -40,26 +40,24 @@ export function effectiveRedundancy(count: number, minimumRedundancy: number): n
 
 /**
  * Everything that is built on a backup, a parent before its children; reversed it is the order in which Barman deletes a
- * tree, one branch after the other. Cycles and children that are nowhere recorded end the walk.
+ * tree, one branch after the other. What a backup is built on its own record says: a list of children that claims the
+ * backup of another chain must not take that with it. Cycles end the walk.
  */
 export function descendants(backupId: string, backups: readonly BackupInfo[]): readonly BackupInfo[] {
   const found: BackupInfo[] = [];
   const seen = new Set([backupId]);
-  const waiting = backups.filter((backup) => backup.backupId === backupId);
-  const visit = (parentId: string, listed: ReadonlySet<string>) => {
+  const waiting: BackupInfo[] = [];
+  const visit = (parentId: string) => {
     for (const backup of backups) {
-      // Either record may name the link: a crash can leave one side without it.
-      const isChild =
-        backup.parentBackupId === parentId || (listed.has(backup.backupId) && backup.parentBackupId !== null);
-      if (!isChild || seen.has(backup.backupId)) continue;
+      if (backup.parentBackupId !== parentId || seen.has(backup.backupId)) continue;
       seen.add(backup.backupId);
       waiting.push(backup);
     }
   };
-  visit(backupId, new Set(waiting.shift()?.childrenBackupIds ?? []));
+  visit(backupId);
   for (let backup = waiting.pop(); backup !== undefined; backup = waiting.pop()) {
     found.push(backup);
-    visit(backup.backupId, new Set(backup.childrenBackupIds ?? []));
+    visit(backup.backupId);
   }
   return found;
 }

@@ -41,6 +41,8 @@ export function walsFreedBy(target: BackupInfo, others: readonly BackupInfo[], f
   const begins = live.flatMap(({ beginWal }) => beginWal ?? []);
   // One that does not say where it begins may need anything.
   if (begins.length < live.length) return null;
+  // Nor is one of the two names of a backup that ends before it begins to be believed.
+  if (ordered.some((backup) => isLive(backup) && endsBeforeItBegins(backup))) return null;
   // A clock that went back or a cluster that was replaced can give a later backup an earlier segment.
   const horizon = begins.reduce((lowest, begin) => (begin < lowest ? begin : lowest), owner.beginWal);
   const timelines = new Set(ordered.filter(isLive).map(timelineOf));
@@ -50,6 +52,10 @@ export function walsFreedBy(target: BackupInfo, others: readonly BackupInfo[], f
     const segment = name.slice(0, 24);
     return !ranges.some((range) => range !== null && segment >= range.begin && segment <= range.end);
   };
+}
+
+function endsBeforeItBegins({ beginWal, endWal }: BackupInfo): boolean {
+  return beginWal !== null && endWal !== null && endWal < beginWal;
 }
 
 function rangeOf({ beginWal, endWal }: BackupInfo): { begin: string; end: string } | null {

@@ -83,15 +83,18 @@ async function applyPendingChanges(ctx: CommandContext): Promise<void> {
 /** One server's trouble never keeps the others from their maintenance. */
 function reportFailure(output: Output, name: string, error: unknown): void {
   if (error instanceof LockDeniedError) {
-    output.error(error.message);
+    output.error(withHint(error));
     return;
   }
-  if (error instanceof BarmanError)
-    output.error(`server '${name}': ${error.message}${error.hint ? `\nHINT: ${error.hint}` : ''}`);
+  if (error instanceof BarmanError) output.error(`server '${name}': ${withHint(error)}`);
   output.exception(
     `Unable to run cron on server '${name}', please look in the barman log file for more details.`,
     error instanceof Error ? error.stack : messageOf(error),
   );
+}
+
+function withHint({ message, hint }: BarmanError): string {
+  return hint === undefined ? message : `${message}\nHINT: ${hint}`;
 }
 
 /** Takes the server's cron lock and decides what is to be done; null when there is nothing more to do for it. */

@@ -1,7 +1,7 @@
 /** `barman delete`: one backup and everything that is built on it, unless it is protected. Source: spec catalog.md 6. */
 import { unlinkIfPresent } from '../adapters/files.ts';
 import { acquireLock, type HeldLock } from '../adapters/lock.ts';
-import { backupLock, serverLock } from '../catalog/layout.ts';
+import { backupLock, infoPath, serverLock } from '../catalog/layout.ts';
 import { type BackupInfo, backupType } from '../domain/backup-info.ts';
 import { LockBusyError } from '../domain/errors.ts';
 import { descendants } from '../domain/retention.ts';
@@ -39,10 +39,17 @@ export async function mayGo(ctx: CommandContext, server: Server, info: BackupInf
     );
     return false;
   }
+  const backups = await readAfresh(server);
+  const { parentBackupId } = info;
+  if ([info, ...descendants(backupId, backups)].some((backup) => backup.backupId === parentBackupId)) {
+    // One of the records is wrong, and what is built on what cannot be told any more.
+    ctx.output.error(
+      `${skipping}: its record says that it is built on ${parentBackupId}, which is built on it\nHINT: correct parent_backup_id in '${infoPath(server.catalog.layout, backupId)}'`,
+    );
+    return false;
+  }
   const minimum = server.config.minimumRedundancy;
-  const full = (await readAfresh(server)).filter(
-    (backup) => backup.status === 'DONE' && backup.parentBackupId === null,
-  );
+  const full = backups.filter((backup) => backup.status === 'DONE' && backup.parentBackupId === null);
   if (full.some((backup) => backup.backupId === backupId) && minimum >= full.length) {
     ctx.output.warning(
       `${skipping} due to minimum redundancy requirements (minimum redundancy = ${minimum}, current redundancy = ${full.length})`,

@@ -14,6 +14,8 @@ export interface ProgramResult {
 export interface ProgramOptions {
   readonly env?: NodeJS.ProcessEnv;
   readonly input?: string | Uint8Array;
+  /** Kill it after this time, in milliseconds. */
+  readonly limitMs?: number;
   /** Leave out `-c FILE`. */
   readonly withoutConfig?: boolean;
 }
@@ -49,7 +51,12 @@ export function runProgram(
   options: ProgramOptions = {},
 ): Promise<ProgramResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: { ...process.env, TZ: 'UTC', ...options.env }, stdio: 'pipe' });
+    const child = spawn(command, args, {
+      env: { ...process.env, TZ: 'UTC', ...options.env },
+      stdio: 'pipe',
+      timeout: options.limitMs,
+      killSignal: options.limitMs === undefined ? 'SIGTERM' : 'SIGKILL',
+    });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));

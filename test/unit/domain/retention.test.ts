@@ -150,7 +150,18 @@ describe('incremental backups', () => {
     expect(judged([backupOfDay(5), orphan], 'REDUNDANCY 1')).toEqual(['-', 'VALID']);
   });
 
-  it('are found from either side of the link, and a cycle ends', () => {
+  it('are what says so itself: a list that claims the backup of another chain is not believed', () => {
+    const backups = [
+      backupOfDay(1, { childrenBackupIds: [idOfDay(3), idOfDay(4)] }),
+      backupOfDay(2, { childrenBackupIds: [idOfDay(3)] }),
+      backupOfDay(3, { parentBackupId: idOfDay(2) }),
+      backupOfDay(4),
+    ];
+    expect(descendants(idOfDay(1), backups)).toEqual([]);
+    expect(descendants(idOfDay(2), backups).map(({ backupId }) => backupId)).toEqual([idOfDay(3)]);
+  });
+
+  it('end in a cycle', () => {
     const backups = [
       backupOfDay(1, { parentBackupId: idOfDay(3) }),
       backupOfDay(2, { parentBackupId: idOfDay(1) }),

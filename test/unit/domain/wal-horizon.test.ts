@@ -81,6 +81,10 @@ describe('walsFreedBy', () => {
     expect(freed(at(1, 2), [at(2, 4), at(3, 1, 1, { status: 'SYNCING', beginWal: null })], ARCHIVE)).toBe(null);
   });
 
+  it('frees nothing while a live backup ends before it begins: one of the two is wrong', () => {
+    expect(freed(at(1, 2), [at(2, 6, 3), at(3, 6)], ARCHIVE)).toBeNull();
+  });
+
   it('keeps the other timelines that live backups are on', () => {
     const others = [at(2, 4), backupOfDay(3, spanning(segment(8, 2), segment(8, 2)))];
     expect(freed(at(1, 2), others, [segment(1), segment(3), segment(3, 2)])).toEqual([segment(1), segment(3)]);
