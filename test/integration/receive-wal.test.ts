@@ -1,5 +1,5 @@
 /** receive-wal against a real PostgreSQL and the real pg_receivewal: streaming, slots, signals, kills, --stop, --reset. */
-import { mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, type Running, startBarman } from '../support/archiving-server.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
@@ -44,6 +44,14 @@ async function receive(env: NodeJS.ProcessEnv = {}): Promise<Running> {
 }
 
 const streaming = (name = '') => `${box.home}/pg/streaming/${name}`;
+/** A PATH with what the launcher needs and no program of PostgreSQL. */
+async function pathWithoutPostgres(root: string): Promise<string> {
+  const directory = `${root}/bin`;
+  await mkdir(directory);
+  await symlink(process.execPath, `${directory}/node`);
+  for (const name of ['sh', 'env', 'dirname', 'readlink']) await symlink(`/usr/bin/${name}`, `${directory}/${name}`);
+  return directory;
+}
 const currentWal = () => cluster.sql('SELECT pg_walfile_name(pg_current_wal_lsn())');
 const switchWal = () =>
   cluster.sql('CREATE TABLE IF NOT EXISTS t (a int); INSERT INTO t VALUES (1); SELECT pg_switch_wal()');
@@ -385,6 +393,22 @@ describe('--test', () => {
     const { code, lines } = await test();
     expect(code).toBe(1);
     expect(lines[4]).toMatch(/^\tsystemid coherence: FAILED \(/);
+  });
+
+  it('names the program that is missing, with its cure', async () => {
+    await box.writeConfig(streamingSection('pg', cluster).replace(/^path_prefix.*$/m, ''));
+    const { code, stdout, stderr } = await box.barman(['receive-wal', '--test', 'pg'], {
+      env: { PATH: await pathWithoutPostgres(box.root) },
+    });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    const failed = stdout.split('\n').filter((line) => line.includes('FAILED'));
+    expect(failed).toEqual([
+      '\tpg_receivexlog: FAILED (install the client programs of PostgreSQL, or set path_prefix in the section [pg] to the directory of pg_receivewal)',
+      expect.stringMatching(
+        /^\tpg_receivexlog compatible: FAILED \(PostgreSQL version: 15\.\d+, pg_receivexlog version: None\)$/,
+      ),
+    ]);
+    expect(await readdir(streaming())).toEqual([]);
   });
 
   it('goes on when PostgreSQL is not there, and says so', async () => {

@@ -2,13 +2,17 @@
 import { pythonText } from '../../output/python-text.ts';
 import type { CheckScope } from './scope.ts';
 
-/** Two lines: NAME and `NAME compatible`. */
+/** Two lines: NAME and `NAME compatible`. `cure` says what to do where there is none; Barman's check says nothing. */
 export async function checkClientProgram(
   scope: CheckScope,
   program: 'pg_basebackup' | 'pg_receivexlog',
+  cure?: string,
 ): Promise<void> {
   const status = await scope.status();
-  await scope.check(program, () => ({ ok: status[`${program}_installed`] === true }));
+  const isInstalled = status[`${program}_installed`] === true;
+  await scope.check(program, () =>
+    isInstalled || cure === undefined ? { ok: isInstalled } : { ok: false, hint: cure },
+  );
   await scope.check(`${program} compatible`, () => {
     if (status[`${program}_compatible`] === true) return { ok: true };
     const unknownProgram = program === 'pg_basebackup' ? 'Unknown' : 'None';

@@ -34,7 +34,11 @@ export async function checkReceiver(scope: CheckScope): Promise<void> {
     await checkSenders(scope, status);
     await scope.check('replication slot', () => judgeSlot(scope, status, holder !== undefined));
   }
-  await checkClientProgram(scope, 'pg_receivexlog');
+  await checkClientProgram(
+    scope,
+    'pg_receivexlog',
+    `install the client programs of PostgreSQL, or set path_prefix in the section [${server.name}] to the directory of pg_receivewal`,
+  );
   await checkDirectory(scope, status);
   await scope.check('receive-wal lock', () => ({
     ok: true,
