@@ -18,23 +18,29 @@ type Annotations = Pick<
   'keepOf' | 'setKeep' | 'releaseKeep' | 'isMarkedForDelete' | 'markForDelete' | 'unmarkForDelete'
 >;
 
-export function openAnnotations(layout: CatalogLayout): Annotations {
+export interface AnnotationOptions {
+  /** Reading leaves an old annotation where it is. */
+  readonly readOnly?: boolean;
+}
+
+export function openAnnotations(layout: CatalogLayout, { readOnly = false }: AnnotationOptions = {}): Annotations {
+  const text = (backupId: string, key: Key) => read(layout, backupId, key, readOnly);
   return {
     keepOf: async (backupId) => {
-      const text = await read(layout, backupId, 'keep');
-      if (text === null) return null;
-      return text === 'standalone' ? 'standalone' : 'full';
+      const target = await text(backupId, 'keep');
+      if (target === null) return null;
+      return target === 'standalone' ? 'standalone' : 'full';
     },
     setKeep: (backupId, target: KeepTarget) => set(layout, backupId, 'keep', target),
     releaseKeep: (backupId) => release(layout, backupId, 'keep'),
-    isMarkedForDelete: async (backupId) => (await read(layout, backupId, 'delete_this')) !== null,
+    isMarkedForDelete: async (backupId) => (await text(backupId, 'delete_this')) !== null,
     markForDelete: (backupId) => set(layout, backupId, 'delete_this', 'delete'),
     unmarkForDelete: (backupId) => release(layout, backupId, 'delete_this'),
   };
 }
 
 /** Its text, '' when it is there and cannot be read, null when it is not there. */
-async function read(layout: CatalogLayout, backupId: string, key: Key): Promise<string | null> {
+async function read(layout: CatalogLayout, backupId: string, key: Key, readOnly: boolean): Promise<string | null> {
   const path = annotationPath(layout, backupId, key);
   const text = await readText(path);
   if (text !== null) return text;
@@ -44,7 +50,7 @@ async function read(layout: CatalogLayout, backupId: string, key: Key): Promise<
   const content = await readText(old.path);
   // Gone since we looked: another process moved it.
   if (content === null) return readText(path);
-  await move(layout, old.path, path);
+  if (!readOnly) await move(layout, old.path, path);
   return content;
 }
 

@@ -2,7 +2,7 @@
 import { makeDirectory } from '../adapters/files.ts';
 import type { GlobalConfig, ServerConfig } from '../config/options.ts';
 import { BackupError } from '../domain/errors.ts';
-import { openAnnotations } from './annotations.ts';
+import { type AnnotationOptions, openAnnotations } from './annotations.ts';
 import { openBackups } from './backups.ts';
 import type { Catalog, Notify } from './catalog.ts';
 import { openIdentity } from './identity.ts';
@@ -11,13 +11,18 @@ import { isDirectory } from './paths.ts';
 import { systemReason } from './reason.ts';
 import { openWals } from './wals.ts';
 
-export function openCatalog(global: GlobalConfig, config: ServerConfig, notify: Notify): Catalog {
+export function openCatalog(
+  global: GlobalConfig,
+  config: ServerConfig,
+  notify: Notify,
+  annotations: AnnotationOptions = {},
+): Catalog {
   const layout = catalogLayout(global, config);
   return {
     layout,
     createDirectories: () => createDirectories(layout, config),
     ...openBackups(layout),
-    ...openAnnotations(layout),
+    ...openAnnotations(layout, annotations),
     ...openIdentity(layout),
     ...openWals(layout, config, notify),
   };

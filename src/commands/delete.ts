@@ -1,7 +1,7 @@
 /** `barman delete SERVER BACKUP_ID`: a backup and the WAL that only it needs. Source: spec cli.md 4.11; --dry-run is ours. */
 import type { CommandContext } from '../operations/context.ts';
 import { deleteBackup } from '../operations/delete.ts';
-import { endFinishedDelete } from '../operations/delete/stray-marks.ts';
+import { endFinishedDelete, isFinishedDelete } from '../operations/delete/stray-marks.ts';
 import { requireBackup } from '../operations/find-backup.ts';
 import { selectServer } from '../operations/select-servers.ts';
 import { type Server, withServer } from '../operations/server.ts';
@@ -17,12 +17,11 @@ export interface DeleteOptions {
 export async function run(ctx: CommandContext, options: DeleteOptions): Promise<void> {
   const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
   if (config === undefined) return;
-  await withServer(
-    ctx,
-    config,
-    (server) => (options.dryRun === true ? tell(ctx, server, options.backupId) : remove(ctx, server, options.backupId)),
-    { offline: true },
-  );
+  const { backupId, dryRun = false } = options;
+  await withServer(ctx, config, (server) => (dryRun ? tell(ctx, server, backupId) : remove(ctx, server, backupId)), {
+    offline: true,
+    readOnly: dryRun,
+  });
 }
 
 async function remove(ctx: CommandContext, server: Server, backupId = ''): Promise<void> {
@@ -36,6 +35,11 @@ async function remove(ctx: CommandContext, server: Server, backupId = ''): Promi
 }
 
 async function tell(ctx: CommandContext, server: Server, backupId: string | undefined): Promise<void> {
+  if (backupId !== undefined && (await isFinishedDelete(server, backupId))) {
+    ctx.output.info(`An earlier delete has removed all of backup ${backupId}`);
+    ctx.output.result(deletePlanResult(server.name, []));
+    return;
+  }
   const { planDelete, planRetention } = await import('../operations/delete/plan.ts');
   const info = backupId === undefined ? undefined : await requireBackup(ctx, server, backupId);
   if (backupId !== undefined && info === undefined) return;

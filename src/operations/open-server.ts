@@ -33,10 +33,15 @@ export async function openServer(
   const server: Server = {
     name: config.name,
     config: validation.config,
-    catalog: openCatalog(ctx.config.global, validation.config, {
-      warning: (text) => ctx.output.warning(text),
-      log: (text) => ctx.log.named('barman.server').info(text),
-    }),
+    catalog: openCatalog(
+      ctx.config.global,
+      validation.config,
+      {
+        warning: (text) => ctx.output.warning(text),
+        log: (text) => ctx.log.named('barman.server').info(text),
+      },
+      { readOnly: options.readOnly === true },
+    ),
     isActive: config.active,
     isPassive: config.primarySshCommand !== null,
     problems: validation.problems,

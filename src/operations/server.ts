@@ -35,6 +35,8 @@ export interface OpenOptions {
    * backup_compression suit the versions).
    */
   readonly offline?: boolean;
+  /** The command only tells: nothing on disk changes, old annotations stay where they are. */
+  readonly readOnly?: boolean;
 }
 
 /** Opens a server for the time of `body` and closes its connections afterwards. */

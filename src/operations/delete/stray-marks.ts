@@ -9,13 +9,18 @@ import type { Server } from '../server.ts';
 
 const MARK = /^(.+)-delete_this$/;
 
-/** Ends a delete of which only the mark is left; false when there is no such mark. The id may be any text. */
-export async function endFinishedDelete({ catalog }: Server, backupId: string): Promise<boolean> {
+/** True when only the mark is left of a delete. The id may be any text. */
+export async function isFinishedDelete({ catalog }: Server, backupId: string): Promise<boolean> {
   if (!isBackupId(backupId) || !(await catalog.isMarkedForDelete(backupId))) return false;
   if (await exists(backupPath(catalog.layout, backupId))) return false;
   const { backups, damaged } = await catalog.listBackups();
-  if ([...backups, ...damaged].some((record) => record.backupId === backupId)) return false;
-  await catalog.unmarkForDelete(backupId);
+  return ![...backups, ...damaged].some((record) => record.backupId === backupId);
+}
+
+/** Ends a delete of which only the mark is left; false when there is no such mark. */
+export async function endFinishedDelete(server: Server, backupId: string): Promise<boolean> {
+  if (!(await isFinishedDelete(server, backupId))) return false;
+  await server.catalog.unmarkForDelete(backupId);
   return true;
 }
 
