@@ -1,6 +1,6 @@
 /**
- * Temporary files of processes that were killed while they wrote into `meta/`, the index or identity.json, or received WAL
- * through put-wal. A file that somebody is writing is never this old: it gets its final name within moments.
+ * Temporary files of processes that were killed while they wrote into `meta/`, the index, identity.json or the active model,
+ * or received WAL through put-wal. A file that somebody is writing is never this old: it gets its final name within moments.
  */
 import { existsSync } from 'node:fs';
 import { lstat } from 'node:fs/promises';
@@ -21,8 +21,8 @@ const TEMPORARY_RECORD = /^\d{8}T\d{6}-(?:backup\.info|keep|delete_this)\.tmp$/;
 const ARRIVING = /^\.(\d{1,10})-(.+)$/;
 
 export async function removeLeftovers(ctx: CommandContext, { name: server, catalog }: Server): Promise<void> {
-  const { metaDirectory, xlogdb, identity } = catalog.layout;
-  const candidates = [`${identity}.tmp`];
+  const { backupDirectory, metaDirectory, xlogdb, identity } = catalog.layout;
+  const candidates = [`${identity}.tmp`, join(backupDirectory, '.active-model.auto.tmp')];
   for (const name of await listNames(metaDirectory)) {
     if (TEMPORARY_RECORD.test(name)) candidates.push(join(metaDirectory, name));
   }

@@ -89,6 +89,18 @@ async function exportsOf(home: CrashHome): Promise<readonly { readonly name: str
   );
 }
 
+const textOf = (path: string) => readFile(path, 'utf8').catch(() => '');
+
+/** What the file of config-update may be: as it was, after the first set of changes, after both. */
+const FIRST_SET = '[pg]\ndescription = new\nparallel_jobs = 2\n';
+const UPDATES = ['', FIRST_SET, `${FIRST_SET}[m]\ncluster = pg\nmodel = on\n`];
+
+/** undefined when it is none of these. */
+async function automaticFile(home: CrashHome): Promise<string | undefined> {
+  const text = await textOf(join(home.home, '.barman.auto.conf'));
+  return UPDATES.find((one) => one === text);
+}
+
 export const SCENARIOS: readonly Scenario[] = [
   archiving(''),
   archiving('gzip'),
@@ -184,5 +196,31 @@ export const SCENARIOS: readonly Scenario[] = [
     mayStay: /^out\/backup-export-pg-/,
     promised: async (home) =>
       (await exists(home.path('meta', `${FIRST}-backup.info`))) ? null : 'the backup is not there',
+  },
+  {
+    name: 'config-update',
+    options: 'slot_name = old',
+    seed: seedBackups,
+    args: [
+      'config-update',
+      '[{"scope":"server","server_name":"pg","description":"new","parallel_jobs":"2"},{"scope":"model","model_name":"m","cluster":"pg"}]',
+    ],
+    wals: range(2, 12),
+    backups: [FIRST, SECOND, THIRD],
+    mayStay: /^\.barman\.auto\.conf$/,
+    always: async (home) => ((await automaticFile(home)) === undefined ? 'the file is neither old nor new' : null),
+    promised: async (home) => ((await automaticFile(home)) === UPDATES.at(-1) ? null : 'the file is not the new one'),
+  },
+  {
+    name: 'config-switch',
+    options: '[m]\nmodel = on\ncluster = pg\nparallel_jobs = 2',
+    seed: seedBackups,
+    args: ['config-switch', 'pg', 'm'],
+    wals: range(2, 12),
+    backups: [FIRST, SECOND, THIRD],
+    mayStay: /^pg\/\.active-model\.auto$/,
+    always: async (home) =>
+      ['', 'm'].includes(await textOf(home.path('.active-model.auto'))) ? null : 'the model is neither old nor new',
+    promised: async (home) => ((await textOf(home.path('.active-model.auto'))) === 'm' ? null : 'it is not active'),
   },
 ];

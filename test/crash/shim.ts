@@ -98,6 +98,7 @@ export async function buildShim(): Promise<Shim> {
 
 function readStep(line: string, root: string): Step {
   const [operation = '', path = '', to = ''] = line.split('\t');
-  const below = (text: string) => (text.startsWith(`${root}/`) ? text.slice(root.length + 1) : text);
+  const below = (text: string) =>
+    text === root ? '.' : text.startsWith(`${root}/`) ? text.slice(root.length + 1) : text;
   return { operation, path: below(path), to: to === '' ? null : below(to) };
 }

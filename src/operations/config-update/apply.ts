@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import { access, chmod, readFile, realpath, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { writeDurably } from '../../adapters/files.ts';
+import { unlinkIfPresent, writeDurably } from '../../adapters/files.ts';
 import { withLock } from '../../adapters/lock.ts';
 import { withOption } from '../../config/edit-file.ts';
 import { OPTIONS } from '../../config/options.ts';
@@ -32,6 +32,9 @@ export function withConfigurationLock<T>(
  * with `added`, even an empty one, the queue file is there afterwards.
  */
 export async function applyChanges(ctx: CommandContext, added?: readonly ChangeSet[]): Promise<void> {
+  // Nobody writes them while the lock is ours.
+  for (const path of [ctx.config.global.configChangesQueue, automaticFile(ctx.config)])
+    await unlinkIfPresent(`${path}.tmp`);
   const waiting = await readQueue(ctx);
   let queue = [...waiting, ...(added ?? []).map((set) => ({ raw: queued(set), set }))];
   const save = () =>
