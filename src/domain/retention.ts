@@ -62,13 +62,20 @@ export function descendants(backupId: string, backups: readonly BackupInfo[]): r
   return found;
 }
 
+/** True when one of these backups says that this one is built on it. */
+export function claims(backups: readonly BackupInfo[], backupId: string): boolean {
+  return backups.some(({ childrenBackupIds }) => childrenBackupIds?.includes(backupId) ?? false);
+}
+
 /**
  * The obsolete backups in the order in which they may go: oldest chain first, within a chain children before parents, so
- * that no moment shows a backup without what it is built on. A chain that somebody is adding to stays whole.
+ * that no moment shows a backup without what it is built on. A chain that somebody is adding to stays whole, and so does
+ * one with a member that cannot be read (`unreadable`: the ids of all such backups): it may be needed.
  */
 export function deletionOrder(
   backups: readonly BackupInfo[],
   verdicts: ReadonlyMap<string, RetentionVerdict>,
+  unreadable: readonly string[] = [],
 ): readonly BackupInfo[] {
   const isObsolete = ({ backupId }: BackupInfo) => verdicts.get(backupId) === 'OBSOLETE';
   const order: BackupInfo[] = [];
@@ -76,7 +83,8 @@ export function deletionOrder(
     const chain = descendants(root.backupId, backups);
     const isGrowing = chain.some(({ status }) => status === 'EMPTY' || status === 'STARTED' || status === 'SYNCING');
     const isNeeded = isObsolete(root) && chain.some((backup) => isCopyDone(backup) && !isObsolete(backup));
-    if (isGrowing || isNeeded) continue;
+    const isUnclear = unreadable.some((backupId) => claims([root, ...chain], backupId));
+    if (isGrowing || isNeeded || isUnclear) continue;
     order.push(...[root, ...chain].toReversed().filter(isObsolete));
   }
   return order;

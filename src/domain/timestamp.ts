@@ -61,7 +61,8 @@ function moment(time: Civil, fraction: string, zone: string | undefined): Timest
   if (Math.abs(offsetSeconds) >= 86_400) return undefined;
   const micros = BigInt(fraction.padEnd(6, '0').slice(0, 6));
   const epochMicros = BigInt(wall.getTime() - offsetSeconds * 1000) * 1000n + micros;
-  return { epochMicros, offsetMinutes: Math.trunc(offsetSeconds / 60) };
+  // `+ 0`: no negative zero, which is another value than zero to whoever compares.
+  return { epochMicros, offsetMinutes: Math.trunc(offsetSeconds / 60) + 0 };
 }
 
 /** The reading as if it were UTC; undefined when there is no such day or hour. */

@@ -4,7 +4,7 @@ import { acquireLock, type HeldLock } from '../adapters/lock.ts';
 import { backupLock, infoPath, serverLock } from '../catalog/layout.ts';
 import { type BackupInfo, backupType } from '../domain/backup-info.ts';
 import { LockBusyError } from '../domain/errors.ts';
-import { descendants } from '../domain/retention.ts';
+import { claims, descendants } from '../domain/retention.ts';
 import type { CommandContext } from './context.ts';
 import { removeBackup, type RemovalOptions } from './delete/remove.ts';
 import type { Server } from './server.ts';
@@ -40,12 +40,9 @@ export async function mayGo(ctx: CommandContext, server: Server, info: BackupInf
     return false;
   }
   const backups = await readAfresh(server);
-  const { parentBackupId } = info;
-  if ([info, ...descendants(backupId, backups)].some((backup) => backup.backupId === parentBackupId)) {
-    // One of the records is wrong, and what is built on what cannot be told any more.
-    ctx.output.error(
-      `${skipping}: its record says that it is built on ${parentBackupId}, which is built on it\nHINT: correct parent_backup_id in '${infoPath(server.catalog.layout, backupId)}'`,
-    );
+  const doubt = await doubtOf(server, info, backups);
+  if (doubt !== null) {
+    ctx.output.error(`${skipping}: ${doubt}`);
     return false;
   }
   const minimum = server.config.minimumRedundancy;
@@ -57,6 +54,19 @@ export async function mayGo(ctx: CommandContext, server: Server, info: BackupInf
     return false;
   }
   return true;
+}
+
+/** Why it cannot be told what is built on a backup, and what to do about it; null when it can. */
+async function doubtOf({ catalog }: Server, info: BackupInfo, backups: readonly BackupInfo[]): Promise<string | null> {
+  const { backupId, parentBackupId } = info;
+  const tree = [info, ...descendants(backupId, backups)];
+  if (tree.some((backup) => backup.backupId === parentBackupId)) {
+    return `its record says that it is built on ${parentBackupId}, which is built on it\nHINT: correct parent_backup_id in '${infoPath(catalog.layout, backupId)}'`;
+  }
+  const { damaged } = await catalog.listBackups();
+  const unreadable = damaged.find((record) => claims(tree, record.backupId));
+  if (unreadable === undefined) return null;
+  return `the record of backup ${unreadable.backupId}, which is built on it, cannot be read\nHINT: put a good copy of '${unreadable.path}' in its place, or remove it when that backup is of no use`;
 }
 
 function isElsewhere({ catalog }: Server, info: BackupInfo): boolean {

@@ -90,13 +90,17 @@ interface Plan {
 }
 
 async function planRemovals(ctx: CommandContext, server: Server, policy: RetentionPolicy): Promise<Plan> {
-  const { backups } = await server.catalog.listBackups();
+  const { backups, damaged } = await server.catalog.listBackups();
   const marked = await filterBy(backups, ({ backupId }) => server.catalog.isMarkedForDelete(backupId));
   const orphans = await filterBy(backups, async (info) => !marked.includes(info) && (await isOrphan(server, info)));
   // What is half gone or has no data takes no place of a good backup.
   const sound = backups.filter((info) => !marked.includes(info) && !orphans.includes(info));
   const verdicts = (await retentionVerdicts(ctx, server, sound)) ?? new Map<string, RetentionVerdict>();
-  const obsolete = deletionOrder(sound, verdicts);
+  const obsolete = deletionOrder(
+    sound,
+    verdicts,
+    damaged.map(({ backupId }) => backupId),
+  );
   const objection = obsolete.length === 0 ? null : objectionTo(obsolete, sound, policy, ctx.now());
   // A root never goes before what is built on it.
   const interrupted = marked.filter((info) => !descendants(info.backupId, sound).some(isCopyDone));

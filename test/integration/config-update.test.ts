@@ -51,6 +51,19 @@ describe('the queue', () => {
     await expect(stat(outside)).rejects.toThrow('ENOENT');
   });
 
+  it('does not bring back an old value when what failed can be applied later', async () => {
+    const later = join(box.root, 'later.conf');
+    const old = waiting('slot_name', 'old', later);
+    const both = {
+      section: 'pg',
+      changes_set: [...old.changes_set, ...waiting('parallel_jobs', '7', later).changes_set],
+    };
+    await writeFile(queueFile(), JSON.stringify([old, both]));
+    expect((await update({ slot_name: 'new' })).code).toBe(1);
+    expect(JSON.parse(await readFile(queueFile(), 'utf8'))).toEqual([waiting('parallel_jobs', '7', later)]);
+    expect(await readFile(automatic(), 'utf8')).toBe('[pg]\nslot_name = new\n');
+  });
+
   it('keeps a file that is no queue', async () => {
     await writeFile(queueFile(), 'junk');
     const { code, stderr } = await box.barman(['cron']);

@@ -1,6 +1,7 @@
 /**
  * Queued changes -> configuration files, by config-update at once and by every cron. Files first, then the queue; a set
- * that cannot be applied stays in the queue and keeps none of the others. Source: spec config.md section 11.
+ * that cannot be applied stays in the queue and keeps none of the others; when it can be applied later, it does not bring
+ * back what was changed anew meanwhile. Source: spec config.md section 11.
  */
 import { constants } from 'node:fs';
 import { access, chmod, readFile, realpath, stat } from 'node:fs/promises';
@@ -15,7 +16,7 @@ import type { CommandContext } from '../context.ts';
 import { withoutSecret } from '../option-json.ts';
 import { restartReceiver } from '../receiver.ts';
 import { withServer } from '../server.ts';
-import { queued, readQueue, writeQueue } from './queue-file.ts';
+import { type QueuedChange, queued, readQueue, writeQueue } from './queue-file.ts';
 import { automaticFile, type Change, type ChangeSet, valueProblem } from './request.ts';
 
 /** Runs `body` while nobody else changes the configuration. @throws LockBusyError unless it may wait */
@@ -35,30 +36,45 @@ export async function applyChanges(ctx: CommandContext, added?: readonly ChangeS
   // Nobody writes them while the lock is ours.
   for (const path of [ctx.config.global.configChangesQueue, automaticFile(ctx.config)])
     await unlinkIfPresent(`${path}.tmp`);
-  const waiting = await readQueue(ctx);
-  let queue = [...waiting, ...(added ?? []).map((set) => ({ raw: queued(set), set }))];
-  const save = () =>
+  const waiting: readonly QueuedChange[] = [
+    ...(await readQueue(ctx)),
+    ...(added ?? []).map((set) => ({ raw: queued(set), set })),
+  ];
+  // Those that could not be applied, and those that are still to be.
+  let failed: readonly QueuedChange[] = [];
+  const save = (rest: readonly QueuedChange[]) =>
     writeQueue(
       ctx,
-      queue.map(({ raw }) => raw),
+      [...failed, ...rest].map(({ raw }) => raw),
     );
-  if (added !== undefined) await save();
+  if (added !== undefined) await save(waiting);
   const changed = new Set<string>();
-  const items = queue;
-  for (const item of items) {
+  for (const [index, item] of waiting.entries()) {
+    const { set } = item;
     try {
-      if (item.set === undefined) throw new ConfigError('it holds an entry that is no set of changes');
-      await applySet(ctx, item.set);
-      changed.add(item.set.section);
+      if (set === undefined) throw new ConfigError('it holds an entry that is no set of changes');
+      await applySet(ctx, set);
+      changed.add(set.section);
+      failed = failed.flatMap((older) => withoutOutdated(older, set));
     } catch (error) {
       ctx.output.error('Unable to process a set of changes. Exiting.');
       ctx.output.error(`${messageOf(error)}: the changes stay in '${ctx.config.global.configChangesQueue}'`);
+      failed = [...failed, item];
       continue;
     }
-    queue = queue.filter((other) => other !== item);
-    await save();
+    await save(waiting.slice(index + 1));
   }
   for (const section of changed) await restart(ctx, section);
+}
+
+/** What is left of a waiting set when `newer` was applied: the newest value of an option is the one that counts. */
+function withoutOutdated(older: QueuedChange, newer: ChangeSet): readonly QueuedChange[] {
+  const { set } = older;
+  if (set?.section !== newer.section) return [older];
+  const changes = set.changes.filter(({ key }) => !newer.changes.some((change) => change.key === key));
+  if (changes.length === set.changes.length) return [older];
+  const rest = { ...set, changes };
+  return changes.length === 0 ? [] : [{ raw: queued(rest), set: rest }];
 }
 
 async function applySet(ctx: CommandContext, { section, changes }: ChangeSet): Promise<void> {

@@ -10,7 +10,7 @@ import { backupHookVariables, hasHooks, runHooks } from '../../adapters/hooks.ts
 import { exists, syncDirectory, unlinkIfPresent } from '../../adapters/files.ts';
 import { backupPath, infoPath } from '../../catalog/layout.ts';
 import { type BackupInfo, backupType, isCopyDone } from '../../domain/backup-info.ts';
-import { BackupError, errnoOf, HookAbortError, messageOf } from '../../domain/errors.ts';
+import { BackupError, errnoOf, HookAbortError, messageOf, WalError } from '../../domain/errors.ts';
 import { humanDuration } from '../../domain/duration.ts';
 import { ctime, timestampOf } from '../../domain/timestamp.ts';
 import { measureTree, removeTree } from '../backup-tree.ts';
@@ -63,7 +63,7 @@ export async function removeBackup(
   return true;
 }
 
-/** A veto at the first file leaves a backup that is still whole: it gets its old record back. */
+/** A veto at the first file, or an index that cannot be used, leaves a backup that is still whole: it gets its old record back. */
 async function removeWals(
   ctx: CommandContext,
   server: Server,
@@ -74,10 +74,10 @@ async function removeWals(
   try {
     await removeFreedWals(ctx, server, info, { ...options, onRemoved: () => (removed += 1) });
   } catch (error) {
-    if (error instanceof HookAbortError) {
-      if (removed === 0) await server.catalog.saveBackup(info);
-      await server.catalog.unmarkForDelete(info.backupId);
-    }
+    const isVeto = error instanceof HookAbortError;
+    const isUntouched = removed === 0 && (isVeto || error instanceof WalError);
+    if (isUntouched) await server.catalog.saveBackup(info);
+    if (isVeto || isUntouched) await server.catalog.unmarkForDelete(info.backupId);
     throw error;
   }
 }

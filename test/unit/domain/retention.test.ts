@@ -206,6 +206,22 @@ describe('deletionOrder', () => {
   });
 });
 
+describe('a chain with a member that cannot be read', () => {
+  it('stays whole', () => {
+    const backups = [
+      backupOfDay(1, { childrenBackupIds: [idOfDay(2)] }),
+      backupOfDay(2, { parentBackupId: idOfDay(1), childrenBackupIds: [idOfDay(4)] }),
+      backupOfDay(3),
+      backupOfDay(5),
+    ];
+    const verdicts = backupVerdicts(backups, policy('REDUNDANCY 1'), facts());
+    const order = (unreadable: string[]) =>
+      deletionOrder(backups, verdicts, unreadable).map(({ backupId }) => backupId);
+    expect(order([idOfDay(4)])).toEqual([idOfDay(3)]);
+    expect(order([])).toEqual([idOfDay(2), idOfDay(1), idOfDay(3)]);
+  });
+});
+
 describe('what is left after enforcing', () => {
   const statuses: BackupStatus[] = ['DONE', 'DONE', 'DONE', 'DONE', 'FAILED', 'WAITING_FOR_WALS', 'STARTED', 'EMPTY'];
   const member = fc.record({

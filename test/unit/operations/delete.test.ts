@@ -212,6 +212,42 @@ describe('deleteBackup', () => {
     expect(await listed()).toEqual([segment(8)]);
   });
 
+  it('leaves a backup as it was when the index cannot be used', async () => {
+    await home.addBackup('pg', FIRST, span(2, 2));
+    await home.addBackup('pg', SECOND, span(4, 4));
+    await home.writeWals('pg', segments(1, 4));
+    const before = await record(FIRST);
+    await rm(box.path('wals', 'pg-xlog.db'));
+    await mkdir(box.path('wals', 'pg-xlog.db'));
+    await expect(remove(FIRST)).rejects.toThrow(`'${box.path('wals', 'pg-xlog.db')}'`);
+    expect(await record(FIRST)).toEqual(before);
+    expect(await box.names('meta')).toEqual([`${FIRST}-backup.info`, `${SECOND}-backup.info`]);
+  });
+
+  it('refuses a backup when the record of one that is built on it cannot be read', async () => {
+    await home.addBackup('pg', FIRST, { ...span(2, 2), children_backup_ids: SECOND });
+    await home.addBackup('pg', SECOND, span(4, 4));
+    await home.addBackup('pg', THIRD, span(6, 6));
+    await home.addRecord('pg', SECOND, 'torn');
+    const path = box.path('meta', `${SECOND}-backup.info`);
+    expect(await remove(FIRST)).toBe(false);
+    expect(box.said()).toEqual([
+      `ERROR: Skipping delete of backup ${FIRST} for server pg: the record of backup ${SECOND}, which is built on it, cannot be read\nHINT: put a good copy of '${path}' in its place, or remove it when that backup is of no use`,
+      refusal(FIRST),
+    ]);
+    expect(await box.names('base')).toEqual([FIRST, SECOND, THIRD]);
+  });
+
+  it('refuses a backup whose record makes it a child of its own child', async () => {
+    await home.addBackup('pg', FIRST, { ...span(2, 2), parent_backup_id: SECOND, children_backup_ids: SECOND });
+    await home.addBackup('pg', SECOND, { ...span(4, 4), parent_backup_id: FIRST, children_backup_ids: FIRST });
+    expect(await remove(FIRST)).toBe(false);
+    expect(box.said()[0]).toBe(
+      `ERROR: Skipping delete of backup ${FIRST} for server pg: its record says that it is built on ${SECOND}, which is built on it\nHINT: correct parent_backup_id in '${box.path('meta', `${FIRST}-backup.info`)}'`,
+    );
+    expect(await box.names('base')).toEqual([FIRST, SECOND]);
+  });
+
   it('does not touch a server where a backup or a delete is at work, nor a backup that is in use', async () => {
     await home.addBackup('pg', FIRST, span(2, 2));
     const { layout } = box.server.catalog;
