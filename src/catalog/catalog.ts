@@ -27,6 +27,15 @@ export interface Identity {
   readonly version: string | null;
 }
 
+/** What a rebuild of xlog.db has listed, by kind. */
+export interface RebuildCounts {
+  readonly history: number;
+  readonly labels: number;
+  readonly segments: number;
+  /** Files and directories that could not be read: what they hold is not listed. */
+  readonly unread: number;
+}
+
 export interface Catalog {
   readonly layout: CatalogLayout;
 
@@ -98,7 +107,7 @@ export interface Catalog {
    * Rebuilds xlog.db from the files of the archive, under its lock. What is no archived WAL file, is empty or cannot be
    * read is left out with a warning that names it.
    */
-  rebuildXlogdb(): Promise<{ history: number; labels: number; segments: number }>;
+  rebuildXlogdb(): Promise<RebuildCounts>;
 
   /** Path of an archived file (whether it exists or not). @throws WalError for a name that is no WAL name */
   walPath(name: string): string;

@@ -8,7 +8,7 @@ import { errnoOf, WalError } from '../domain/errors.ts';
 import { formatLiteral } from '../domain/python-literal.ts';
 import { hashDir, parseWalName, type WalFile } from '../domain/wal.ts';
 import { formatWalLine, parseWalLine, type WalRecord } from '../domain/xlogdb.ts';
-import type { Catalog, Notify } from './catalog.ts';
+import type { Catalog, Notify, RebuildCounts } from './catalog.ts';
 import { archivedWalPath, type CatalogLayout, serverLock } from './layout.ts';
 import { isDirectory, modeOf, sizeOf, unlinkDurably } from './paths.ts';
 import {
@@ -177,17 +177,21 @@ class Archive {
   }
 
   /** Under the lock. Counts what it lists. `isAsked`: the administrator wants to know of everything that is left out. */
-  async rebuild(except = NO_NAMES, isAsked = false): Promise<{ history: number; labels: number; segments: number }> {
+  async rebuild(except = NO_NAMES, isAsked = false): Promise<RebuildCounts> {
     const { layout } = this;
     if (layout.walsDirectory.includes('://')) {
       throw new WalError('Rebuilding xlogdb is not supported for servers using cloud storage');
     }
-    const counts = { history: 0, labels: 0, segments: 0 };
+    const counts = { history: 0, labels: 0, segments: 0, unread: 0 };
     const custom = customForm(this.config);
     await replaceIndex(layout.xlogdb, async (write) => {
-      for await (const { file, path } of archivedFiles(layout, (thing) => this.tellUnlisted(thing, isAsked))) {
+      const onUnlisted = (thing: Unlisted) => {
+        if (thing.error !== undefined) counts.unread += 1;
+        this.tellUnlisted(thing, isAsked);
+      };
+      for await (const { file, path } of archivedFiles(layout, onUnlisted)) {
         if (except.has(file.name)) continue;
-        const record = this.describe(path, file, custom);
+        const record = this.describe(path, file, custom, () => (counts.unread += 1));
         if (record === undefined) continue;
         write(formatWalLine(record));
         counts[file.kind === 'history' ? 'history' : file.kind === 'label' ? 'labels' : 'segments'] += 1;
@@ -228,13 +232,14 @@ class Archive {
   }
 
   /** What cannot be read, or holds nothing, is left out with a warning: the other files are worth an index. */
-  private describe(path: string, file: WalFile, custom: CustomForm): WalRecord | undefined {
+  private describe(path: string, file: WalFile, custom: CustomForm, onUnread: () => void): WalRecord | undefined {
     try {
       const record = describeWal(path, file.name, custom);
       if (record === undefined || record.size > 0) return record;
       this.notify.warning(`'${path}' is empty: it is not listed in the WAL index`);
     } catch (error) {
       if (!(error instanceof WalError)) throw error;
+      onUnread();
       this.notify.warning(`${error.message}: it is not listed in the WAL index`);
     }
     return undefined;

@@ -26,8 +26,11 @@ export async function run(ctx: CommandContext, options: RebuildXlogdbOptions): P
 
 async function rebuild({ output }: CommandContext, { name, catalog }: Server): Promise<void> {
   output.info(`Rebuilding xlogdb for server ${name}`);
-  const { history, labels, segments } = await catalog.rebuildXlogdb();
+  const { history, labels, segments, unread } = await catalog.rebuildXlogdb();
   output.info(
     `Done rebuilding xlogdb for server ${name} (history: ${history}, backup_labels: ${labels}, wal_file: ${segments})`,
   );
+  if (unread === 0) return;
+  output.error(`${unread} entries of the archive of server ${name} could not be read and are not in the index`);
+  output.hint(`make what the warnings name readable, then run "barman rebuild-xlogdb ${name}" again`);
 }

@@ -177,7 +177,7 @@ async function writeFlushed(
   archive: AsyncIterable<Buffer>,
   { compression, compressionLevel }: ExportRequest,
 ): Promise<string> {
-  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o666);
+  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
   try {
     const hash = createHash('sha256');
     let done = 0;

@@ -28,7 +28,7 @@ describe('rebuildXlogdb', () => {
     mkdirSync(home.path('wals/0000000100000000/000000010000000000000005'));
     symlinkSync(SEGMENT, home.path('wals/0000000100000000/000000010000000000000006'));
     const before = readdirSync(home.path('wals'), { recursive: true });
-    expect(await home.catalog.rebuildXlogdb()).toEqual({ history: 1, labels: 1, segments: 1 });
+    expect(await home.catalog.rebuildXlogdb()).toEqual({ history: 1, labels: 1, segments: 1, unread: 0 });
     expect(home.read('wals/pg-xlog.db')).toBe(
       line(SEGMENT, 3) + line(`${SEGMENT}.00000028.backup`, 3) + line('00000002.history', 3),
     );
@@ -51,7 +51,7 @@ describe('rebuildXlogdb', () => {
     chmodSync(home.path('wals/0000000100000000/000000010000000000000002'), 0);
     chmodSync(home.path('wals/0000000100000001'), 0);
     try {
-      expect(await home.catalog.rebuildXlogdb()).toEqual({ history: 0, labels: 0, segments: 1 });
+      expect(await home.catalog.rebuildXlogdb()).toEqual({ history: 0, labels: 0, segments: 1, unread: 2 });
     } finally {
       chmodSync(home.path('wals/0000000100000001'), 0o755);
     }

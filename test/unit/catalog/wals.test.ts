@@ -242,7 +242,7 @@ describe('rebuildXlogdb', () => {
     home.write('wals/pg-xlog.db.bak', '');
     mkdirSync(home.path('wals', '0000000100000001', 'sub'));
     setIndex('nonsense');
-    expect(await home.catalog.rebuildXlogdb()).toEqual({ history: 1, labels: 1, segments: 3 });
+    expect(await home.catalog.rebuildXlogdb()).toEqual({ history: 1, labels: 1, segments: 3, unread: 0 });
     expect(await readAll()).toEqual(records);
     // What every archive may hold is for the log.
     expect(home.log.toSorted()).toEqual(
@@ -272,7 +272,7 @@ describe('rebuildXlogdb', () => {
     home.archive('00000001000000000000000A');
     symlinkSync(home.path('wals', '0000000100000000'), home.path('wals', '0000000100000001'));
     symlinkSync('/etc/passwd', home.path('wals', '0000000100000000', '00000001000000000000000B'));
-    expect(await home.catalog.rebuildXlogdb()).toEqual({ history: 0, labels: 0, segments: 1 });
+    expect(await home.catalog.rebuildXlogdb()).toEqual({ history: 0, labels: 0, segments: 1, unread: 0 });
     expect(home.warnings).toEqual(
       ['0000000100000000/00000001000000000000000B', '0000000100000001'].map(
         (name) => `'${home.path('wals', name)}' is a symbolic link: it is not listed in the WAL index`,
