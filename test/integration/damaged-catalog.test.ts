@@ -379,7 +379,7 @@ async function change(place: Place, damage: Damage, lines: readonly string[]): P
 describe('a damaged catalog', { concurrent: true }, () => {
   it('meets every command of the program', () => {
     const met = [...CHANGING.map((line) => line.split(' ')[0]), ...Object.keys(LOOKING), ...ELSEWHERE];
-    expect([...new Set(met)].sort()).toEqual(COMMANDS.map(({ name }) => name).sort());
+    expect(new Set(met)).toEqual(new Set(COMMANDS.map(({ name }) => name)));
   });
 
   it.each(Object.keys(DAMAGES))('%s: looking costs nothing', (name) =>
