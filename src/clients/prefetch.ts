@@ -12,6 +12,8 @@ import { getWalCommand, type Remote } from './remote.ts';
 
 /** Without a new position for so long the recovery is over, or has caught up, ms. */
 const IDLE = 15_000;
+/** How many names are asked for at once: that takes as long as one. */
+const NAMES = 64;
 /** How many files are fetched at once; sshd allows ten sessions on one connection. */
 const AT_ONCE = 4;
 /** A file of the row that was left behind by the replay is removed after this time, ms. */
@@ -59,13 +61,15 @@ async function keepRowFilled(
     const at = row.indexOf(position);
     const ahead = at >= 0 ? row.slice(at + 1) : [];
     removePassed(spool, fetched, row.slice(0, at + 1));
-    // Half a row is left, or the replay is elsewhere: ask what follows, once for each position.
-    if (ahead.length < Math.max(parallel / 2, 1) && asked !== position) {
+    // The row ends, or the replay is elsewhere: ask what follows, once for each position.
+    if (ahead.length < parallel - 1 && asked !== position) {
       asked = position;
-      row = await following(remote, position, parallel);
+      row = await following(remote, position, Math.max(parallel, NAMES));
       continue;
     }
-    const wanted = ahead.filter((name) => !busy.has(name) && !refused.has(name) && !existsSync(join(spool, name)));
+    const wanted = ahead
+      .slice(0, parallel - 1)
+      .filter((name) => !busy.has(name) && !refused.has(name) && !existsSync(join(spool, name)));
     for (const name of wanted.slice(0, AT_ONCE - busy.size)) {
       const fetching = fetchAhead(remote, { ...options, wal: name }, spool)
         .then(
@@ -88,9 +92,9 @@ function removePassed(spool: string, fetched: Set<string>, passed: readonly stri
 }
 
 /** The position and what follows it; [] when nothing is known. */
-async function following(remote: Remote, position: string, parallel: number): Promise<readonly string[]> {
+async function following(remote: Remote, position: string, count: number): Promise<readonly string[]> {
   if (position === '') return [];
-  const command = getWalCommand(remote, { wal: position, peek: parallel });
+  const command = getWalCommand(remote, { wal: position, peek: count });
   const { child, end, moved } = connect(remote, command, ['ignore', 'pipe', 'ignore']);
   let text = '';
   child.stdout?.on('data', (chunk: Buffer) => {
