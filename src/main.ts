@@ -221,15 +221,18 @@ process.on('exit', () => {
 
 process.stdout.on('error', onOutputLost);
 process.stderr.on('error', () => process.exit(120));
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  process.stderr.write(`EXCEPTION: ${messageOf(error)}\n`);
-  if (process.env.BARMAN_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
-  process.exitCode = 1;
-}
-isFinished = true;
-// A closed pipe is only told to the next write.
-await new Promise((resolve) => process.stdout.write('', resolve));
-// A forgotten timer or socket must not keep a finished command alive: output is written synchronously to files and pipes.
-process.exit();
+/** Not awaited at the top: the bundle of the WAL commands is CommonJS. */
+void (async () => {
+  try {
+    process.exitCode = await main(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`EXCEPTION: ${messageOf(error)}\n`);
+    if (process.env.BARMAN_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    process.exitCode = 1;
+  }
+  isFinished = true;
+  // A closed pipe is only told to the next write.
+  await new Promise((resolve) => process.stdout.write('', resolve));
+  // A forgotten timer or socket must not keep a finished command alive: output is written synchronously to files and pipes.
+  process.exit();
+})();

@@ -1,4 +1,5 @@
 /** `barman put-wal SERVER`: what barman-wal-archive calls, a tar stream on standard input. Spec wal.md 8, cli.md 4.23. */
+import { openStandardInput } from '../adapters/standard-input.ts';
 import type { CommandContext } from '../operations/context.ts';
 import { selectServer } from '../operations/select-servers.ts';
 import { withServer } from '../operations/server.ts';
@@ -18,5 +19,5 @@ export async function run(ctx: CommandContext, options: PutWalOptions): Promise<
     return;
   }
   const origin = originOf(ctx.env);
-  await withServer(ctx, config, (server) => putWals(ctx, server, process.stdin, origin), { offline: true });
+  await withServer(ctx, config, (server) => putWals(ctx, server, openStandardInput(), origin), { offline: true });
 }
