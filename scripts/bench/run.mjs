@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { benchArchiving } from './archiving.mjs';
+import { benchClients } from './clients.mjs';
 import { benchCopies } from './copies.mjs';
 import { medians, peakMemory } from './measure.mjs';
 import { benchRsync } from './rsync.mjs';
@@ -140,6 +141,7 @@ const all = {
   cron: { run: cron, needsReference: true },
   rsync: { run: () => benchRsync({ root, barman, reference, report }), needsReference: true },
   archiving: { run: () => benchArchiving({ root, barman, reference, report }), needsReference: true },
+  clients: { run: () => benchClients({ reference, report }), needsReference: true },
   copies: { run: () => benchCopies({ root, barman, reference, report }), needsReference: true },
 };
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(all);

@@ -21,7 +21,8 @@ export async function tarOf(members: readonly Member[]): Promise<Buffer> {
   for (const { name, content = '', type = 'file', linkname = '', mtime } of members) {
     const time = mtime === undefined ? {} : { mtime: new Date(mtime * 1000), pax: { mtime: String(mtime) } };
     const header = { name, type, ...(linkname === '' ? {} : { linkname }), ...time };
-    stream.entry(header, type === 'file' ? Buffer.from(content) : '');
+    // One after the other: what waits is written by recursion, which thousands of members are too many for.
+    await new Promise((resolve) => stream.entry(header, type === 'file' ? Buffer.from(content) : '', resolve));
   }
   stream.finalize();
   await end;

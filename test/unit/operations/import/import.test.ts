@@ -192,6 +192,17 @@ describe('import-backup', () => {
       replaced('xlog.db', line(ONE) + line(TWO, 7)),
       `thrown: Exported tarball lists ${TWO} with another size than it has`,
     ],
+    [
+      'more tablespaces than there can be',
+      [
+        ...GOOD,
+        ...Array.from({ length: 10_001 }, (_, index): Member => {
+          const oid = String(20_000 + index);
+          return { name: `backup/data/pg_tblspc/${oid}`, type: 'symlink', linkname: `/b/${ID}/${oid}` };
+        }),
+      ],
+      contains('too many tablespaces'),
+    ],
     ['a damaged index', replaced('xlog.db', 'hello\n'), 'thrown: Exported tarball contains a damaged xlog.db'],
     [
       'a tablespace of another backup',
@@ -254,18 +265,30 @@ describe('import-backup', () => {
     expect(await pg.names('base')).toEqual([]);
   });
 
-  it('refuses a declared size that the disk cannot hold before it writes', async () => {
-    const bytes = await tarOf(GOOD);
-    const head = (await tarOf([{ name: 'backup/data/bomb' }])).subarray(0, 512);
-    // 2^62 bytes in base 256, and the sum of the header anew.
-    head.fill(0, 124, 136);
-    head[124] = 0x80;
-    head[128] = 0x40;
+  /** The header of a member that claims this size, in the twelve bytes of its field. */
+  async function headOf(name: string, size: Buffer): Promise<Buffer> {
+    const head = (await tarOf([{ name }])).subarray(0, 512);
+    size.copy(head, 124);
     head.fill(' ', 148, 156);
     const sum = head.reduce((total, byte) => total + byte, 0);
     head.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    return head;
+  }
+
+  it('refuses a declared size that the disk cannot hold before it writes', async () => {
+    const bytes = await tarOf(GOOD);
+    // 2^62 bytes in base 256.
+    const head = await headOf('backup/data/bomb', Buffer.from([0x80, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0]));
     const said = await take(Buffer.concat([bytes.subarray(0, 1024), head, bytes.subarray(1024)]));
     expect(said[0]).toMatch(/^thrown: (?:Tarball contains more than the file system|invalid header|Invalid)/);
+    await expectNothing();
+  });
+
+  it('refuses a record that is far too long before it reads it', async () => {
+    const head = await headOf('backup.info', Buffer.from('10000000000\0'));
+    expect(await take(Buffer.concat([head, await tarOf(GOOD)]))).toEqual([
+      contains("'backup.info' with 1073741824 bytes, which is too many"),
+    ]);
     await expectNothing();
   });
 
