@@ -71,8 +71,8 @@ describe.skipIf(referenceFolder === undefined)('check, status and replication-st
 
   /** Runs both programs and demands the same; returns what they said. */
   const same = async (...args: readonly string[]) => {
-    const ask = async () =>
-      [normal(theirs, await theirs.reference(args)), normal(ours, await ours.barman(args))] as const;
+    const one = async (box: Sandbox, run: Promise<ProgramResult>) => normal(box, await run);
+    const ask = () => Promise.all([one(theirs, theirs.reference(args)), one(ours, ours.barman(args))]);
     let [theirAnswer, ourAnswer] = await ask();
     // PostgreSQL may have written a record of its own between the two runs: the positions differ, nothing else.
     for (let tries = 0; tries < 3 && args.includes('replication-status'); tries++) {

@@ -51,8 +51,7 @@ describe.skipIf(referenceFolder === undefined)('remote restore beside Barman 3.2
   it.each([
     ['to the end', []],
     ['to a time', ['--target-time', '2040-01-01 00:00:00+00:00', '--network-compression']],
-    ['by get-wal', ['--get-wal', '--recovery-option-port', '2222', '-j', '2']],
-    ['as a standby by get-wal', ['--get-wal', '--standby-mode']],
+    ['as a standby by get-wal', ['--get-wal', '--standby-mode', '--recovery-option-port', '2222', '-j', '2']],
   ])('%s', async (_, options) => {
     const args = [
       'restore',

@@ -162,26 +162,35 @@ export class Ground {
     return aside;
   }
 
-  /** Equal to the copy again. Data and WAL files, which nobody writes into, are shared with it by hard links. */
+  /** Equal to the copy again. Data and WAL files of the home, which nobody writes into, are shared with it by hard links. */
   async putBack(aside = this.#seed): Promise<void> {
     for (const name of await readdir(this.#incoming).catch(() => []))
       await rm(join(this.#incoming, name), { force: true });
     const before = this.#present?.aside === aside ? this.#present : undefined;
-    const now = before && (await this.tree());
-    const changed = (top: string) =>
-      before === undefined ||
-      now === undefined ||
-      now.filter((line) => line.startsWith(top)).join('\n') !==
-        before.tree.filter((line) => line.startsWith(top)).join('\n');
-    if (changed('home')) {
-      const script = `
-        rm -rf "$1/home" && cp -al "$2/home" "$1"
-        cd "$2" && find home -type f \\( -not -path '*/base/*' -not -path '*/wals/*/*' -o -name backup.info -o -path '*/annotations/*' \\) -print0 |
-          xargs -0 cp --parents -p --remove-destination -t "$1"`;
-      await exec('sh', ['-ec', script, 'sh', this.box.root, aside]);
+    const changed = before && changedTops(before.tree, await this.tree());
+    if (changed === undefined) {
+      await exec('sh', ['-ec', 'rm -rf "$1/home" "$1/out"; mkdir "$1/home"', 'sh', this.box.root]);
+      for (const name of await readdir(join(aside, 'home'))) await this.#copy(aside, `home/${name}`);
+      await this.#copy(aside, 'out');
+    } else if (changed.length > 0) {
+      const locks = async (home: string) => (await readdir(home)).filter((name) => name.endsWith('.lock'));
+      const names = [...(await locks(this.box.home)), ...(await locks(join(aside, 'home')))];
+      for (const top of new Set([...changed, ...names.map((name) => `home/${name}`)])) await this.#copy(aside, top);
     }
-    if (changed('out')) await exec('sh', ['-ec', 'rm -rf "$1/out" && cp -a "$2/out" "$1"', 'sh', this.box.root, aside]);
     this.#present = { aside, tree: before ? before.tree : await this.tree() };
+  }
+
+  /** Puts one name below the root back as it is in the copy, which may be: not there. */
+  async #copy(aside: string, top: string): Promise<void> {
+    const script = `
+      rm -rf "$1/$3"
+      cd "$2"
+      test -e "$3" || exit 0
+      if [ "$3" = out ]; then exec cp -a out "$1"; fi
+      cp -al "$3" "$1/$3"
+      find "$3" -type f \\( -not -path '*/base/*' -not -path '*/wals/*/*' -o -name backup.info -o -path '*/annotations/*' \\) -print0 |
+        xargs -0 -r cp --parents -p --remove-destination -t "$1"`;
+    await exec('sh', ['-ec', script, 'sh', this.box.root, aside, top]);
   }
 
   /** Until the processes that a command started in the background have ended; a receive-wal is ended. */
@@ -225,6 +234,13 @@ export class Ground {
       });
     return (await Promise.all(facts)).sort();
   }
+}
+
+/** The names `home/NAME` and `out` below which two pictures of a tree differ. */
+function changedTops(before: readonly string[], now: readonly string[]): readonly string[] {
+  const [old, current] = [new Set(before), new Set(now)];
+  const differing = [...before.filter((line) => !current.has(line)), ...now.filter((line) => !old.has(line))];
+  return [...new Set(differing.map((line) => /^(?:home\/[^/: \n]+|out)/.exec(line)?.[0] ?? 'out'))];
 }
 
 /** Files whose text is part of the interface. */
