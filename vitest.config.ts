@@ -8,7 +8,7 @@ const project = (name: string) => ({
 /**
  * unit: pure, no processes. integration: a real PostgreSQL on a temporary folder. compat: side by side with
  * the programs in the folder that BARMAN_REFERENCE names. crash: killed at every call that changes a file (a sample of
- * them unless BARMAN_CRASH=full). Two files run at a time: most start a cluster.
+ * them unless BARMAN_CRASH=full). second-host: only where BARMAN_SECOND_HOST leads to one, see docs/second-host.md. Two files run at a time: most start a cluster.
  */
 export default defineConfig({
   test: {
@@ -18,6 +18,7 @@ export default defineConfig({
       project('integration'),
       project('crash'),
       project('compat'),
+      ...(process.env.BARMAN_SECOND_HOST ? [project('second-host')] : []),
     ],
   },
 });

@@ -6,6 +6,7 @@
 import { createInterface } from 'node:readline';
 import { CommandError } from '../domain/errors.ts';
 import { type ListedEntry, parseListLine } from '../domain/rsync-listing.ts';
+import { isAtLeast, judgeRsync, OLDEST_SOURCE, parseRsyncVersion } from '../domain/rsync-version.ts';
 import { boundToParent, ended, run, type RunResult, start, which } from './process.ts';
 
 export interface Rsync {
@@ -26,8 +27,10 @@ export async function findRsync(searchPath: string, env: NodeJS.ProcessEnv): Pro
   const program = which('rsync', searchPath);
   if (program === undefined) throw new CommandError('rsync not found in $PATH', { hint: 'install rsync on this host' });
   const { stdout } = await run(program, ['--version'], { env, timeoutMs: 10_000 });
-  const [major = 0, minor = 0, patch = 0] = (/version v?(\d+)\.(\d+)\.(\d+)/.exec(stdout) ?? []).slice(1).map(Number);
-  return { program, env, exactTimes: major * 10_000 + minor * 100 + patch >= 30_103 };
+  const complaint = judgeRsync(stdout, OLDEST_SOURCE, `on this host ('${program}')`);
+  if (complaint !== null) throw new CommandError(complaint, { hint: 'install a newer rsync on this host' });
+  const version = parseRsyncVersion(stdout);
+  return { program, env, exactTimes: version !== undefined && isAtLeast(version, [3, 1, 3]) };
 }
 
 export interface RsyncLink {

@@ -19,6 +19,7 @@ import type { CommandContext } from './context.ts';
 import { isInterruptedDelete } from './delete/interrupted.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { cleanLockDirectory } from './lock-cleanup.ts';
+import { removeStaleStages, stagingFolder } from './recovery/stage.ts';
 import { introduce, reportConflicts } from './select-servers.ts';
 import { openServer } from './open-server.ts';
 import { needsReceiver, stopReceiver } from './receiver.ts';
@@ -67,6 +68,10 @@ export async function runCron(ctx: CommandContext, options: CronOptions): Promis
     await endVisit(visit);
   });
   ctx.signal.throwIfAborted();
+  await removeStaleStages(
+    ctx,
+    configs.map(({ config }) => stagingFolder(config)),
+  );
   if (ctx.config.global.lockDirectoryCleanup) await cleanLockDirectory(ctx);
 }
 

@@ -310,6 +310,22 @@ describe('what goes wrong', () => {
     await rm(join(server.sshd.remoteBin, 'rsync'));
   });
 
+  it('an rsync that is too old over there', async () => {
+    const script = [
+      '#!/bin/sh',
+      '[ "$1" = --version ] && { echo "rsync  version 3.0.9  protocol version 30"; exit; }',
+      'case "$*" in *--ignore-missing-args*) echo "rsync: --ignore-missing-args: unknown option" >&2; exit 1 ;; esac',
+      'PATH=${PATH#*:} exec rsync "$@"',
+      '',
+    ];
+    await server.sshd.addRemote('rsync', script.join('\n'));
+    await failing(
+      /^ERROR: The backup has failed copying files\nERROR: Backup failed copying files\.\nDETAILS: data transfer failure\nrsync error:\nrsync: --ignore-missing-args: unknown option\n[^]*\nrsync 3\.0\.9 on the PostgreSQL host is too old: 3\.1 or later is needed\n$/,
+      'failure copying files (data transfer failure)',
+    );
+    await rm(join(server.sshd.remoteBin, 'rsync'));
+  });
+
   it('a login that prints something', async () => {
     const noisy = join(server.box.root, 'noisy-ssh');
     await writeFile(noisy, `#!/bin/sh\necho "Welcome to the database host"\nexec ${server.sshd.sshCommand} "$@"\n`, {

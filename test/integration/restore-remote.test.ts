@@ -1,13 +1,29 @@
 /** Restores onto another host, by a real sshd: files, rows, settings, and what must be refused or survived. */
-import { mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import {
+  appendFile,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { quoteForShell } from '../../src/domain/shell-words.ts';
 import { eventually, startBarman } from '../support/archiving-server.ts';
 import { type Cluster, clusterAt, freePort, temporaryFolder } from '../support/cluster.ts';
 import { type RsyncServer, startRsyncServer } from '../support/rsync-server.ts';
+import { barmanProgram, runProgram } from '../support/sandbox.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 
+const exec = promisify(execFile);
 /** rsync takes such a name in a list for a comment. */
 const ODD_NAME = '#an $(odd) name\nindeed';
 
@@ -148,17 +164,117 @@ describe('a restore onto another host', () => {
     );
   });
 
-  it('killed in the middle leaves nothing that PostgreSQL would start on', async () => {
+  it('refuses a host without room, without a fit rsync or with a login that talks, and touches nothing', async () => {
+    const refused = async (words: readonly string[], stderr: string | RegExp) => {
+      const result = await server.box.barman(words);
+      expect({ code: result.code, stdout: result.stdout.includes('Copying') }).toEqual({ code: 1, stdout: false });
+      if (typeof stderr === 'string') expect(result.stderr).toBe(stderr);
+      else expect(result.stderr).toMatch(stderr);
+      expect(await readdir(place)).toEqual([]);
+    };
+    const huge = server.path('base', id, 'data', 'huge');
+    await writeFile(huge, '');
+    await truncate(huge, 12 * 1024 ** 4);
+    await refused(
+      args(),
+      /^ERROR: Not enough room in '.*\/d': the restore needs 12\.0 TiB and [\d.]+ [KMGT]iB are free\nHINT: free some space or choose another destination\n$/,
+    );
+    await rm(huge);
+    const { sshd } = server;
+    const hint = 'HINT: install it there, e.g. apt-get install rsync\n';
+    await sshd.addRemote(
+      'rsync',
+      '#!/bin/sh\necho "openrsync: protocol version 29"\necho "rsync version 2.6.9 compatible"\n',
+    );
+    await refused(args(), `ERROR: rsync 2.6.9 on the target host is too old: 3.0 or later is needed\n${hint}`);
+    await sshd.addRemote('rsync', '#!/bin/sh\nexit 127\n');
+    await refused(args(), `ERROR: rsync is not installed on the target host\n${hint}`);
+    await rm(join(sshd.remoteBin, 'rsync'));
+    const noisy = join(place, '..', 'noisy-ssh');
+    await writeFile(noisy, `#!/bin/sh\necho "Welcome aboard"\nexec ${sshd.sshCommand} "$@"\n`, { mode: 0o755 });
+    await refused(
+      args().map((word) => (word.endsWith(' target') ? `${noisy} target` : word)),
+      "ERROR: The login on the target host prints something of its own: 'Welcome aboard'\nHINT: rsync needs a silent one: look at the files of the shell there, e.g. ~/.bashrc\n",
+    );
+  });
+
+  it('never asks, even at a terminal: neither for the passphrase of a key nor about an unknown host', async () => {
+    const root = join(place, '..');
+    await exec('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', join(root, 'locked')]);
+    const { sshd } = server;
+    await appendFile(join(sshd.root, 'authorized_keys'), await readFile(join(root, 'locked.pub')));
+    const usual = await readFile(sshd.configFile, 'utf8');
+    const asking = usual
+      .replace(/IdentityFile .*/, `IdentityFile ${root}/locked`)
+      .replace(/UserKnownHostsFile .*/, `UserKnownHostsFile ${root}/known_hosts`)
+      .replace('StrictHostKeyChecking yes', 'StrictHostKeyChecking ask')
+      .replace('BatchMode yes', 'BatchMode no');
+    await writeFile(join(root, 'config'), asking);
+    const command = `ssh -F ${root}/config target`;
+    const words = args().map((word) => (word.endsWith(' target') ? command : word));
+    const line = [process.execPath, barmanProgram, '-c', server.box.configFile, '--color', 'never', ...words]
+      .map(quoteForShell)
+      .join(' ');
+    const { SSH_AUTH_SOCK: _, ...env } = process.env;
+    const { stdout } = await runProgram('script', ['-qec', line, '/dev/null'], { env, limitMs: 100_000 });
+    expect(stdout.replaceAll('\r', '')).toMatch(
+      /^ERROR: Unable to connect to the target host using the command '.*'\nHINT: (?:.*\n)*.*Permission denied \(publickey\)\.\n$/,
+    );
+    expect(await readdir(place)).toEqual([]);
+  });
+
+  it('killed in the middle leaves nothing that PostgreSQL would start on, and what it leaves here goes', async () => {
     await server.configure('bandwidth_limit = 2048');
-    // What it leaves on this host goes with the folder of the test.
-    const running = startBarman(server.box, args(), { TMPDIR: join(place, '..') });
+    // Where restores keep what they make themselves.
+    const env = { TMPDIR: join(place, '..') };
+    const stages = async () => (await readdir(env.TMPDIR)).filter((name) => name.startsWith('barman-restore-'));
+    const start = async (words: readonly string[], directory: string) => {
+      const running = startBarman(server.box, words, env);
+      await eventually('the copy begins', async () =>
+        (await readdir(directory).catch((): string[] => [])).includes('base'),
+      );
+      return running;
+    };
+    const killed = await start(args(), `${place}/d`);
+    await sleep(500);
+    killed.child.kill('SIGKILL');
+    await killed.end;
+    expect(await readdir(`${place}/d/global`).catch((): string[] => [])).not.toContain('pg_control');
+    const [left = ''] = await stages();
+    await mkdir(join(env.TMPDIR, left, 'd', 'pg_wal'), { recursive: true });
+    await writeFile(join(env.TMPDIR, left, 'd', 'pg_wal', '000000010000000000000001'), 'WAL');
+    await writeFile(join(place, 'mine'), 'mine');
+    await symlink(place, join(env.TMPDIR, 'barman-restore-link'));
+    await mkdir(join(env.TMPDIR, 'barman-restore-fresh'));
+    // One that lives, beside it.
+    const elsewhere = args().map((word) => word.replace(`${place}/`, `${place}/b/`));
+    const living = await start(elsewhere, `${place}/b/d`);
+    const alive = (await stages()).filter((name) => !['barman-restore-link', 'barman-restore-fresh'].includes(name));
+    expect(alive).not.toContain(left);
+    expect(alive).toHaveLength(1);
+    living.child.kill('SIGKILL');
+    await living.end;
+    expect((await server.box.barman(['cron'], { env })).stderr).toBe('');
+    expect((await stages()).sort()).toEqual(['barman-restore-fresh', 'barman-restore-link']);
+    expect(await readFile(join(place, 'mine'), 'utf8')).toBe('mine');
+    expect(await readFile(server.box.logFile, 'utf8')).toContain(`${left}': the restore that used it was killed`);
+  });
+
+  it('leaves the directory of a restore that runs alone', async () => {
+    await server.configure('bandwidth_limit = 2048');
+    const env = { TMPDIR: join(place, '..') };
+    const running = startBarman(server.box, args(), env);
     await eventually('the copy begins', async () =>
       (await readdir(`${place}/d`).catch((): string[] => [])).includes('base'),
     );
-    await sleep(500);
-    running.child.kill('SIGKILL');
+    const before = (await readdir(env.TMPDIR)).filter((name) => name.startsWith('barman-restore-'));
+    await server.box.barman(['cron'], { env });
+    expect((await readdir(env.TMPDIR)).filter((name) => name.startsWith('barman-restore-'))).toEqual(before);
+    expect(before).toHaveLength(1);
+    running.child.kill('SIGTERM');
     await running.end;
-    expect(await readdir(`${place}/d/global`).catch((): string[] => [])).not.toContain('pg_control');
+    // One that is told to end clears up itself.
+    expect((await readdir(env.TMPDIR)).filter((name) => name.startsWith('barman-restore-'))).toEqual([]);
   });
 
   it('takes paths as they are written, whatever a shell would make of them', async () => {

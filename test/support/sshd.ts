@@ -18,6 +18,8 @@ const exec = promisify(execFile);
 const SYSTEM_PATH = '/usr/sbin:/sbin:/usr/local/sbin:/usr/bin:/bin';
 
 export interface SshdOptions {
+  /** Default 127.0.0.1. */
+  readonly listenAddress?: string;
   /** Further lines for sshd_config, e.g. `Banner /path`. */
   readonly serverLines?: readonly string[];
   /** Further lines for the client's `Host *`, e.g. `ControlMaster auto`. */
@@ -29,7 +31,7 @@ export interface SshdOptions {
 export interface Sshd {
   /** Holds everything below; removed by dispose. */
   readonly root: string;
-  readonly host: '127.0.0.1';
+  readonly host: string;
   readonly port: number;
   /** The only user who can log in: the one who runs the test. */
   readonly user: string;
@@ -57,6 +59,7 @@ export interface Sshd {
 export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   const root = await mkdtemp(join(tmpdir(), 'barman-sshd-'));
   const path = (...parts: readonly string[]) => join(root, ...parts);
+  const address = options.listenAddress ?? '127.0.0.1';
   const port = await freePort();
   const user = userInfo().username;
   await Promise.all([mkdir(path('client-bin')), mkdir(path('remote-bin'))]);
@@ -70,14 +73,14 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     PATH: `${path('remote-bin')}${delimiter}${process.env.PATH ?? SYSTEM_PATH}`,
     ...options.remoteEnv,
   };
-  await writeFile(path('sshd_config'), serverConfig(root, port, remoteEnv, options.serverLines ?? []));
-  await writeFile(path('config'), clientConfig(root, port, user, options.clientLines ?? []));
+  await writeFile(path('sshd_config'), serverConfig(root, address, port, remoteEnv, options.serverLines ?? []));
+  await writeFile(path('config'), clientConfig(root, address, port, user, options.clientLines ?? []));
   const ssh = which('ssh', `${process.env.PATH ?? ''}${delimiter}${SYSTEM_PATH}`);
   if (ssh === undefined) throw new Error('ssh is not installed: run the tests with "npm test"');
   await writeScript(path('client-bin', 'ssh'), `#!/bin/sh\nexec ${ssh} -F ${path('config')} "$@"\n`);
   let daemon: ChildProcess | undefined;
   const start = async () => {
-    daemon = await startDaemon(root, port);
+    daemon = await startDaemon(root, address, port);
   };
   const stop = async () => {
     await stopDaemon(daemon);
@@ -86,7 +89,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   await start();
   return {
     root,
-    host: '127.0.0.1',
+    host: address,
     port,
     user,
     configFile: path('config'),
@@ -107,6 +110,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
 
 function serverConfig(
   root: string,
+  address: string,
   port: number,
   env: Readonly<Record<string, string>>,
   extra: readonly string[],
@@ -114,7 +118,7 @@ function serverConfig(
   const variables = Object.entries(env).map(([name, value]) => `"${name}=${value}"`);
   return [
     `Port ${port}`,
-    'ListenAddress 127.0.0.1',
+    `ListenAddress ${address}`,
     `HostKey ${join(root, 'host_key')}`,
     `AuthorizedKeysFile ${join(root, 'authorized_keys')}`,
     `PidFile ${join(root, 'sshd.pid')}`,
@@ -132,10 +136,10 @@ function serverConfig(
   ].join('\n');
 }
 
-function clientConfig(root: string, port: number, user: string, extra: readonly string[]): string {
+function clientConfig(root: string, address: string, port: number, user: string, extra: readonly string[]): string {
   return [
     'Host *',
-    '  HostName 127.0.0.1',
+    `  HostName ${address}`,
     `  Port ${port}`,
     `  User ${user}`,
     `  IdentityFile ${join(root, 'client_key')}`,
@@ -155,7 +159,7 @@ async function writeScript(path: string, text: string): Promise<void> {
 }
 
 /** In the foreground, in a process group of its own, so that stopping it reaches its sessions. */
-async function startDaemon(root: string, port: number): Promise<ChildProcess> {
+async function startDaemon(root: string, address: string, port: number): Promise<ChildProcess> {
   const program = which('sshd', `${process.env.PATH ?? ''}${delimiter}${SYSTEM_PATH}`);
   if (program === undefined) throw new Error('sshd is not installed: run the tests with "npm test"');
   const args = ['-D', '-f', join(root, 'sshd_config'), '-E', join(root, 'sshd.log')];
@@ -164,14 +168,14 @@ async function startDaemon(root: string, port: number): Promise<ChildProcess> {
     if (daemon.exitCode !== null) {
       throw new Error(`sshd did not start:\n${await readFile(join(root, 'sshd.log'), 'utf8').catch(() => '')}`);
     }
-    if (await isListening(port)) return daemon;
+    if (await isListening(address, port)) return daemon;
     await sleep(20);
   }
 }
 
-function isListening(port: number): Promise<boolean> {
+function isListening(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
+    const socket = connect({ host, port });
     socket.once('connect', () => {
       socket.destroy();
       resolve(true);

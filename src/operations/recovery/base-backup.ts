@@ -16,8 +16,9 @@ import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 import { copyTree, type CopyRun, listTree, toBinary, type Tree } from './copy.ts';
 import { holdControlFile, isUpToDate, purge, safeHorizon } from './delta.ts';
-import { checkRoom, type Demand, prepareDirectory } from './destinations.ts';
+import { prepareDirectory } from './destinations.ts';
 import { type PlannedTablespace, type RecoveryPlan, sourceOfData, sourceOfTablespace } from './plan.ts';
+import { checkRoom, type Demand } from './room.ts';
 import { linkTablespaces } from './tablespaces.ts';
 import { type Archive, findArchives, unpackArchive } from './unpack.ts';
 

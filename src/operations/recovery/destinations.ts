@@ -1,15 +1,14 @@
 /**
- * Where a restore may write: directories that are empty or missing, outside of the catalog, apart from each other, with
- * enough room. Source: spec recovery.md section 2 step 15.
+ * Where a restore may write: directories that are empty or missing, outside of the catalog, apart from each other.
+ * Source: spec recovery.md section 2 step 15.
  */
 import { constants, type Stats } from 'node:fs';
-import { access, lstat, readdir, realpath, stat, statfs } from 'node:fs/promises';
+import { access, lstat, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { makeDirectory } from '../../adapters/files.ts';
 import type { ServerConfig } from '../../config/options.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { errnoOf, RecoveryError } from '../../domain/errors.ts';
-import { prettySize } from '../../domain/size.ts';
 import { checkDeltaDestination, checkDeltaTablespace } from './delta.ts';
 import type { PlannedTablespace, RecoveryPlan } from './plan.ts';
 
@@ -161,38 +160,5 @@ export async function prepareDirectory(path: string): Promise<void> {
     await access(path, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new RecoveryError(`Cannot create or write the directory '${path}': ${systemReason(error)}`, { cause: error });
-  }
-}
-
-/** The directory itself or the nearest one above it that exists. */
-async function existingPart(path: string): Promise<string> {
-  return (await stat(path).catch(() => null)) !== null || dirname(path) === path ? path : existingPart(dirname(path));
-}
-
-/** Filesystems that can share blocks between files: a copy within one may need no room. */
-const SHARING_FILESYSTEMS: ReadonlySet<number> = new Set([0x9123683e, 0x58465342, 0xca451a4e]);
-
-/** Bytes to be written below a directory, and where they come from. */
-export interface Demand {
-  readonly directory: string;
-  readonly source: string;
-  readonly bytes: number;
-}
-
-/** @throws RecoveryError when a filesystem cannot take what is to be written to it */
-export async function checkRoom(demands: readonly Demand[]): Promise<void> {
-  const byDevice = new Map<number, { bytes: number; directory: string }>();
-  for (const { directory, source, bytes } of demands) {
-    const place = await existingPart(directory);
-    const [target, origin, facts] = await Promise.all([stat(place), stat(source), statfs(place)]);
-    if (target.dev === origin.dev && SHARING_FILESYSTEMS.has(facts.type)) continue;
-    const sum = (byDevice.get(target.dev)?.bytes ?? 0) + bytes;
-    byDevice.set(target.dev, { bytes: sum, directory });
-    const free = facts.bavail * facts.bsize;
-    if (sum <= free) continue;
-    throw new RecoveryError(
-      `Not enough room in '${directory}': the restore needs ${prettySize(sum)} and ${prettySize(free)} are free`,
-      { hint: 'free some space or choose another destination' },
-    );
   }
 }

@@ -4,8 +4,8 @@
  */
 import { checkDestinations } from './destinations.ts';
 import { type BaseBackup, copyBaseBackup, demandsOf, prepareDestinations, releaseControlFile } from './base-backup.ts';
-import type { Demand } from './destinations.ts';
 import type { RecoveryPlan } from './plan.ts';
+import type { Demand } from './room.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 

@@ -3,22 +3,23 @@
  * backup; what a restore writes itself is made in a private directory here and follows; global/pg_control goes last, so
  * that a restore that was cut short is never taken for a cluster. Source: spec recovery.md 6.1 and 11.
  */
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Executor } from '../../adapters/executor.ts';
-import { makeDirectory } from '../../adapters/files.ts';
 import { findRsync } from '../../adapters/rsync.ts';
 import { CommandError, RecoveryError } from '../../domain/errors.ts';
+import { judgeRsync, OLDEST_TARGET } from '../../domain/rsync-version.ts';
 import type { CommandContext } from '../context.ts';
 import { openRemoteHost } from '../remote-host.ts';
 import type { Server } from '../server.ts';
-import { CONTROL_FILE } from './base-backup.ts';
-import { ADVICE, checkRoom } from './destinations.ts';
+import { CONTROL_FILE, demandsOf } from './base-backup.ts';
+import { ADVICE } from './destinations.ts';
 import type { RestorePlace } from './place.ts';
 import { type RecoveryPlan, sourceOfData } from './plan.ts';
 import { copyBaseThere, push, type Remote, told } from './remote-copy.ts';
 import type { RestoreRequest } from './request.ts';
+import { checkRoom, roomOn } from './room.ts';
+import { stagingFolder, withStage } from './stage.ts';
 
 /** Runs `body` on a place over there; the directory here and the connection end with it. */
 export async function withRemotePlace<T>(
@@ -31,23 +32,15 @@ export async function withRemotePlace<T>(
   const command = request.remoteSshCommand;
   const env = { ...ctx.env, PATH: server.searchPath };
   const host = await openRemoteHost(ctx, server.config, { command, searchPath: server.searchPath });
-  const folder = stagingFolder(server, request);
-  await makeDirectory(folder, 0o700);
-  const stage = await mkdtemp(join(folder, 'barman_recovery-'));
   try {
-    const compress = request.networkCompression ?? server.config.networkCompression;
-    const rsync = await findRsync(server.searchPath, env);
-    return await body(remotePlace({ ctx, server, plan, command, host, rsync, compress }, stage));
+    return await withStage(ctx, stagingFolder(server.config, request), async (stage) => {
+      const compress = request.networkCompression ?? server.config.networkCompression;
+      const rsync = await findRsync(server.searchPath, env);
+      return body(remotePlace({ ctx, server, plan, command, host, rsync, compress }, stage));
+    });
   } finally {
     await host.close();
-    await rm(stage, { recursive: true, force: true });
   }
-}
-
-/** WAL waits there until it goes over: the staging path for this host, where one is configured. */
-function stagingFolder({ config }: Server, request: RestoreRequest): string {
-  const chosen = request.localStagingPath ?? request.stagingPath ?? config.localStagingPath ?? config.stagingPath;
-  return chosen !== null && request.stagingLocation !== 'remote' ? chosen : tmpdir();
 }
 
 function remotePlace(remote: Remote, stage: string): RestorePlace {
@@ -58,8 +51,9 @@ function remotePlace(remote: Remote, stage: string): RestorePlace {
     kind: 'remote',
     plan: here,
     check: (staging) => checkRemote(remote, staging),
-    prepare: async (_, wal) => {
+    prepare: async (base, wal) => {
       if (wal !== null) await checkRoom([{ ...wal, directory: stage }]);
+      await checkRoom([...demandsOf(server, plan, base), ...(wal ? [wal] : [])], roomOn(host));
       await mkdir(here.destination, { mode: 0o700 });
       for (const path of [plan.destination, ...plan.tablespaces.map((space) => space.path)]) {
         await told(`unable to initialise the directory '${path}'`, () => host.makeDirectory(path, 0o700));
@@ -99,6 +93,13 @@ async function checkRemote({ plan, host, command }: Remote, staging: string | nu
       said === '' ? {} : { hint: said },
     );
   }
+  if (answer.stdout !== '') {
+    const [line] = answer.stdout.split('\n');
+    throw new RecoveryError(`The login on the target host prints something of its own: '${line}'`, {
+      hint: 'rsync needs a silent one: look at the files of the shell there, e.g. ~/.bashrc',
+    });
+  }
+  await refuseUnfitRsync(host);
   const isEmpty = async (path: string) =>
     told(`Cannot look into '${path}'`, async () => ((await host.list(path)) ?? []).length === 0);
   if (!(await isEmpty(plan.destination))) {
@@ -120,6 +121,18 @@ async function checkRemote({ plan, host, command }: Remote, staging: string | nu
   refuseNested(plan);
 }
 
+/** A host that lets nothing but rsync itself run cannot be asked, and is believed. */
+async function refuseUnfitRsync(host: Executor): Promise<void> {
+  const { code, stdout } = await host.run(['rsync', '--version']);
+  const complaint =
+    code === NOT_FOUND
+      ? 'rsync is not installed on the target host'
+      : code === 0
+        ? judgeRsync(stdout, OLDEST_TARGET, 'on the target host')
+        : null;
+  if (complaint !== null) throw new RecoveryError(complaint, { hint: 'install it there, e.g. apt-get install rsync' });
+}
+
 function refuseNested({ destination, tablespaces }: RecoveryPlan): void {
   const isWithin = (path: string, directory: string) => !relative(directory, path).startsWith('..');
   for (const { name, location, path } of tablespaces) {
@@ -132,6 +145,9 @@ function refuseNested({ destination, tablespaces }: RecoveryPlan): void {
     }
   }
 }
+
+/** What a shell says of a program that it does not have. */
+const NOT_FOUND = 127;
 
 /** Exit 0 means that it survives a power cut over there, too. */
 async function flush(host: Executor): Promise<void> {

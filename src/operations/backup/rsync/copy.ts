@@ -10,6 +10,7 @@ import type { ClusterFacts } from '../../../adapters/postgres.ts';
 import { copyFiles, findRsync, listTree, type Rsync, RsyncError, type RsyncLink } from '../../../adapters/rsync.ts';
 import type { Literal } from '../../../domain/backup-info.ts';
 import { BackupError } from '../../../domain/errors.ts';
+import { judgeRsync, OLDEST_SOURCE } from '../../../domain/rsync-version.ts';
 import { openRemoteHost } from '../../remote-host.ts';
 import type { BackupJob } from '../method.ts';
 import { copyList } from './copy-list.ts';
@@ -144,7 +145,7 @@ async function surveyItem(
         lanes,
       }),
     )
-    .catch(asTransferFailure);
+    .catch((error: unknown) => failTransfer(host, error));
   step(`[global] create destination directories and delete unknown files for ${title}`);
   return lists;
 }
@@ -166,7 +167,7 @@ async function copyItem(copy: Copy, host: Executor, item: DirectoryItem, list: F
     signal,
   };
   await statistics.copying(item.label, () =>
-    withRetries(copy, title, () => copyList(rsync, request, (text) => log.warning(text))),
+    withRetries(copy, host, title, () => copyList(rsync, request, (text) => log.warning(text))),
   );
 }
 
@@ -186,21 +187,26 @@ async function copyFile(copy: Copy, host: Executor, item: FileItem): Promise<voi
     signal,
   };
   await statistics.copying(item.label, () =>
-    withRetries(copy, title, async () => {
+    withRetries(copy, host, title, async () => {
       const verdict = await copyFiles(rsync, request);
       if (!verdict.complete) throw new BackupError(transferFailure(verdict.said));
     }),
   );
 }
 
-function withRetries({ job, signal }: Copy, title: string, body: () => Promise<void>): Promise<void> {
+function withRetries({ job, signal }: Copy, host: Executor, title: string, body: () => Promise<void>): Promise<void> {
   return retryTransfer({ output: job.ctx.output, config: job.server.config, signal, title }, () =>
-    body().catch(asTransferFailure),
+    body().catch((error: unknown) => failTransfer(host, error)),
   );
 }
 
-function asTransferFailure(error: unknown): never {
-  throw error instanceof RsyncError ? new BackupError(transferFailure(error.message), { cause: error }) : error;
+/** An old rsync over there is found only when it has failed: a backup that works need not ask. */
+async function failTransfer(host: Executor, error: unknown): Promise<never> {
+  if (!(error instanceof RsyncError)) throw error;
+  const answer = host.isRemote ? await host.run(['rsync', '--version']).catch(() => null) : null;
+  const complaint = answer?.code === 0 ? judgeRsync(answer.stdout, OLDEST_SOURCE, 'on the PostgreSQL host') : null;
+  const said = complaint === null ? error.message : `${error.message}\n${complaint}`;
+  throw new BackupError(transferFailure(said), { cause: error });
 }
 
 function transferFailure(said: string): string {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ServerConfig } from '../../../../src/config/options.ts';
-import { checkDestinations, checkRoom, prepareDirectory } from '../../../../src/operations/recovery/destinations.ts';
+import { checkDestinations, prepareDirectory } from '../../../../src/operations/recovery/destinations.ts';
+import { checkRoom } from '../../../../src/operations/recovery/room.ts';
 import type { PlannedTablespace, RecoveryPlan } from '../../../../src/operations/recovery/plan.ts';
 
 let root: string;
