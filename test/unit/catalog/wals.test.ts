@@ -91,7 +91,11 @@ describe('readWals', () => {
 
   it('does not take a file without lines for an index, nor follow a link', async () => {
     setIndex('x'.repeat(600_000));
-    await expect(readAll()).rejects.toThrow(new WalError(`'${index()}' is not an index of WAL files`));
+    await expect(readAll()).rejects.toThrow(
+      new WalError(`'${index()}' is not an index of WAL files`, {
+        hint: 'move it away, then run "barman rebuild-xlogdb pg"',
+      }),
+    );
     rmSync(index());
     symlinkSync(home.write('elsewhere', ''), index());
     const hint = 'set xlogdb_directory to the folder that holds the file';
