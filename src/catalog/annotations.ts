@@ -10,6 +10,7 @@ import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { Catalog, KeepTarget } from './catalog.ts';
 import { annotationPath, backupPath, type CatalogLayout } from './layout.ts';
 import { isLink, unlinkDurably } from './paths.ts';
+import { systemReason } from './reason.ts';
 import { writeInMeta } from './records.ts';
 
 type Key = 'keep' | 'delete_this';
@@ -73,14 +74,26 @@ async function set(layout: CatalogLayout, backupId: string, key: Key, text: stri
 
 async function release(layout: CatalogLayout, backupId: string, key: Key): Promise<void> {
   await dropLegacy(layout, backupId, key);
-  await unlinkDurably(annotationPath(layout, backupId, key), layout.metaDirectory);
+  await drop(annotationPath(layout, backupId, key));
+}
+
+/** @throws BackupError when it cannot be removed, e.g. because it is a directory */
+async function drop(path: string): Promise<void> {
+  try {
+    await unlinkDurably(path, dirname(path));
+  } catch (error) {
+    throw new BackupError(`cannot remove '${path}': ${systemReason(error)}`, {
+      cause: error,
+      ...(errnoOf(error) === 'EISDIR' ? { hint: 'look what is in it, and move it away' } : {}),
+    });
+  }
 }
 
 async function dropLegacy(layout: CatalogLayout, backupId: string, key: Key): Promise<void> {
   const old = await findLegacy(layout, backupId, key);
   if (old === null) return;
   if (old.isBehindLink) throw new BackupError(`cannot remove '${old.path}': it is behind a symbolic link`);
-  await unlinkDurably(old.path, dirname(old.path));
+  await drop(old.path);
 }
 
 /** The annotation at its old place, if it is there. Behind a symbolic link it counts, but is not ours to touch. */

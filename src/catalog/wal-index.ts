@@ -79,7 +79,7 @@ export async function isLineAt(path: string, position: number, name: string): Pr
   try {
     const wanted = Buffer.from(`\n${name}`, 'latin1').subarray(position === 0 ? 1 : 0);
     const found = Buffer.alloc(wanted.length);
-    await handle.read(found, 0, found.length, Math.max(0, position - 1));
+    await readBlock(handle, found, Math.max(0, position - 1), path);
     return found.equals(wanted);
   } finally {
     await handle.close();

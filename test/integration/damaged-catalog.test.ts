@@ -233,11 +233,8 @@ const READERS: readonly string[] = [
 /** One damage of each file, under every command of the table. */
 const EVERYTHING = [
   'record: cut',
-  'record: ends before it begins',
-  'index: not UTF-8',
   'index: a directory',
   'base of the backup: a link to the outside',
-  'identity: garbage',
   'meta: a file',
   'locks: directories',
 ];

@@ -100,7 +100,7 @@ export function startBarman(box: Sandbox, args: readonly string[], env: NodeJS.P
 }
 
 /** Polls until `test` holds. */
-export async function eventually(what: string, test: () => Promise<boolean> | boolean, seconds = 20): Promise<void> {
+export async function eventually(what: string, test: () => Promise<boolean> | boolean, seconds = 60): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await test())) {
     if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
