@@ -5,7 +5,7 @@ import { require as need } from './prerequisites.mjs';
 import { projectRoot, runUnprivileged } from './unprivileged.mjs';
 
 need(['postgresql', 'flock']);
-if (!existsSync(join(projectRoot, 'dist', 'main.js'))) {
+if (!existsSync(join(projectRoot, 'dist', 'barman.cjs'))) {
   process.stderr.write('barman is not built. Type:\n\n    npm ci && npm run demo\n\n');
   process.exit(1);
 }

@@ -57,19 +57,14 @@ export function openBackups(layout: CatalogLayout): BackupCatalog {
   };
 }
 
-/** Records are small: reading some at a time hides the latency of a network file system. */
-const AT_ONCE = 16;
-
 async function readAll(layout: CatalogLayout): Promise<CatalogListing> {
   const ids = await recordedIds(layout);
   const backups: BackupInfo[] = [];
   const damaged: DamagedBackup[] = [];
-  for (let from = 0; from < ids.length; from += AT_ONCE) {
-    const states = await Promise.all(ids.slice(from, from + AT_ONCE).map((id) => readRecord(layout, id)));
-    for (const state of states) {
-      if (state.kind === 'good') backups.push(state.info);
-      if (state.kind === 'damaged') damaged.push(state.damaged);
-    }
+  for (const id of ids) {
+    const state = await readRecord(layout, id);
+    if (state.kind === 'good') backups.push(state.info);
+    if (state.kind === 'damaged') damaged.push(state.damaged);
   }
   return { backups, damaged };
 }

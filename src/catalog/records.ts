@@ -2,8 +2,7 @@
  * Backup records on disk, one by one: found, read, written. A file that is there and cannot be read is *damaged*, which is
  * never the same as absent. Source: spec catalog.md sections 1 and 3.
  */
-import { constants, existsSync, opendirSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { closeSync, constants, existsSync, fstatSync, opendirSync, openSync, readFileSync } from 'node:fs';
 import { exists, listNames, makeDirectory, writeDurably } from '../adapters/files.ts';
 import { type BackupInfo, isBackupId } from '../domain/backup-info.ts';
 import { formatBackupInfo, parseBackupInfo } from '../domain/backup-info-file.ts';
@@ -71,16 +70,17 @@ function mayExist(path: string): Promise<boolean> {
 
 /** The record in `meta/`, else the one in `base/<id>/` that releases before 3.13.2 wrote. */
 export async function readRecord(layout: CatalogLayout, backupId: string): Promise<RecordState> {
-  const current = await readRecordAt(infoPath(layout, backupId), backupId);
+  const current = readRecordAt(infoPath(layout, backupId), backupId);
   if (current.kind !== 'absent') return current;
   const path = legacyInfoPath(layout, backupId);
   if (!(await isLink(backupPath(layout, backupId)))) return readRecordAt(path, backupId);
   return { kind: 'damaged', damaged: { backupId, path, reason: 'its directory is a symbolic link' } };
 }
 
-async function readRecordAt(path: string, backupId: string): Promise<RecordState> {
+function readRecordAt(path: string, backupId: string): RecordState {
   try {
-    const text = await readText(path);
+    // Without the thread pool: several times faster for files this small, of which `list-backups all` reads very many.
+    const text = readText(path);
     return text === undefined ? { kind: 'absent' } : { kind: 'good', info: parseBackupInfo(text, backupId, path) };
   } catch (error) {
     if (!(error instanceof BackupError) && errnoOf(error) === undefined) throw error;
@@ -90,22 +90,22 @@ async function readRecordAt(path: string, backupId: string): Promise<RecordState
 }
 
 /** undefined when there is no such file. @throws BackupError for what is no text file, and system errors */
-async function readText(path: string): Promise<string | undefined> {
-  let handle: FileHandle;
+function readText(path: string): string | undefined {
+  let descriptor: number;
   try {
     // Without O_NONBLOCK a named pipe that somebody put there would hold us for ever.
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;
   }
   try {
-    const facts = await handle.stat();
+    const facts = fstatSync(descriptor);
     if (!facts.isFile()) throw new BackupError('it is not a file');
     if (facts.size > MAX_RECORD) throw new BackupError('it is too large for a backup record');
-    return decode(await handle.readFile());
+    return decode(readFileSync(descriptor));
   } finally {
-    await handle.close();
+    closeSync(descriptor);
   }
 }
 

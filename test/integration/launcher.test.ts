@@ -1,0 +1,46 @@
+/** bin/barman: with the compiled code of the build, without it, with a spoiled one, and before the build. */
+import { execFile } from 'node:child_process';
+import { cp, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { VERSION_LINE } from '../../src/domain/version.ts';
+import { temporaryFolder } from '../support/cluster.ts';
+
+const exec = promisify(execFile);
+const root = fileURLToPath(new URL('../..', import.meta.url));
+let place: string;
+let cache: string;
+
+beforeEach(async () => {
+  place = await temporaryFolder('launcher');
+  cache = join(place, 'dist', 'barman.cache');
+  for (const name of ['bin', 'dist']) await cp(join(root, name), join(place, name), { recursive: true });
+});
+afterEach(() => rm(place, { recursive: true }));
+
+const version = async () => (await exec(join(place, 'bin', 'barman'), ['-v'])).stdout;
+
+it('runs with the compiled code of the build, and without it', async () => {
+  expect((await stat(cache)).size).toBeGreaterThan(100_000);
+  expect(await version()).toBe(`${VERSION_LINE}\n`);
+  await rm(cache);
+  expect(await version()).toBe(`${VERSION_LINE}\n`);
+});
+
+it('does not mind compiled code that was cut or is none', async () => {
+  await truncate(cache, 50_000);
+  expect(await version()).toBe(`${VERSION_LINE}\n`);
+  await writeFile(cache, 'junk');
+  expect(await version()).toBe(`${VERSION_LINE}\n`);
+});
+
+it('says how to build it', async () => {
+  await rm(join(place, 'dist'), { recursive: true });
+  await expect(version()).rejects.toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: `ERROR: barman is not built (${place}/dist/barman.cjs is missing).\nHINT: run "npm ci" in the folder that holds package.json\n`,
+  });
+});
