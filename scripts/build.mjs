@@ -15,8 +15,9 @@ await build({
   ...common,
   entryPoints: [at('src/main.ts')],
   outfile: at('dist/barman.cjs'),
-  // Names too: it is read whole at every start. `NODE_OPTIONS=--enable-source-maps` shows the sources again.
+  // It is read whole at every start; the stacks in the log keep their names.
   minify: true,
+  keepNames: true,
   sourcemap: 'linked',
   // Loaded by name when they are first used: pino by the first log record, ssh2 by its first connection; the others are binaries.
   external: ['pg-native', 'pino', 'ssh2', 'fd-lock', '@mongodb-js/zstd', 'snappy'],
