@@ -165,18 +165,25 @@ export interface PushRequest {
   /** On this host: a directory with a slash at its end, or one file. */
   readonly source: string;
   readonly destination: string;
-  /**
-   * What to copy below the source, separated by NUL: files, and directories without their content. They are written in
-   * place: a transfer that is cut off leaves no temporary names behind. null copies everything.
-   */
+  /** What to copy below the source, separated by NUL: files, and directories without their content; null: everything. */
   readonly listFile: string | null;
+  /** Writes the files of a list in place: a transfer that is cut off leaves no temporary names behind. */
+  readonly inPlace: boolean;
+  /** Compare contents, not size and time. */
+  readonly compare: boolean;
   readonly signal: AbortSignal;
 }
 
-export function pushArgs({ link, source, destination, listFile }: PushRequest): string[] {
-  const what =
-    listFile === null ? ['-rLpts'] : ['-Lpts', '--inplace', '--no-implied-dirs', '--from0', `--files-from=${listFile}`];
-  return [...linkArgs(link), ...what, source, sourceArg(link.shell, destination)];
+export function pushArgs({ link, source, destination, listFile, inPlace, compare }: PushRequest): string[] {
+  return [
+    ...linkArgs(link),
+    ...(compare ? ['--checksum'] : []),
+    ...(listFile === null
+      ? ['-rLpts']
+      : ['-Lpts', ...(inPlace ? ['--inplace'] : []), '--no-implied-dirs', '--from0', `--files-from=${listFile}`]),
+    source,
+    sourceArg(link.shell, destination),
+  ];
 }
 
 /** Copies from this host to the other. @throws RsyncError when anything was not copied */

@@ -1,6 +1,6 @@
 /** `barman restore --remote-ssh-command` of both programs from one catalog through one sshd: same words, same trees. */
 import { execFile } from 'node:child_process';
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -72,6 +72,32 @@ describe.skipIf(referenceFolder === undefined)('remote restore beside Barman 3.2
       const result = clean(await program(args));
       runs.push({ result, tree: await tree() });
     }
+    const [theirs, ours] = runs;
+    expect(theirs?.result).toMatchObject({ code: 0 });
+    expect(ours?.result).toEqual(theirs?.result);
+    expect(ours?.tree).toBe(theirs?.tree);
+  });
+
+  it('over an earlier restore, with --delta-restore', async () => {
+    const args = ['restore', 'pg', 'latest', `${place}/d`, '--remote-ssh-command', `${server.sshd.sshCommand} target`];
+    for (const name of ['near', 'far']) args.push('--tablespace', `${name}:${place}/${name}`);
+    // One restore and what has become of it, given to both.
+    for (const name of await readdir(place)) await rm(join(place, name), { recursive: true, force: true });
+    expect(await server.box.barman(args)).toMatchObject({ code: 0 });
+    await writeFile(join(place, 'd', 'base', '999999'), 'unknown');
+    await writeFile(join(place, 'd', 'global', 'pg_filenode.map'), 'short');
+    await writeFile(join(place, 'd', 'recovery.signal'), '');
+    await rm(join(place, 'd', 'base', '1'), { recursive: true });
+    const used = await temporaryFolder('compat-used');
+    await exec('cp', ['-a', `${place}/.`, used]);
+    const runs: { result: ProgramResult; tree: string }[] = [];
+    for (const program of [server.box.reference, server.box.barman]) {
+      for (const name of await readdir(place)) await rm(join(place, name), { recursive: true, force: true });
+      await exec('cp', ['-a', `${used}/.`, place]);
+      const result = clean(await program([...args, '--delta-restore']));
+      runs.push({ result, tree: await tree() });
+    }
+    await rm(used, { recursive: true, force: true });
     const [theirs, ours] = runs;
     expect(theirs?.result).toMatchObject({ code: 0 });
     expect(ours?.result).toEqual(theirs?.result);

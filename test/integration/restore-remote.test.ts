@@ -10,6 +10,7 @@ import {
   stat,
   symlink,
   truncate,
+  utimes,
   writeFile,
 } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -285,6 +286,81 @@ describe('a restore onto another host', () => {
     expect((await readdir(`${place}/${odd}`)).sort()).toEqual(['d', 'far', 'near']);
     const broken = await server.box.barman(args().map((word) => (word === `${place}/d` ? `${place}/d\ne` : word)));
     expect(broken).toMatchObject({ code: 1, stderr: 'ERROR: The destination directory cannot hold a line break\n' });
+  });
+
+  it('makes an earlier restore equal to the backup with --delta-restore, and leaves what is not of PostgreSQL', async () => {
+    const d = `${place}/d`;
+    expect(await server.box.barman(args('--target-immediate', '--target-action', 'promote'))).toMatchObject({
+      code: 0,
+    });
+    const cluster = clusterAt(server.cluster.binDir, d, await freePort(), join(place, '..'));
+    await cluster.start();
+    try {
+      await eventually('recovery ends', async () => (await cluster.sql('SELECT pg_is_in_recovery()')) === 'f');
+      await cluster.sql(
+        'CREATE TABLE junk TABLESPACE far AS SELECT generate_series(1, 1000); DELETE FROM nearby; CHECKPOINT',
+      );
+      const running = await server.box.barman(args('--delta-restore'));
+      expect(running.stderr).toMatch(
+        /^ERROR: Cannot restore into '.*': a PostgreSQL server with pid \d+ may be running on it\n/,
+      );
+      expect(await cluster.sql('SELECT count(*) FROM junk')).toBe('1000');
+    } finally {
+      await cluster.stop('immediate');
+    }
+    await rm(`${d}/postmaster.pid`, { force: true });
+    // The same size and time, another content.
+    const file = `${d}/global/pg_filenode.map`;
+    const [good, { mtime }] = [await readFile(file), await stat(file)];
+    await writeFile(file, Buffer.alloc(good.length, 1));
+    await utimes(file, mtime, mtime);
+    await mkdir(`${d}/conf.d`);
+    await writeFile(`${d}/conf.d/mine.conf`, '# mine');
+    await writeFile(`${d}/base/999999\n`, 'unknown');
+    await mkdir(`${place}/elsewhere`);
+    await writeFile(`${place}/elsewhere/mine`, 'mine');
+    await symlink(`${place}/elsewhere`, `${d}/base/link`);
+    const [, oneFile = ''] = (await readdir(`${d}/base/1`)).filter((name) => /^\d+$/.test(name));
+    const before = await stat(`${d}/base/1/${oneFile}`);
+    await rm(`${d}/.barman-recover.info`);
+    const result = await server.box.barman(args('--delta-restore'));
+    expect({ code: result.code, stderr: result.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(await readFile(file)).toEqual(good);
+    expect(await readFile(`${d}/conf.d/mine.conf`, 'utf8')).toBe('# mine');
+    expect(await readFile(`${place}/elsewhere/mine`, 'utf8')).toBe('mine');
+    const names = await readdir(d, { recursive: true });
+    expect(names.filter((name) => /999999|base\/link|\.origin$|recovery\.signal|obsolete/.test(name)).sort()).toEqual([
+      'postgresql.auto.conf.origin',
+      'postgresql.conf.origin',
+    ]);
+    // What was equal was not written again.
+    expect((await stat(`${d}/base/1/${oneFile}`)).ino).toBe(before.ino);
+    expect(await rows()).toBe('1002|2000|3000');
+    // With the record of that restore, time and size of old files are believed.
+    await rm(`${d}/postmaster.pid`, { force: true });
+    const again = await server.box.barman(args('--delta-restore'));
+    expect(again.stdout).toMatch(
+      /\nUsing safe horizon time for smart rsync copy: \d{4}-.*\nCopying the base backup\.\n/,
+    );
+    expect(await rows()).toBe('1002|2000|3000');
+  });
+
+  it('refuses a delta restore into what is no cluster', async () => {
+    await mkdir(`${place}/d`);
+    await writeFile(`${place}/d/thesis.txt`, 'mine');
+    expect(await server.box.barman(args('--delta-restore'))).toMatchObject({
+      code: 1,
+      stderr: `ERROR: Cannot restore into '${place}/d' with delta mode: it is neither empty nor a PostgreSQL data directory\nHINT: choose an empty folder, or the one of an earlier restore\n`,
+    });
+    expect(await readdir(`${place}/d`)).toEqual(['thesis.txt']);
+    await rm(`${place}/d/thesis.txt`);
+    await mkdir(`${place}/near`);
+    await writeFile(`${place}/near/thesis.txt`, 'mine');
+    expect(await server.box.barman(args('--delta-restore'))).toMatchObject({
+      code: 1,
+      stderr: `ERROR: Cannot restore tablespace 'near' into '${place}/near' with delta mode: 'thesis.txt' is no part of a tablespace\nHINT: choose an empty folder, or the one of an earlier restore\n`,
+    });
+    expect(await readdir(place, { recursive: true })).toEqual(['d', 'near', 'near/thesis.txt']);
   });
 
   it('brings a backup of pg_basebackup over', async () => {

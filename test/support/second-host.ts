@@ -43,6 +43,8 @@ export interface SecondHost {
   amcheck(port: number): Promise<void>;
   /** pgbench for so many seconds; resolves to its transactions. */
   load(seconds: number, ...args: readonly string[]): Promise<number>;
+  /** How many segments wait to be archived. */
+  waiting(): Promise<number>;
   /** Every segment so far is archived. */
   archiveAll(): Promise<void>;
   /** Starts PostgreSQL on a restored directory; resolves to its port. */
@@ -160,10 +162,11 @@ export async function startSecondHost(): Promise<SecondHost> {
       const said = await sh(script, bin, address, String(port), String(seconds), args.join(' '));
       return Number(/actually processed: (\d+)/.exec(said)?.[1]);
     },
+    waiting: async () => Number(await sql("SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'")),
     archiveAll: async () => {
       const last = await sql('SELECT pg_walfile_name(pg_switch_wal())');
       const done = async () => (await sql('SELECT last_archived_wal FROM pg_stat_archiver')) >= last;
-      await eventually('every segment is archived', done, 120).catch(async (error: unknown) => {
+      await eventually('every segment is archived', done, 900).catch(async (error: unknown) => {
         throw new Error(await sh('tail -20 "$1.log"', dataDir), { cause: error });
       });
     },

@@ -15,7 +15,7 @@ import { syncTree } from '../backup/measure.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 import { copyTree, type CopyRun, listTree, toBinary, type Tree } from './copy.ts';
-import { holdControlFile, isUpToDate, purge, safeHorizon } from './delta.ts';
+import { holdControlFile, isUpToDate, type Purge, purge } from './delta.ts';
 import { prepareDirectory } from './destinations.ts';
 import { type PlannedTablespace, type RecoveryPlan, sourceOfData, sourceOfTablespace } from './plan.ts';
 import { checkRoom, type Demand } from './room.ts';
@@ -99,6 +99,8 @@ export async function copyBaseBackup(
   server: Server,
   plan: RecoveryPlan,
   base: BaseBackup,
+  /** What a delta restore knows, see safeHorizon(). */
+  horizon: number | null,
 ): Promise<void> {
   let done = 0;
   const onBytes = (bytes: number) => {
@@ -106,7 +108,7 @@ export async function copyBaseBackup(
   };
   const watch = watchProgress(ctx.output.progress, 'Copying', async () => ({ done, total: base.size }));
   try {
-    const isUpToDate = plan.delta && base.method === 'plain' ? await readyForDelta(ctx, plan, base) : undefined;
+    const isUpToDate = plan.delta && base.method === 'plain' ? await readyForDelta(plan, base, horizon) : undefined;
     const run: CopyRun = { ...copying(ctx, server, onBytes), ...(isUpToDate ? { isUpToDate } : {}) };
     for (const tablespace of plan.tablespaces) {
       ctx.output.info(`\t${tablespace.oid}, ${tablespace.name}, ${tablespace.location}`);
@@ -126,19 +128,26 @@ export async function copyBaseBackup(
 
 /** Clears the destination of what the backup does not hold; returns the test for what may stay. */
 async function readyForDelta(
-  ctx: CommandContext,
   plan: RecoveryPlan,
   base: Extract<BaseBackup, { method: 'plain' }>,
+  horizon: number | null,
 ): Promise<CopyRun['isUpToDate']> {
-  const horizon = await safeHorizon(ctx, plan);
   await holdControlFile(plan.destination);
-  const keep = new Set(plan.tablespaces.map(({ path }) => toBinary(path)));
-  for (const { oid, path } of plan.tablespaces) {
-    const tree = base.tablespaces.get(oid);
-    if (tree) await purge(path, { tree, isCluster: false, keep: new Set() });
-  }
-  await purge(plan.destination, { tree: base.data, isCluster: true, keep });
+  for (const { directory, what } of purgesOf(plan, base)) await purge(directory, what);
   return (file, target) => isUpToDate(file, target, horizon);
+}
+
+/** Which directories a delta restore clears, and of what. */
+export function purgesOf(
+  plan: RecoveryPlan,
+  base: Extract<BaseBackup, { method: 'plain' }>,
+): readonly { readonly directory: string; readonly what: Purge }[] {
+  const keep = new Set(plan.tablespaces.map(({ path }) => toBinary(path)));
+  const spaces = plan.tablespaces.flatMap(({ oid, path }) => {
+    const tree = base.tablespaces.get(oid);
+    return tree ? [{ directory: path, what: { tree, isCluster: false, keep: new Set<string>() } }] : [];
+  });
+  return [...spaces, { directory: plan.destination, what: { tree: base.data, isCluster: true, keep } }];
 }
 
 async function copyTablespace(

@@ -4,7 +4,7 @@
  * it stay (Barman 3.20.1 deletes them). Source: spec recovery.md sections 4 (step 5) and 6.2.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, readFile, rename, rm, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists, syncDirectory } from '../../adapters/files.ts';
 import { parseBackupInfo } from '../../domain/backup-info-file.ts';
@@ -17,23 +17,24 @@ import type { RecoveryPlan } from './plan.ts';
 /** @throws RecoveryError when the destination is no PostgreSQL directory, or a server runs on it */
 export async function checkDeltaDestination(path: string, shown: string): Promise<void> {
   const version = await lstat(join(path, 'PG_VERSION')).catch(() => null);
-  if (!version?.isFile()) {
-    throw new RecoveryError(
-      `Cannot restore into '${shown}' with delta mode: it is neither empty nor a PostgreSQL data directory`,
-      {
-        hint: 'choose an empty folder, or the one of an earlier restore',
-      },
-    );
-  }
+  if (!version?.isFile()) throw notOfPostgres(shown);
   const pid = await runningServer(path);
-  if (pid !== null) {
-    throw new RecoveryError(
-      `Cannot restore into '${shown}': a PostgreSQL server with pid ${pid} may be running on it`,
-      {
-        hint: `stop it first (pg_ctl -D '${path}' stop), or remove a stale postmaster.pid`,
-      },
-    );
-  }
+  if (pid !== null) throw mayBeRunning(path, shown, pid);
+}
+
+const OTHER_FOLDER = { hint: 'choose an empty folder, or the one of an earlier restore' };
+
+export function notOfPostgres(shown: string): RecoveryError {
+  return new RecoveryError(
+    `Cannot restore into '${shown}' with delta mode: it is neither empty nor a PostgreSQL data directory`,
+    OTHER_FOLDER,
+  );
+}
+
+export function mayBeRunning(path: string, shown: string, pid: number): RecoveryError {
+  return new RecoveryError(`Cannot restore into '${shown}': a PostgreSQL server with pid ${pid} may be running on it`, {
+    hint: `stop it first (pg_ctl -D '${path}' stop), or remove a stale postmaster.pid`,
+  });
 }
 
 /** The pid in postmaster.pid when such a process exists; null for none. An unreadable file counts as pid 0. */
@@ -51,24 +52,33 @@ async function runningServer(path: string): Promise<number | null> {
 }
 
 /** A tablespace directory that is not empty holds `PG_15_202209061` and nothing else. @throws RecoveryError */
-export async function checkDeltaTablespace(path: string, name: string): Promise<void> {
-  const strangers = (await readdir(path)).filter((entry) => !/^PG_\d+(?:\.\d+)?_\d+$/.test(entry));
+export function refuseStrangers(entries: readonly string[], path: string, name: string): void {
+  const strangers = entries.filter((entry) => !/^PG_\d+(?:\.\d+)?_\d+$/.test(entry));
   if (strangers.length === 0) return;
   throw new RecoveryError(
     `Cannot restore tablespace '${name}' into '${path}' with delta mode: '${strangers[0]}' is no part of a tablespace`,
-    {
-      hint: 'choose an empty folder, or the one of an earlier restore',
-    },
+    OTHER_FOLDER,
   );
 }
 
-/** Says from which moment on equal size and time prove nothing; null when nothing is known about the destination. */
-export async function safeHorizon(ctx: CommandContext, plan: RecoveryPlan): Promise<number | null> {
-  const path = join(plan.destination, '.barman-recover.info');
+/** The record that an earlier restore left in the destination. */
+export const RECORD = '.barman-recover.info';
+
+/**
+ * Says from which moment on (ms) equal size and time prove nothing; null when nothing is known about the destination,
+ * or nothing of it is to be kept. `readRecord` reads what an earlier restore left there, or finds nothing.
+ */
+export async function safeHorizon(
+  ctx: CommandContext,
+  plan: RecoveryPlan,
+  readRecord: (path: string) => Promise<string | null>,
+): Promise<number | null> {
+  const path = join(plan.destination, RECORD);
   const began = plan.info.beginTime;
-  if (began === null || !(await exists(path))) return null;
   try {
-    const earlier = parseBackupInfo(await readFile(path, 'utf8'), plan.info.backupId, path).beginTime;
+    const text = began === null || !plan.delta ? null : await readRecord(path);
+    if (began === null || text === null) return null;
+    const earlier = parseBackupInfo(text, plan.info.backupId, path).beginTime;
     if (earlier === null) return null;
     const horizon = compareTimestamps(earlier, began) < 0 ? earlier : began;
     ctx.output.info(`Using safe horizon time for smart rsync copy: ${formatTimestamp(horizon)}`);
@@ -79,11 +89,14 @@ export async function safeHorizon(ctx: CommandContext, plan: RecoveryPlan): Prom
   }
 }
 
+/** In `global`. */
+export const OBSOLETE_CONTROL_FILE = 'pg_control.barman-obsolete';
+
 /** Takes the control file away first: from here to the end of the restore PostgreSQL does not start on the destination. */
 export async function holdControlFile(destination: string): Promise<void> {
   const directory = join(destination, 'global');
   if (!(await exists(join(directory, 'pg_control')))) return;
-  await rename(join(directory, 'pg_control'), join(directory, 'pg_control.barman-obsolete'));
+  await rename(join(directory, 'pg_control'), join(directory, OBSOLETE_CONTROL_FILE));
   await syncDirectory(directory);
 }
 
@@ -99,22 +112,34 @@ export interface Purge {
   readonly keep: ReadonlySet<string>;
 }
 
-/** Deletes what the backup does not hold. Links are removed, never followed. */
-export async function purge(directory: string, { tree, isCluster, keep }: Purge): Promise<void> {
+/** What is to become of an entry below a directory that is entered. */
+export type Fate = 'keep' | 'enter' | 'remove';
+
+/** Judges the entries of one directory tree: `path` is below its root, both binary. */
+export function judgeEntries(root: string, { tree, isCluster, keep }: Purge): (path: string, kind: string) => Fate {
   const known = new Map<string, 'directory' | 'file'>(tree.directories.map(({ path }) => [path, 'directory']));
   for (const { path } of tree.files) known.set(path, 'file');
+  return (path, kind) => {
+    const full = `${root}/${path}`;
+    if (keep.has(full)) return 'keep';
+    if (!path.includes('/') && isCluster && !known.has(path) && !OWN_ENTRY.test(path)) return 'keep';
+    if (kind === 'directory') return known.get(path) === 'directory' || holdsKept(full, keep) ? 'enter' : 'remove';
+    return kind === 'file' && known.get(path) === 'file' ? 'keep' : 'remove';
+  };
+}
+
+/** Deletes what the backup does not hold. Links are removed, never followed. */
+export async function purge(directory: string, what: Purge): Promise<void> {
   const root = toBinary(directory);
+  const fateOf = judgeEntries(root, what);
   const pending = [''];
   for (let parent = pending.pop(); parent !== undefined; parent = pending.pop()) {
     const at = parent === '' ? root : `${root}/${parent}`;
     for (const entry of await readdir(native(at), { withFileTypes: true, encoding: 'latin1' })) {
       const path = parent === '' ? entry.name : `${parent}/${entry.name}`;
-      const full = `${at}/${entry.name}`;
-      if (keep.has(full)) continue;
-      if (parent === '' && isCluster && !known.has(path) && !OWN_ENTRY.test(path)) continue;
-      if (entry.isDirectory() && (known.get(path) === 'directory' || holdsKept(full, keep))) pending.push(path);
-      else if (entry.isDirectory()) await rm(native(full), { recursive: true });
-      else if (known.get(path) !== 'file' || !entry.isFile()) await unlink(native(full));
+      const fate = fateOf(path, entry.isDirectory() ? 'directory' : entry.isFile() ? 'file' : 'other');
+      if (fate === 'enter') pending.push(path);
+      else if (fate === 'remove') await rm(native(`${at}/${entry.name}`), { recursive: entry.isDirectory() });
     }
   }
 }

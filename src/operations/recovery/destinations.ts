@@ -9,7 +9,7 @@ import { makeDirectory } from '../../adapters/files.ts';
 import type { ServerConfig } from '../../config/options.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { errnoOf, RecoveryError } from '../../domain/errors.ts';
-import { checkDeltaDestination, checkDeltaTablespace } from './delta.ts';
+import { checkDeltaDestination, refuseStrangers } from './delta.ts';
 import type { PlannedTablespace, RecoveryPlan } from './plan.ts';
 
 export const ADVICE =
@@ -36,7 +36,7 @@ export async function checkDestinations(
         `The restore operation cannot proceed. The destination path '${location}' for the tablespace '${name}' is not empty. ${ADVICE.replace('the destination', 'the tablespace destination')}`,
       );
     }
-    await checkDeltaTablespace(path, name);
+    refuseStrangers(await readdir(path), path, name);
   }
   await refuseCatalog([plan.destination, ...plan.tablespaces.map(({ path }) => path)], servers);
   await refuseOverlaps(plan);

@@ -2,8 +2,11 @@
  * Where a restore writes. The steps that make small files (settings, signals, WAL, the record) always work on a directory
  * of this host: the destination itself, or a stand-in whose content then goes to the other host.
  */
+import { readFile } from 'node:fs/promises';
+import { exists } from '../../adapters/files.ts';
 import { checkDestinations } from './destinations.ts';
 import { type BaseBackup, copyBaseBackup, demandsOf, prepareDestinations, releaseControlFile } from './base-backup.ts';
+import { safeHorizon } from './delta.ts';
 import type { RecoveryPlan } from './plan.ts';
 import type { Demand } from './room.ts';
 import type { CommandContext } from '../context.ts';
@@ -25,13 +28,18 @@ export interface RestorePlace {
 }
 
 export function localPlace(ctx: CommandContext, server: Server, plan: RecoveryPlan): RestorePlace {
+  let horizon: number | null = null;
   return {
     kind: 'local',
     plan,
     check: (staging) => checkDestinations(plan, ctx.config.servers.values(), staging),
-    prepare: (base, wal) => prepareDestinations(plan, [...demandsOf(server, plan, base), ...(wal ? [wal] : [])]),
+    prepare: async (base, wal) => {
+      await prepareDestinations(plan, [...demandsOf(server, plan, base), ...(wal ? [wal] : [])]);
+      const readRecord = async (path: string) => ((await exists(path)) ? readFile(path, 'utf8') : null);
+      horizon = await safeHorizon(ctx, plan, readRecord);
+    },
     walDirectory: (walDirectory) => walDirectory,
-    copyBaseBackup: (base) => copyBaseBackup(ctx, server, plan, base),
+    copyBaseBackup: (base) => copyBaseBackup(ctx, server, plan, base, horizon),
     publish: () => releaseControlFile(server, plan),
   };
 }

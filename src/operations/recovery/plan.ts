@@ -259,7 +259,6 @@ function refuseUnsupported(config: ServerConfig, request: RestoreRequest, info: 
       request.remoteSshCommand !== undefined && info.compression !== null,
       'restoring a compressed backup to another host',
     ],
-    [request.remoteSshCommand !== undefined && request.deltaRestore, 'a delta restore to another host'],
     [kind === 'snapshot', 'restoring a snapshot backup'],
     [kind === 'incremental', 'restoring an incremental backup'],
     [info.encryption !== null, `restoring a backup encrypted with ${info.encryption ?? ''}`],

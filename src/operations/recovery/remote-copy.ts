@@ -14,9 +14,10 @@ import { retryTransfer } from '../backup/rsync/retry-transfer.ts';
 import type { CommandContext } from '../context.ts';
 import { openRemoteHost } from '../remote-host.ts';
 import type { Server } from '../server.ts';
-import { type BaseBackup, CONTROL_FILE } from './base-backup.ts';
+import { type BaseBackup, CONTROL_FILE, purgesOf } from './base-backup.ts';
 import { native, type Tree, type TreeFile } from './copy.ts';
 import { type RecoveryPlan, sourceOfData, sourceOfTablespace } from './plan.ts';
+import { holdControlFileThere, purgeThere } from './remote-delta.ts';
 
 export interface Remote {
   readonly ctx: CommandContext;
@@ -51,8 +52,13 @@ interface Shipment {
   readonly bandwidth: number | null;
 }
 
-/** Copies everything but pg_control. @throws RecoveryError */
-export async function copyBaseThere(remote: Remote, base: BaseBackup, { lists, standIn }: Workplace): Promise<void> {
+/** Copies everything but pg_control; `horizon` is what a delta restore knows, see safeHorizon(). @throws RecoveryError */
+export async function copyBaseThere(
+  remote: Remote,
+  base: BaseBackup,
+  { lists, standIn }: Workplace,
+  horizon: number | null,
+): Promise<void> {
   const { ctx, server, plan } = remote;
   // planRecovery() has refused the others.
   if (base.method !== 'plain') throw new RecoveryError('a compressed backup cannot be restored to another host');
@@ -60,8 +66,9 @@ export async function copyBaseThere(remote: Remote, base: BaseBackup, { lists, s
   const own = new Set([...OWN_FILES, ...SIGNALS, plan.recoveryFile]);
   const shipments = shipmentsOf(remote, base, own);
   await mkdir(lists, { mode: 0o700 });
+  if (plan.delta) await readyForDelta(remote, base);
   let count = 0;
-  const send = async (shipment: Shipment, paths: readonly string[]): Promise<LaneJob[]> => {
+  const send = async (shipment: Shipment, paths: readonly string[], compare = false): Promise<LaneJob[]> => {
     if (paths.length === 0) return [];
     const listFile = join(lists, String((count += 1)));
     // Without the `./` rsync would take a name like `#1` for a comment.
@@ -70,7 +77,7 @@ export async function copyBaseThere(remote: Remote, base: BaseBackup, { lists, s
     return [
       (lane) =>
         retryTransfer({ output: ctx.output, config: server.config, signal: ctx.signal, title }, () =>
-          push(remote, lane, { source: `${source}/`, destination: `${destination}/`, listFile, bandwidth }),
+          push(remote, lane, { source: `${source}/`, destination: `${destination}/`, listFile, bandwidth, compare }),
         ),
     ];
   };
@@ -82,12 +89,12 @@ export async function copyBaseThere(remote: Remote, base: BaseBackup, { lists, s
     const below = tree.directories.map(({ path }) => path).filter((path) => path !== '');
     directories.push(...(await send(shipment, below)));
     for (const share of shareOut(tree.files, server.config.parallelJobs)) {
-      files.push(
-        ...(await send(
-          shipment,
-          share.map(({ path }) => path),
-        )),
-      );
+      // Where nothing was, nothing has to be compared.
+      const isDoubtful = ({ mtimeMs }: TreeFile) => plan.delta && !(horizon !== null && mtimeMs < horizon);
+      for (const compare of [false, true]) {
+        const paths = share.filter((file) => isDoubtful(file) === compare).map(({ path }) => path);
+        files.push(...(await send(shipment, paths, compare)));
+      }
     }
   }
   await inLanes(remote, [directories, files]);
@@ -96,6 +103,14 @@ export async function copyBaseThere(remote: Remote, base: BaseBackup, { lists, s
     if (await exists(path)) await copyFile(path, join(standIn, name));
   }
   await linkTablespaces(remote);
+}
+
+/** Clears the destination of what the backup does not hold. */
+async function readyForDelta({ plan, host }: Remote, base: Extract<BaseBackup, { method: 'plain' }>): Promise<void> {
+  await told(`Cannot clear '${plan.destination}'`, async () => {
+    await holdControlFileThere(host, plan.destination);
+    for (const { directory, what } of purgesOf(plan, base)) await purgeThere(host, directory, what);
+  });
 }
 
 function shipmentsOf(
@@ -175,17 +190,28 @@ export interface Push {
   readonly listFile?: string;
   /** kB/s; by default that of the server. */
   readonly bandwidth?: number | null;
+  /** Contents, not size and time, say whether a file is there already; by default in a delta restore. */
+  readonly compare?: boolean;
 }
 
 /** One run of rsync to the other host. @throws RecoveryError */
 export async function push(
-  { ctx, server, rsync, compress }: Remote,
+  { ctx, server, plan, rsync, compress }: Remote,
   lane: Executor,
-  { source, destination, listFile, bandwidth = server.config.bandwidthLimit }: Push,
+  { source, destination, listFile, bandwidth = server.config.bandwidthLimit, compare = plan.delta }: Push,
 ): Promise<void> {
   const link = { shell: await lane.rsyncShell(), compress, bandwidth };
   try {
-    await pushTree(rsync, { link, source, destination, listFile: listFile ?? null, signal: ctx.signal });
+    const inPlace = !plan.delta;
+    await pushTree(rsync, {
+      link,
+      source,
+      destination,
+      listFile: listFile ?? null,
+      inPlace,
+      compare,
+      signal: ctx.signal,
+    });
   } catch (cause) {
     ctx.signal.throwIfAborted();
     if (!(cause instanceof RsyncError)) throw cause;

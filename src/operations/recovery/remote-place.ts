@@ -13,10 +13,12 @@ import type { CommandContext } from '../context.ts';
 import { openRemoteHost } from '../remote-host.ts';
 import type { Server } from '../server.ts';
 import { CONTROL_FILE, demandsOf } from './base-backup.ts';
+import { refuseStrangers, safeHorizon } from './delta.ts';
 import { ADVICE } from './destinations.ts';
 import type { RestorePlace } from './place.ts';
 import { type RecoveryPlan, sourceOfData } from './plan.ts';
 import { copyBaseThere, push, type Remote, told } from './remote-copy.ts';
+import { checkDeltaThere } from './remote-delta.ts';
 import type { RestoreRequest } from './request.ts';
 import { checkRoom, roomOn } from './room.ts';
 import { stagingFolder, withStage } from './stage.ts';
@@ -44,8 +46,9 @@ export async function withRemotePlace<T>(
 }
 
 function remotePlace(remote: Remote, stage: string): RestorePlace {
-  const { plan, host, server } = remote;
+  const { ctx, plan, host, server } = remote;
   const here = { ...plan, destination: join(stage, 'd') };
+  let horizon: number | null = null;
   let outside: { readonly from: string; readonly to: string } | null = null;
   return {
     kind: 'remote',
@@ -53,7 +56,11 @@ function remotePlace(remote: Remote, stage: string): RestorePlace {
     check: (staging) => checkRemote(remote, staging),
     prepare: async (base, wal) => {
       if (wal !== null) await checkRoom([{ ...wal, directory: stage }]);
-      await checkRoom([...demandsOf(server, plan, base), ...(wal ? [wal] : [])], roomOn(host));
+      // What a delta restore writes depends on what is there: it may be next to nothing.
+      if (!plan.delta) await checkRoom([...demandsOf(server, plan, base), ...(wal ? [wal] : [])], roomOn(host));
+      horizon = await safeHorizon(ctx, plan, async (path) =>
+        (await host.kindOf(path)) === 'file' ? (await host.readFile(path)).toString('utf8') : null,
+      );
       await mkdir(here.destination, { mode: 0o700 });
       for (const path of [plan.destination, ...plan.tablespaces.map((space) => space.path)]) {
         await told(`unable to initialise the directory '${path}'`, () => host.makeDirectory(path, 0o700));
@@ -65,7 +72,8 @@ function remotePlace(remote: Remote, stage: string): RestorePlace {
       outside = { from: join(stage, 'wal'), to: walDirectory };
       return outside.from;
     },
-    copyBaseBackup: (base) => copyBaseThere(remote, base, { lists: join(stage, 'lists'), standIn: here.destination }),
+    copyBaseBackup: (base) =>
+      copyBaseThere(remote, base, { lists: join(stage, 'lists'), standIn: here.destination }, horizon),
     publish: async () => {
       await push(remote, host, { source: `${here.destination}/`, destination: `${plan.destination}/` });
       if (outside !== null) {
@@ -100,20 +108,28 @@ async function checkRemote({ plan, host, command }: Remote, staging: string | nu
     });
   }
   await refuseUnfitRsync(host);
-  const isEmpty = async (path: string) =>
-    told(`Cannot look into '${path}'`, async () => ((await host.list(path)) ?? []).length === 0);
-  if (!(await isEmpty(plan.destination))) {
-    throw new RecoveryError(
-      `The restore operation cannot proceed because the destination folder '${plan.shownDestination}' is not empty. ${ADVICE}`,
+  const namesIn = (path: string) => told(`Cannot look into '${path}'`, async () => (await host.list(path)) ?? []);
+  if ((await namesIn(plan.destination)).length > 0) {
+    if (!plan.delta) {
+      throw new RecoveryError(
+        `The restore operation cannot proceed because the destination folder '${plan.shownDestination}' is not empty. ${ADVICE}`,
+      );
+    }
+    await told(`Cannot look into '${plan.destination}'`, () =>
+      checkDeltaThere(host, plan.destination, plan.shownDestination),
     );
   }
   for (const { path, location, name } of plan.tablespaces) {
-    if (await isEmpty(path)) continue;
-    throw new RecoveryError(
-      `The restore operation cannot proceed. The destination path '${location}' for the tablespace '${name}' is not empty. ${ADVICE.replace('the destination', 'the tablespace destination')}`,
-    );
+    const names = await namesIn(path);
+    if (names.length === 0) continue;
+    if (!plan.delta) {
+      throw new RecoveryError(
+        `The restore operation cannot proceed. The destination path '${location}' for the tablespace '${name}' is not empty. ${ADVICE.replace('the destination', 'the tablespace destination')}`,
+      );
+    }
+    refuseStrangers(names, path, name);
   }
-  if (staging !== null && !(await isEmpty(staging))) {
+  if (staging !== null && (await namesIn(staging)).length > 0) {
     throw new RecoveryError(`Cannot stage WAL files in '${staging}': it is not empty`, {
       hint: 'it is removed when the recovery ends: give a directory of its own with --staging-wal-directory',
     });
