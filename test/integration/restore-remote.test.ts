@@ -336,12 +336,23 @@ describe('a restore onto another host', () => {
     // What was equal was not written again.
     expect((await stat(`${d}/base/1/${oneFile}`)).ino).toBe(before.ino);
     expect(await rows()).toBe('1002|2000|3000');
-    // With the record of that restore, time and size of old files are believed.
+    // Killed in the middle, it is no cluster, and the next one makes it whole.
     await rm(`${d}/postmaster.pid`, { force: true });
-    const again = await server.box.barman(args('--delta-restore'));
-    expect(again.stdout).toMatch(
+    await rm(`${d}/base/1`, { recursive: true });
+    await server.configure('bandwidth_limit = 512');
+    const killed = startBarman(server.box, args('--delta-restore'), { TMPDIR: join(place, '..') });
+    await eventually('the copy begins', async () => (await readdir(`${d}/base`)).includes('1'));
+    killed.child.kill('SIGKILL');
+    await killed.end;
+    expect(await readdir(`${d}/global`)).not.toContain('pg_control');
+    await server.configure();
+    // The record of the first restore told what to believe; the killed one has taken it away.
+    expect(killed.stdout()).toMatch(
       /\nUsing safe horizon time for smart rsync copy: \d{4}-.*\nCopying the base backup\.\n/,
     );
+    const again = await server.box.barman(args('--delta-restore'));
+    expect({ code: again.code, stderr: again.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(again.stdout).not.toContain('safe horizon');
     expect(await rows()).toBe('1002|2000|3000');
   });
 

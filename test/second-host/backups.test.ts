@@ -67,6 +67,20 @@ describe.skipIf(secondHost === undefined)('backups of the second host', { timeou
       expect(places).toBe(dataDir.replace(/^(.*)\/d$/, '$1/far $1/near'));
       await second.sql('CREATE EXTENSION IF NOT EXISTS amcheck', port);
       await second.amcheck(port);
+      if (options.includes('--get-wal')) return;
+      // Promoted and stopped, it is made equal to the backup again.
+      await second.stop(dataDir);
+      const again = performance.now();
+      const delta = await second.here.box.barman([...args, '--delta-restore']);
+      expect(delta, `${delta.stdout}${delta.stderr}`).toMatchObject({ code: 0 });
+      process.stdout.write(`barman: restored ${id} --delta-restore in ${Math.round(performance.now() - again)} ms\n`);
+      const next = await second.start(dataDir);
+      await eventually(
+        'recovery ends',
+        async () => (await second.sql('SELECT pg_is_in_recovery()', next)) === 'f',
+        300,
+      );
+      expect(await second.digest(next)).toBe(expected);
     } finally {
       await second.stop(dataDir);
       await second.sh('rm -rf "$1"', join(dataDir, '..'));
