@@ -314,7 +314,8 @@ describe('what goes wrong', () => {
     const script = [
       '#!/bin/sh',
       '[ "$1" = --version ] && { echo "rsync  version 3.0.9  protocol version 30"; exit; }',
-      'case "$*" in *--ignore-missing-args*) echo "rsync: --ignore-missing-args: unknown option" >&2; exit 1 ;; esac',
+      // Its options come by standard input; a list of files means -R.
+      'case "$3" in *R*e.*) echo "rsync: --ignore-missing-args: unknown option" >&2; exit 1 ;; esac',
       'PATH=${PATH#*:} exec rsync "$@"',
       '',
     ];
