@@ -33,6 +33,8 @@ for (const name of ['barman-wal-archive', 'barman-wal-restore']) {
     entryPoints: [at(`src/clients/${name.slice('barman-'.length)}.ts`)],
     outfile,
     banner: { js: '#!/usr/bin/env node' },
+    // Where optional libraries are looked for: beside the file itself.
+    define: { 'import.meta.url': '__filename' },
   });
   await chmod(outfile, 0o755);
 }

@@ -1,6 +1,7 @@
 /**
  * Compression of WAL files: one table of algorithms, recognition by magic number, streams that compress and decompress.
- * gzip runs in this process, the others through their standard programs. Source: spec wal.md 4.
+ * gzip runs in this process, zstd too where it can, snappy only there; the others through their standard programs.
+ * Source: spec wal.md 4.
  */
 import { open } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
@@ -9,6 +10,7 @@ import type { ServerConfig } from '../config/options.ts';
 import { WalError } from '../domain/errors.ts';
 import { identifyWal, parseMagic } from '../domain/wal-content.ts';
 import { programFilter, runFilter } from './compression/filter.ts';
+import { inProcessCodec } from './compression/in-process.ts';
 import { which } from './process.ts';
 
 export type Compression = NonNullable<ServerConfig['compression']>;
@@ -38,8 +40,9 @@ interface Levels {
 interface Algorithm {
   /** Name of the algorithm as recognition tells it: `pigz` files are `gzip` files. */
   readonly format: string;
-  readonly levels: Levels;
-  /** The program, and its arguments to compress at a level; null: gzip of this process. */
+  /** Null: it knows no levels. */
+  readonly levels: Levels | null;
+  /** The program, and its arguments to compress at a level; null: only this process does it. */
   readonly program: string | null;
   readonly compressArgs: (level: number) => readonly string[];
 }
@@ -76,6 +79,7 @@ const ALGORITHMS: Readonly<Partial<Record<Compression, Algorithm>>> = {
     // The program knows 1 to 12; beyond that the library does the same as at its ends.
     compressArgs: (level) => ['-q', '-c', `-${Math.min(Math.max(level, 1), 12)}`],
   },
+  snappy: { format: 'snappy', levels: null, program: null, compressArgs: () => [] },
 };
 
 /** How many bytes of a file recognition looks at. */
@@ -118,49 +122,56 @@ export function formatOf(name: string): string {
   return ALGORITHMS[name as Compression]?.format ?? name;
 }
 
-/** True when what it wrote needs no second look: the code is this process's own. */
-export function isInProcess(name: Compression): boolean {
-  return ALGORITHMS[name]?.program === null;
-}
-
-/** The number for a level word, or the number clamped to what the algorithm knows. */
+/** The number for a level word, or the number clamped to what the algorithm knows; null when it knows no levels. */
 export function levelOf(name: Compression, level: CompressionLevel): number | null {
-  const levels = ALGORITHMS[name]?.levels;
-  if (levels === undefined) return null;
+  const levels = ALGORITHMS[name]?.levels ?? null;
+  if (levels === null) return null;
   if (typeof level !== 'number') return levels[level];
   return Math.min(Math.max(level, levels.min), levels.max);
 }
 
-/** A stream that compresses. @throws WalError when this host cannot do it */
-export function compressor(name: Compression, settings: CompressionSettings): Duplex {
-  const [command, ...args] = filterCommand(name, settings) ?? [];
+/** A stream that compresses. `size`: bytes that will come, where that is known. @throws WalError when this host cannot do it */
+export function compressor(name: Compression, settings: CompressionSettings, size?: number): Duplex {
+  const [command, ...args] = filterCommand(name, settings, size) ?? [];
   if (command !== undefined) return programFilter(command, args, settings.env);
-  return createGzip({ level: levelOf(name, settings.level) ?? 6, chunkSize: 65_536 });
+  const level = levelOf(name, settings.level);
+  const { compression } = inProcessCodec(formatOf(name));
+  return compression?.open(level ?? 0, size) ?? createGzip({ level: level ?? 6, chunkSize: 65_536 });
 }
 
 /**
  * Compresses an open file into another one, both from their beginning, by the program of the algorithm.
- * False, and nothing is done, for an algorithm of this process: it wants streams.
+ * False, and nothing is done, for what this process does itself: it wants streams.
  */
 export async function compressByProgram(
   name: Compression,
   settings: CompressionSettings,
-  files: { readonly input: number; readonly output: number },
+  files: { readonly input: number; readonly output: number; readonly size: number },
 ): Promise<boolean> {
-  const [command, ...args] = filterCommand(name, settings) ?? [];
+  const [command, ...args] = filterCommand(name, settings, files.size) ?? [];
   if (command === undefined) return false;
   await runFilter(command, args, settings.env, files);
   return true;
 }
 
 /** Null for what this process does itself. */
-function filterCommand(name: Compression, settings: CompressionSettings): readonly string[] | null {
+function filterCommand(
+  name: Compression,
+  settings: CompressionSettings,
+  size: number | undefined,
+): readonly string[] | null {
   if (name === 'custom') return shellCommand(settings.customCompressionFilter, 'custom_compression_filter');
   const algorithm = ALGORITHMS[name];
-  const level = levelOf(name, settings.level);
-  if (algorithm === undefined || level === null) throw unsupported(name);
-  if (algorithm.program === null) return null;
-  return [findProgram(algorithm.program, settings), ...algorithm.compressArgs(level)];
+  if (algorithm === undefined) throw unsupported(name);
+  const { format, program, compressArgs } = algorithm;
+  const { compression } = inProcessCodec(format);
+  if (program === null) {
+    if (format !== 'gzip' && compression === null) throw withoutLibrary(format);
+    return null;
+  }
+  const isSmall = compression !== null && (size ?? 0) <= compression.comfortable;
+  if (isSmall || (compression !== null && which(program, settings.searchPath) === undefined)) return null;
+  return [findProgram(program, settings), ...compressArgs(levelOf(name, settings.level) ?? 0)];
 }
 
 /** The same at a level of the program itself, for a name that has a program or is gzip. */
@@ -182,28 +193,55 @@ export function decompressor(name: string, settings: CompressionSettings): Duple
   const format = formatOf(name);
   if (format === 'gzip') return createGunzip({ chunkSize: 65_536 });
   const algorithm = ALGORITHMS[format as Compression];
-  if (algorithm?.program == null) throw unsupported(name);
-  return programFilter(findProgram(algorithm.program, settings), ['-d', '-c'], settings.env);
+  if (algorithm === undefined) throw unsupported(name);
+  const { program } = algorithm;
+  const { decompression } = inProcessCodec(format);
+  const hasProgram = program !== null && which(program, settings.searchPath) !== undefined;
+  if (decompression !== null && !(decompression.isGreedy && hasProgram)) return decompression.open();
+  if (program === null) throw withoutLibrary(format);
+  return programFilter(findProgram(program, settings), ['-d', '-c'], settings.env);
 }
 
 /** True when `decompressor` has what it needs on this host. */
 export function canDecompress(name: string, settings: CompressionSettings): boolean {
   if (name === 'custom') return settings.customDecompressionFilter !== null;
-  const format = formatOf(name);
-  const program = ALGORITHMS[format as Compression]?.program;
-  return format === 'gzip' || (program != null && which(program, settings.searchPath) !== undefined);
+  return missingFor(formatOf(name), settings) === null;
+}
+
+/**
+ * What this host lacks to compress and decompress with a known algorithm: the error that says it, with its remedy; null when
+ * nothing is missing. The filters of `custom` are no matter of the host.
+ */
+export function missingFor(name: string, settings: Pick<CompressionSettings, 'searchPath'>): WalError | null {
+  const algorithm = ALGORITHMS[name as Compression];
+  if (algorithm === undefined) return unsupported(name);
+  const { format, program } = algorithm;
+  const { compression, decompression } = inProcessCodec(format);
+  if ((compression !== null && decompression !== null) || (format === 'gzip' && program === null)) return null;
+  if (program === null) return withoutLibrary(format);
+  return which(program, settings.searchPath) === undefined ? withoutProgram(program) : null;
 }
 
 function unsupported(name: string): WalError {
   return new WalError(`compression '${name}' is not supported by this program`, {
-    hint: "set 'compression' to gzip, bzip2, xz, zstd or lz4",
+    hint: "set 'compression' to gzip, bzip2, xz, zstd, lz4 or snappy",
+  });
+}
+
+function withoutLibrary(format: string): WalError {
+  return new WalError(`compression '${format}' needs the library '${format}', which is not installed`, {
+    hint: `type "npm install ${format}" where this program is installed, or install it again with its optional dependencies`,
   });
 }
 
 function findProgram(name: string, settings: Pick<CompressionSettings, 'searchPath'>): string {
   const path = which(name, settings.searchPath);
   if (path !== undefined) return path;
-  throw new WalError(`the program '${name}' is not in the search path`, {
+  throw withoutProgram(name);
+}
+
+function withoutProgram(name: string): WalError {
+  return new WalError(`the program '${name}' is not in the search path`, {
     hint: `install it, e.g. "apt-get install ${name === 'xz' ? 'xz-utils' : name}", or set path_prefix`,
   });
 }

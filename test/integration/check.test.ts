@@ -1,6 +1,6 @@
 /** check, status and replication-status of our program against a real PostgreSQL. */
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server as TcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -179,7 +179,7 @@ describe('check and status', () => {
     const idle = (name: string, extra: string) => `[${name}]\nactive = false\n${extra}\n`;
     const servers = {
       custom: 'compression = custom\ncustom_compression_filter = gzip -c',
-      snappy: 'compression = snappy',
+      lz4: 'compression = lz4',
       nogpg: 'encryption = gpg',
       gpg: 'encryption = gpg\nencryption_key_id = a\nbackup_method = postgres\nbackup_compression = gzip\nbackup_compression_format = tar',
       cloud: 'basebackups_directory = s3://bucket/base\nwals_directory = s3://bucket/wals\nbackup_method = postgres',
@@ -191,15 +191,20 @@ describe('check and status', () => {
         .map(([name, extra]) => idle(name, extra))
         .join(''),
     );
+    // Nothing but what starts this program.
+    const bare = join(box.root, 'bin');
+    await mkdir(bare, { recursive: true });
+    await symlink(process.execPath, join(bare, 'node'));
     const failures: Record<string, string[]> = {};
     for (const name of Object.keys(servers)) {
       await withWal(name);
-      const { stdout } = await box.barman(['check', name]);
+      const env = name === 'lz4' ? { PATH: bare } : {};
+      const { stdout } = await box.barman(['check', name], { env });
       failures[name] = stdout.split('\n').filter((line) => line.includes('FAILED') && !line.includes('WAL archive'));
     }
     expect(failures).toEqual({
       custom: ['\tcompression settings: FAILED (compression = custom requires custom_decompression_filter)'],
-      snappy: ['\tcompression settings: FAILED (compression = snappy is not supported yet)'],
+      lz4: ["\tcompression settings: FAILED (the program 'lz4' is not in the search path)"],
       nogpg: ['\tencryption: FAILED (Encryption is set as gpg, but encryption_key_id is unset)'],
       gpg: ['\tencryption: FAILED (encryption = gpg is not supported yet)'],
       cloud: ['\tcloud storage configuration: FAILED (cloud storage is not supported yet: use local directories)'],

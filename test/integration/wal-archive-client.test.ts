@@ -66,6 +66,34 @@ describe('barman-wal-archive', () => {
     expect((await readFile(join(folder, 'back'))).equals(walSegment(ONE))).toBe(true);
   });
 
+  it('compresses with libraries where it is installed, with programs where it stands alone', async () => {
+    const magic = async (name: string) => (await readFile(host.path('incoming', name))).subarray(0, 10).toString('hex');
+    expect(await archive(['--snappy', 'h', 'pg', wal(ONE)])).toEqual(SILENT);
+    expect(await magic(ONE)).toBe('ff060000734e61507059');
+    const target = join(host.local, 'restored');
+    expect(await host.client('barman-wal-restore', ['--keep-compression', 'h', 'pg', ONE, target])).toEqual(SILENT);
+    expect((await readFile(target)).equals(walSegment(ONE))).toBe(true);
+    const alone = join(host.local, 'alone');
+    await copyFile(clientProgram('barman-wal-archive'), alone);
+    const env = { PATH: host.sshd.env.PATH };
+    const run = (option: string, name: string) =>
+      runProgram(alone, [option, '-U', host.sshd.user, 'h', 'pg', wal(name)], { env });
+    for (const option of ['--zstd', '--lz4'] as const) {
+      expect(await run(option, TWO)).toEqual(SILENT);
+      expect((await magic(TWO)).startsWith({ '--zstd': '28b52ffd', '--lz4': '04224d18' }[option])).toBe(true);
+      await rm(host.path('incoming', TWO));
+    }
+    expect(await run('--snappy', THREE)).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: failed(
+        wal(THREE),
+        "compression 'snappy' needs the library 'snappy', which is not installed",
+        "Error executing ssh: compression 'snappy' needs the library 'snappy', which is not installed",
+      ),
+    });
+  });
+
   it('has every option on its page, and the other client too', async () => {
     for (const name of ['barman-wal-archive', 'barman-wal-restore'] as const) {
       const page = await readFile(new URL(`../../docs/commands/${name}.md`, import.meta.url), 'utf8');

@@ -1,6 +1,5 @@
 /** What the configuration asks for, and whether it can be had. Source: spec check.md rows 13, 14, 17, 18, 21, 24b. */
-import { type Compression, formatOf, isInProcess, levelOf } from '../../adapters/compression.ts';
-import { which } from '../../adapters/process.ts';
+import { missingFor } from '../../adapters/compression.ts';
 import type { ServerConfig } from '../../config/options.ts';
 import type { MaybeVerdict, Verdict } from '../../domain/checks.ts';
 import type { CheckScope } from './scope.ts';
@@ -53,13 +52,10 @@ export function usesCloud(config: ServerConfig): boolean {
   return [config.basebackupsDirectory, config.walsDirectory].some((path) => path.includes('://'));
 }
 
-/** Can this host compress at all? Only gzip needs no program. */
-function judgeCompression(name: Compression, searchPath: string): Verdict {
-  if (isInProcess(name)) return { ok: true };
-  if (levelOf(name, 'medium') === null) return { ok: false, hint: `compression = ${name} is not supported yet` };
-  const program = name === 'pigz' ? name : formatOf(name);
-  if (which(program, searchPath) !== undefined) return { ok: true };
-  return { ok: false, hint: `the program '${program}' is not in the search path` };
+/** Can this host compress at all? */
+function judgeCompression(name: string, searchPath: string): Verdict {
+  const missing = missingFor(name, { searchPath });
+  return missing === null ? { ok: true } : { ok: false, hint: missing.message };
 }
 
 /** The reference dies with an empty EXCEPTION when one of the two is missing. */

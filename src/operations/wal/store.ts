@@ -11,7 +11,6 @@ import {
   compressByProgram,
   type CompressionSettings,
   compressor,
-  isInProcess,
 } from '../../adapters/compression.ts';
 import { unlinkIfPresent } from '../../adapters/files.ts';
 import { errnoOf, WalError } from '../../domain/errors.ts';
@@ -132,15 +131,11 @@ async function linkInto({ file, sourcePath, stats }: StoreRequest, target: strin
 }
 
 async function writeTemporary(request: StoreRequest, temporary: string, packs: boolean): Promise<void> {
-  const { source, stats, settings } = request;
+  const { stats } = request;
   const handle = await open(temporary, FS.O_RDWR | FS.O_CREAT | FS.O_EXCL | FS.O_NOFOLLOW, 0o600);
   try {
-    const { compression } = request;
-    if (!packs || compression === null) await pipeline(streamOf(source), sinkOf(handle));
-    else if (!(await compressByProgram(compression, settings, { input: source.fd, output: handle.fd }))) {
-      await pipeline(streamOf(source), compressor(compression, settings), sinkOf(handle));
-    }
-    await verify(request, handle, packs);
+    if (packs) await compressInto(request, handle);
+    else await copyInto(request, handle);
     await handle.chmod(Number(stats.mode & 0o7777n));
     await handle.utimes(Number(stats.atimeMs) / 1000, mtimeOf(stats));
     await handle.sync();
@@ -149,18 +144,20 @@ async function writeTemporary(request: StoreRequest, temporary: string, packs: b
   }
 }
 
-/** A copy has the size of its source; what another program compressed must give back the very bytes. */
-async function verify(
-  { source, stats, compression, settings, file }: StoreRequest,
-  copy: FileHandle,
-  packs: boolean,
-): Promise<void> {
-  if (!packs) {
-    const { size } = await copy.stat();
-    if (size !== Number(stats.size)) throw new WalError(`'${file.name}' changed while it was copied`);
+async function copyInto({ source, stats, file }: StoreRequest, copy: FileHandle): Promise<void> {
+  await pipeline(streamOf(source), sinkOf(copy));
+  const { size } = await copy.stat();
+  if (size !== Number(stats.size)) throw new WalError(`'${file.name}' changed while it was copied`);
+}
+
+/** What another program compressed must give back the very bytes. */
+async function compressInto({ source, stats, compression, settings, file }: StoreRequest, copy: FileHandle) {
+  if (compression === null) return;
+  const size = Number(stats.size);
+  if (!(await compressByProgram(compression, settings, { input: source.fd, output: copy.fd, size }))) {
+    await pipeline(streamOf(source), compressor(compression, settings, size), sinkOf(copy));
     return;
   }
-  if (compression === null || isInProcess(compression)) return;
   if (await givesBack(compression, source, stats, copy, settings)) return;
   throw new WalError(`the ${compression} copy of WAL file '${file.name}' does not give back the original`, {
     hint: 'test the compression program by hand: compress a file, decompress it and compare',

@@ -1,14 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { PassThrough } from 'node:stream';
+import * as zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type Compression,
+  compressByProgram,
   type CompressionSettings,
   compressor,
   decompressor,
@@ -16,6 +17,7 @@ import {
   detectFileCompression,
   formatOf,
   levelOf,
+  missingFor,
 } from '../../../src/adapters/compression.ts';
 import { which } from '../../../src/adapters/process.ts';
 import { walSegment } from '../../support/wal-files.ts';
@@ -121,8 +123,78 @@ describe('custom', () => {
 });
 
 it('says which program is missing', () => {
-  expect(() => compressor('zstd', { ...settings, searchPath: folder })).toThrow(
-    "the program 'zstd' is not in the search path",
-  );
-  expect(() => compressor('snappy', settings)).toThrow("compression 'snappy' is not supported by this program");
+  const bare = { ...settings, searchPath: folder };
+  expect(() => compressor('lz4', bare)).toThrow("the program 'lz4' is not in the search path");
+  expect(missingFor('lz4', bare)?.hint).toBe('install it, e.g. "apt-get install lz4", or set path_prefix');
+  expect(['gzip', 'zstd', 'snappy', 'custom'].map((name) => missingFor(name, bare)?.message ?? null)).toEqual([
+    null,
+    null,
+    null,
+    "compression 'custom' is not supported by this program",
+  ]);
+});
+
+describe('zstd in this process', () => {
+  const bare = { ...settings, searchPath: '/nowhere' };
+
+  it('needs no program in either direction', async () => {
+    const packed = await through(compressor('zstd', bare, WAL.length), WAL);
+    expect((await through(decompressor('zstd', bare), packed)).equals(WAL)).toBe(true);
+    await expect(through(decompressor('zstd', bare), packed.subarray(0, packed.length - 10))).rejects.toThrow();
+  });
+
+  it('reads what the program wrote', async () => {
+    const { stdout } = spawnSync('zstd', ['-q', '-c', '-4'], { input: WAL, maxBuffer: 2 * WAL.length });
+    expect((await through(decompressor('zstd', bare), stdout)).equals(WAL)).toBe(true);
+  });
+
+  it('leaves very large files to the program, unless it needs no memory for them', async () => {
+    const paths = [join(folder, 'plain'), join(folder, 'packed')] as const;
+    writeFileSync(paths[0], WAL);
+    const [input, output] = [openSync(paths[0], 'r'), openSync(paths[1], 'w')];
+    const files = { input, output, size: 1_073_741_824 };
+    expect(await compressByProgram('zstd', settings, files)).toBe(!('createZstdCompress' in zlib));
+    expect(await compressByProgram('zstd', settings, { ...files, size: WAL.length })).toBe(false);
+    expect(await compressByProgram('zstd', bare, files)).toBe(false);
+    closeSync(input);
+    closeSync(output);
+  });
+
+  it('does as the level says', async () => {
+    const text = Buffer.from(Array.from({ length: 50_000 }, (_, row) => `row ${row} ${(row * 7919) % 997}`).join('\n'));
+    const at = async (level: CompressionSettings['level']) => through(compressor('zstd', { ...bare, level }), text);
+    expect((await at(-22)).length).toBeGreaterThan((await at('high')).length);
+  });
+
+  it('refuses a file that grows without end', async () => {
+    const block = Buffer.alloc(4);
+    block.writeUIntLE((131_072 << 3) | 2, 0, 3);
+    const bomb = Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x38]), ...Array<Buffer>(8_193).fill(block)]);
+    bomb.writeUInt8((bomb[bomb.length - 4] ?? 0) | 1, bomb.length - 4);
+    await expect(through(decompressor('zstd', bare), bomb)).rejects.toThrow('larger than any WAL file');
+  });
+});
+
+describe('snappy', () => {
+  it('writes the framing format, and reads it back', async () => {
+    const packed = await through(compressor('snappy', settings), WAL);
+    expect(packed.length).toBeLessThan(WAL.length);
+    expect(detectCompression(packed)).toBe('snappy');
+    expect((await through(decompressor('snappy', settings), packed)).equals(WAL)).toBe(true);
+  });
+
+  it('is an error when it is cut or damaged', async () => {
+    const packed = await through(compressor('snappy', settings), WAL);
+    await expect(through(decompressor('snappy', settings), packed.subarray(0, packed.length - 10))).rejects.toThrow();
+    packed.writeUInt8((packed[packed.length >> 1] ?? 0) ^ 1, packed.length >> 1);
+    await expect(through(decompressor('snappy', settings), packed)).rejects.toThrow();
+  });
+
+  it('may be given up half way', async () => {
+    const stage = decompressor('snappy', settings);
+    stage.on('error', () => {});
+    stage.destroy();
+    const full = new Writable({ write: (_chunk, _encoding, done) => done(new Error('no more')) });
+    await expect(pipeline(Readable.from([WAL]), compressor('snappy', settings), full)).rejects.toThrow('no more');
+  });
 });
