@@ -8,8 +8,8 @@ import type { Duplex } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { ServerConfig } from '../config/options.ts';
 import { WalError } from '../domain/errors.ts';
-import { identifyWal, parseMagic } from '../domain/wal-content.ts';
-import { programFilter, runFilter } from './compression/filter.ts';
+import { identifyWal, parseMagic, type StoredForm } from '../domain/wal-content.ts';
+import { programFilter, runFilter } from './filter.ts';
 import { inProcessCodec } from './compression/in-process.ts';
 import { which } from './process.ts';
 
@@ -17,7 +17,7 @@ export type Compression = NonNullable<ServerConfig['compression']>;
 
 export type CompressionLevel = NonNullable<ServerConfig['compressionLevel']>;
 
-/** What the streams need to know of a server. */
+/** What the streams need to know of a server; also those of gpg.ts. */
 export interface CompressionSettings {
   readonly level: CompressionLevel;
   /** Command lines of the administrator; run by a shell. */
@@ -25,6 +25,10 @@ export interface CompressionSettings {
   readonly customDecompressionFilter: string | null;
   /** `0x...`: how a file of the custom filter begins. */
   readonly customCompressionMagic: string | null;
+  /** The recipient of what gpg encrypts. */
+  readonly encryptionKeyId: string | null;
+  /** A command line of the administrator that prints the passphrase of the private key. */
+  readonly encryptionPassphraseCommand: string | null;
   readonly searchPath: string;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -95,6 +99,8 @@ export function compressionSettings(
     customCompressionFilter: config.customCompressionFilter,
     customDecompressionFilter: config.customDecompressionFilter,
     customCompressionMagic: config.customCompressionMagic,
+    encryptionKeyId: config.encryptionKeyId,
+    encryptionPassphraseCommand: config.encryptionPassphraseCommand,
     searchPath,
     env,
   };
@@ -102,16 +108,26 @@ export function compressionSettings(
 
 /** The algorithm of a file that begins with these bytes; null when it is not recognised (taken as not compressed). */
 export function detectCompression(head: Uint8Array, customMagic: string | null = null): string | null {
+  return detectForm(head, customMagic).compression;
+}
+
+/** The form of a file that begins with these bytes; plain when it is not recognised. */
+export function detectForm(head: Uint8Array, customMagic: string | null = null): StoredForm {
   const magic = parseMagic(customMagic);
-  return identifyWal(head, magic === null ? undefined : { magic }).compression;
+  return identifyWal(head, magic === null ? undefined : { magic });
 }
 
 /** The same for a file on disk. */
 export async function detectFileCompression(path: string, customMagic: string | null = null): Promise<string | null> {
+  return (await detectFileForm(path, customMagic)).compression;
+}
+
+/** How a file on disk is stored, by its first bytes. */
+export async function detectFileForm(path: string, customMagic: string | null = null): Promise<StoredForm> {
   const handle = await open(path, 'r');
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_LENGTH), 0, HEAD_LENGTH, 0);
-    return detectCompression(buffer.subarray(0, bytesRead), customMagic);
+    return detectForm(buffer.subarray(0, bytesRead), customMagic);
   } finally {
     await handle.close();
   }

@@ -44,6 +44,8 @@ export function compressionSettingsHere(level: CompressionLevel = 'medium'): Com
     customCompressionFilter: null,
     customDecompressionFilter: null,
     customCompressionMagic: null,
+    encryptionKeyId: null,
+    encryptionPassphraseCommand: null,
     searchPath: process.env.PATH ?? '',
     env: process.env,
   };

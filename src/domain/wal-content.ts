@@ -7,6 +7,12 @@ export interface StoredForm {
   readonly encryption: string | null;
 }
 
+export const PLAIN: StoredForm = { compression: null, encryption: null };
+
+export function isPlain({ compression, encryption }: StoredForm): boolean {
+  return compression === null && encryption === null;
+}
+
 /** How many first bytes `identifyWal` wants. */
 export const IDENTIFYING_BYTES = 16;
 
@@ -25,7 +31,7 @@ const MAGIC: readonly (readonly [string, readonly number[]])[] = [
  * recognised counts as custom
  */
 export function identifyWal(head: Uint8Array, custom?: { readonly magic: Uint8Array | null }): StoredForm {
-  if (isPgpMessage(head)) return { compression: null, encryption: 'gpg' };
+  if (isPgpMessage(head) || startsWith(head, ARMOR)) return { compression: null, encryption: 'gpg' };
   if (
     custom?.magic &&
     custom.magic.length > 0 &&
@@ -36,8 +42,11 @@ export function identifyWal(head: Uint8Array, custom?: { readonly magic: Uint8Ar
   }
   const known = MAGIC.find(([, magic]) => startsWith(head, magic));
   if (known) return { compression: known[0], encryption: null };
-  return { compression: custom?.magic === null ? 'custom' : null, encryption: null };
+  return custom?.magic === null ? { compression: 'custom', encryption: null } : PLAIN;
 }
+
+/** gpg with `armor` in its configuration writes text: `-----BEGIN PGP M[ESSAGE-----]`. */
+const ARMOR = Array.from('-----BEGIN PGP M', (letter) => letter.charCodeAt(0));
 
 function startsWith(head: Uint8Array, magic: ArrayLike<number>): boolean {
   return head.length >= magic.length && Array.from(magic).every((byte, index) => head[index] === byte);

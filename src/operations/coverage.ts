@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { detectFileCompression } from '../adapters/compression.ts';
+import { detectFileForm } from '../adapters/compression.ts';
 import { listNames } from '../adapters/files.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup-info.ts';
 import { chainOf } from '../domain/backup-selector.ts';
@@ -13,6 +13,7 @@ import { BarmanError, messageOf, PostgresError } from '../domain/errors.ts';
 import { type Lsn, lsn } from '../domain/lsn.ts';
 import type { TimelineSwitch } from '../domain/timeline-history.ts';
 import { DEFAULT_SEGMENT_SIZE, lsnOfSegment, parseWalName, type WalFile } from '../domain/wal.ts';
+import { isPlain, PLAIN } from '../domain/wal-content.ts';
 import type { CommandContext } from './context.ts';
 import { reportDamaged } from './find-backup.ts';
 import type { Server } from './server.ts';
@@ -95,8 +96,8 @@ async function soundSegments(ctx: CommandContext, server: Server, segmentSize: n
   });
   for (const { file, bytes } of doubtful) {
     const path = server.catalog.walPath(file.name);
-    const compression = bytes === 0 ? null : await detectFileCompression(path, server.config.customCompressionMagic);
-    if (compression !== null) sound.push(file);
+    const form = bytes === 0 ? PLAIN : await detectFileForm(path, server.config.customCompressionMagic);
+    if (!isPlain(form)) sound.push(file);
     else ctx.output.warning(`'${path}' has ${bytes} bytes instead of ${segmentSize}: it counts as missing`);
   }
   return sound;

@@ -1,13 +1,12 @@
-/** The timeline history files of the archive, decompressed and read. */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { Readable } from 'node:stream';
-import { compressionSettings, decompressor, detectCompression } from '../adapters/compression.ts';
+/** The timeline history files of the archive, decrypted, decompressed and read. */
+import type { FileHandle } from 'node:fs/promises';
+import { compressionSettings, detectForm } from '../adapters/compression.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
 import { parseTimelineHistory, type TimelineSwitch } from '../domain/timeline-history.ts';
 import { timelineName } from '../domain/wal.ts';
 import type { CommandContext } from './context.ts';
 import type { Server } from './server.ts';
+import { openWal, plainStream, readHead } from './wal/content.ts';
 
 /** No history file is longer, bytes. */
 const MAX_HISTORY = 1024 * 1024;
@@ -27,31 +26,27 @@ export async function readHistory(
 }
 
 async function historyText(ctx: CommandContext, server: Server, path: string): Promise<string | undefined> {
-  const bytes = await readSmallFile(path);
-  if (bytes === undefined) return undefined;
-  const algorithm = detectCompression(bytes, server.config.customCompressionMagic);
-  if (algorithm === null) return bytes.toString('utf8');
-  const stream = decompressor(algorithm, compressionSettings(server.config, server.searchPath, ctx.env));
-  Readable.from([bytes]).pipe(stream);
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of stream) {
-    chunks.push(chunk as Buffer);
-    length += (chunk as Buffer).length;
-    if (length > MAX_HISTORY) throw new WalError('it is too long');
+  const handle = await openIfThere(path);
+  if (handle === undefined) return undefined;
+  try {
+    const settings = compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
+    const form = detectForm(await readHead(handle), server.config.customCompressionMagic);
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of plainStream(handle, form, settings) as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MAX_HISTORY) throw new WalError('it is too long');
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } finally {
+    await handle.close();
   }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
-async function readSmallFile(path: string): Promise<Buffer | undefined> {
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_HISTORY), 0, MAX_HISTORY, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await handle.close();
-    }
+    return await openWal(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;

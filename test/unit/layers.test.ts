@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 const src = fileURLToPath(new URL('../../src', import.meta.url));
 const ORDER = ['domain', 'config', 'adapters', 'catalog', 'operations', 'commands', 'cli', 'clients'];
 /** Adapters that other adapters may build on. */
-const SHARED_ADAPTERS = new Set(['process.ts', 'files.ts']);
+const SHARED_ADAPTERS = new Set(['process.ts', 'files.ts', 'filter.ts']);
 
 interface Edge {
   readonly from: string;

@@ -1,7 +1,9 @@
 /** What the configuration asks for, and whether it can be had. Source: spec check.md rows 13, 14, 17, 18, 21, 24b. */
-import { missingFor } from '../../adapters/compression.ts';
+import { compressionSettings, missingFor } from '../../adapters/compression.ts';
+import { tryEncryption } from '../../adapters/gpg.ts';
 import type { ServerConfig } from '../../config/options.ts';
 import type { MaybeVerdict, Verdict } from '../../domain/checks.ts';
+import { BarmanError, messageOf } from '../../domain/errors.ts';
 import type { CheckScope } from './scope.ts';
 
 export async function checkDirectories(scope: CheckScope): Promise<void> {
@@ -22,7 +24,7 @@ export async function checkRetention(scope: CheckScope): Promise<void> {
 export async function checkEncryption(scope: CheckScope): Promise<void> {
   const { config } = scope.server;
   if (config.encryption === null) return;
-  await scope.check('encryption', () => judgeEncryption(config));
+  await scope.check('encryption', () => misconfigured(config) ?? tryIt(scope));
 }
 
 export async function checkCloud(scope: CheckScope): Promise<void> {
@@ -68,7 +70,7 @@ function judgeFilters(config: ServerConfig): Verdict {
   return { ok: false, hint: `compression = custom requires ${missing.join(' and ')}` };
 }
 
-function judgeEncryption(config: ServerConfig): Verdict {
+function misconfigured(config: ServerConfig): Verdict | null {
   const option = `Encryption is set as ${config.encryption}, but`;
   if (config.encryptionKeyId === null) return { ok: false, hint: `${option} encryption_key_id is unset` };
   if (config.backupMethod !== 'postgres') return { ok: false, hint: `${option} backup_method != postgres` };
@@ -76,7 +78,18 @@ function judgeEncryption(config: ServerConfig): Verdict {
   if (config.backupCompressionFormat !== 'tar') {
     return { ok: false, hint: `${option} backup_compression_format != tar` };
   }
-  return { ok: false, hint: `encryption = ${config.encryption} is not supported yet` };
+  return null;
+}
+
+async function tryIt({ ctx, server: { name, config, searchPath } }: CheckScope): Promise<Verdict> {
+  try {
+    await tryEncryption(compressionSettings(config, searchPath, { ...ctx.env, PATH: searchPath }));
+    return { ok: true, hint: 'encryption test succeeded' };
+  } catch (error) {
+    if (!(error instanceof BarmanError)) throw error;
+    ctx.log.named('barman.server').error(`encryption test of server ${name} failed: ${messageOf(error)}`);
+    return { ok: false, hint: 'encryption test failed. Check the log file for more details' };
+  }
 }
 
 function judgeCloud(config: ServerConfig): Verdict {

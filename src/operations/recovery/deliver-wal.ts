@@ -11,6 +11,7 @@ import { makeDirectory, syncDirectory } from '../../adapters/files.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { RecoveryError } from '../../domain/errors.ts';
 import { parseWalName } from '../../domain/wal.ts';
+import { isPlain } from '../../domain/wal-content.ts';
 import { inParallel } from '../../domain/in-parallel.ts';
 import type { Server } from '../server.ts';
 import { expandWal } from './expand-wal.ts';
@@ -44,7 +45,7 @@ export async function deliverWals(server: Server, files: readonly NeededWal[], d
     delivery.signal.throwIfAborted();
     const target = join(delivery.directory, file.deliveredAs);
     try {
-      if (file.compression === null) {
+      if (isPlain(file)) {
         await copyFileDurably(file.path, target, file.size, {
           throttle,
           onBytes: delivery.onBytes,

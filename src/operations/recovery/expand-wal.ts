@@ -1,20 +1,27 @@
-/** One archived WAL file that is compressed -> plain bytes in a new file. Source: spec wal.md section 4. */
+/** One archived WAL file that is compressed or encrypted -> plain bytes in a new file. Source: spec wal.md section 4. */
 import { constants, createWriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { compressionSettings, type CompressionSettings, decompressor } from '../../adapters/compression.ts';
-import { BarmanError, errnoOf, messageOf, RecoveryError } from '../../domain/errors.ts';
+import { DECRYPTION_HINT, gpgReason } from '../../adapters/gpg.ts';
+import { BarmanError, CommandError, errnoOf, messageOf, RecoveryError } from '../../domain/errors.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
-import { openWal, streamOf } from '../wal/content.ts';
+import { decrypted, openWal, plainStream } from '../wal/content.ts';
 import type { NeededWal } from './wal-plan.ts';
 
 export function expandSettings(ctx: CommandContext, { config, searchPath }: Server): CompressionSettings {
   return compressionSettings(config, searchPath, { ...ctx.env, PATH: searchPath });
 }
 
-/** @throws RecoveryError when one of the files cannot be decompressed on this host: asked before anything is copied */
-export function checkExpanders(files: readonly NeededWal[], settings: CompressionSettings): void {
+/** @throws RecoveryError when one of the files cannot be read on this host: asked before anything is copied */
+export async function checkExpanders(
+  server: string,
+  files: readonly NeededWal[],
+  settings: CompressionSettings,
+): Promise<void> {
+  const encrypted = files.find(({ encryption }) => encryption !== null);
+  if (encrypted !== undefined) await refuseWithoutKey(server, encrypted, settings);
   const examples = new Map(files.map((file) => [file.compression, file.name]));
   for (const [compression, name] of examples) {
     if (compression === null) continue;
@@ -24,16 +31,36 @@ export function checkExpanders(files: readonly NeededWal[], settings: Compressio
         .destroy();
     } catch (error) {
       if (!(error instanceof BarmanError)) throw error;
-      throw new RecoveryError(`Cannot decompress WAL file '${name}': ${error.message}`, {
-        cause: error,
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
-      });
+      throw refused(`Cannot decompress WAL file '${name}': ${error.message}`, error);
     }
   }
 }
 
+/** A file that can be opened proves program, key and passphrase. */
+async function refuseWithoutKey(server: string, file: NeededWal, settings: CompressionSettings): Promise<void> {
+  if (settings.encryptionPassphraseCommand === null) {
+    throw new RecoveryError(
+      `Encrypted WALs were found for server '${server}', but 'encryption_passphrase_command' is not configured correctly.Please configure it before attempting a restore.`,
+    );
+  }
+  const handle = await openWal(file.path);
+  try {
+    (await decrypted(handle, settings)).stream.destroy();
+  } catch (error) {
+    if (!(error instanceof BarmanError)) throw error;
+    throw refused(`Cannot decrypt WAL file '${file.name}': ${gpgReason(error)}`, error);
+  } finally {
+    await handle.close();
+  }
+}
+
+function refused(message: string, cause: BarmanError): RecoveryError {
+  const hint = cause.hint ?? (cause instanceof CommandError ? DECRYPTION_HINT : undefined);
+  return new RecoveryError(message, { cause, ...(hint === undefined ? {} : { hint }) });
+}
+
 /**
- * Decompresses into a new file, which is on disk when the promise resolves. `expectedSize` is that of a segment, bytes;
+ * Decrypts and decompresses into a new file, which is on disk when the promise resolves. `expectedSize` is that of a segment, bytes;
  * null for other files.
  * @throws RecoveryError naming a file that is damaged
  */
@@ -47,7 +74,7 @@ export async function expandWal(
   const source = await openWal(file.path);
   const writer = createWriteStream(target, { flags: 'wx', mode: 0o600, highWaterMark: 1_048_576 });
   try {
-    await pipeline(streamOf(source), decompressor(file.compression ?? '', settings), writer, { signal });
+    await pipeline(plainStream(source, file, settings), writer, { signal });
   } catch (error) {
     signal.throwIfAborted();
     // A full disk is no fault of the file.

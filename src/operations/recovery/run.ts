@@ -29,7 +29,7 @@ import type { RestoreRequest } from './request.ts';
 import type { Demand } from './room.ts';
 import { supplyWals, warnAboutWals } from './supply-wals.ts';
 import { refuseDeadBranch } from './timeline-path.ts';
-import { planWals, type WalPlan } from './wal-plan.ts';
+import { deliveredSize, planWals, type WalPlan } from './wal-plan.ts';
 
 /** Restores one backup and reports. @throws BarmanError that says what stopped it */
 export async function restoreBackup(
@@ -155,18 +155,18 @@ async function chooseWals(
 ): Promise<WalPlan> {
   const withPartial = request.partialWal === true && goal.target?.kind !== 'immediate';
   const wals = await planWals(server, plan.info, { goal, latestTimeline: latest, withPartial, version: plan.version });
-  checkExpanders([...wals.files, ...wals.partials], expandSettings(ctx, server));
-  if (plan.version >= 120_000 || goal.timeline !== null) await refuseDeadBranch(plan.info, goal, latest, wals);
+  const settings = expandSettings(ctx, server);
+  await checkExpanders(server.name, [...wals.files, ...wals.partials], settings);
+  if (plan.version >= 120_000 || goal.timeline !== null)
+    await refuseDeadBranch(plan.info, goal, latest, wals, settings);
   warnAboutWals(ctx, plan, goal, wals);
   return wals;
 }
 
 function walDemand(server: Server, plan: RecoveryPlan, wals: WalPlan | null, directory: string): Demand | null {
   if (wals === null) return null;
-  const sizes = [...wals.files, ...wals.partials].map(({ compression, size }) =>
-    compression === null ? size : plan.info.xlogSegmentSize,
-  );
-  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const files = [...wals.files, ...wals.partials];
+  const bytes = files.reduce((sum, file) => sum + deliveredSize(file, plan.info.xlogSegmentSize), 0);
   return { directory, source: server.catalog.layout.walsDirectory, bytes };
 }
 

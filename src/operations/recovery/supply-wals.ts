@@ -7,7 +7,7 @@ import type { Server } from '../server.ts';
 import { deliverWals, prepareWalDirectory, type WalDelivery, writeArchiveStatus } from './deliver-wal.ts';
 import { expandSettings } from './expand-wal.ts';
 import type { RecoveryPlan } from './plan.ts';
-import type { NeededWal, WalPlan } from './wal-plan.ts';
+import { deliveredSize, type NeededWal, type WalPlan } from './wal-plan.ts';
 
 /** What is missing beyond the end of the backup does not stop a restore, but it must not go unsaid. */
 export function warnAboutWals(ctx: CommandContext, plan: RecoveryPlan, goal: RecoveryGoal, wals: WalPlan): void {
@@ -67,7 +67,7 @@ async function deliverAll(
 ): Promise<void> {
   let done = 0;
   const sizes = (files: readonly NeededWal[]) =>
-    files.reduce((sum, { compression, size }) => sum + (compression === null ? size : plan.info.xlogSegmentSize), 0);
+    files.reduce((sum, file) => sum + deliveredSize(file, plan.info.xlogSegmentSize), 0);
   const total = sizes(wals.files) + sizes(wals.partials);
   const delivery: WalDelivery = {
     directory,

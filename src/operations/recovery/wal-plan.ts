@@ -4,7 +4,7 @@
  */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { detectFileCompression } from '../../adapters/compression.ts';
+import { detectFileForm } from '../../adapters/compression.ts';
 import { rebuildHint } from '../../catalog/wals.ts';
 import { inParallel } from '../../domain/in-parallel.ts';
 import type { BackupInfo } from '../../domain/backup-info.ts';
@@ -18,10 +18,11 @@ import {
   segmentRange,
   type WalFile,
 } from '../../domain/wal.ts';
+import { isPlain, PLAIN, type StoredForm } from '../../domain/wal-content.ts';
 import type { WalRecord } from '../../domain/xlogdb.ts';
 import type { Server } from '../server.ts';
 
-export interface NeededWal {
+export interface NeededWal extends StoredForm {
   /** Its name in the archive. */
   readonly name: string;
   /** Its name for PostgreSQL: a partial file loses its suffix. */
@@ -29,7 +30,11 @@ export interface NeededWal {
   readonly path: string;
   /** Bytes as stored. */
   readonly size: number;
-  readonly compression: string | null;
+}
+
+/** Bytes that the file takes where PostgreSQL reads it; of one that is not plain, those of a segment. */
+export function deliveredSize(file: NeededWal, segmentSize: number): number {
+  return isPlain(file) ? file.size : segmentSize;
 }
 
 export interface WalPlan {
@@ -136,24 +141,19 @@ function upperBound(goal: RecoveryGoal, timeline: number, end: WalFile, segmentS
 }
 
 function needed(server: Server, record: WalRecord, deliveredAs: string): NeededWal {
-  if (record.encryption !== null) {
-    throw new RecoveryError(
-      `Cannot restore from server '${server.name}': WAL file '${record.name}' is encrypted with ${record.encryption}, which is not supported by this release`,
-      { hint: 'nothing was changed: use --get-wal, or restore with Barman 3.20.1 from the same catalog' },
-    );
-  }
   return {
     name: record.name,
     deliveredAs,
     path: server.catalog.walPath(record.name),
     size: record.size,
     compression: record.compression,
+    encryption: record.encryption,
   };
 }
 
 /**
- * Sorts out what is not there or cannot be what it should be. A segment of an odd size may be compressed although the
- * index does not say so: its first bytes tell.
+ * Sorts out what is not there or cannot be what it should be. A segment of an odd size may be compressed or encrypted although
+ * the index does not say so: its first bytes tell.
  */
 async function examine(
   files: readonly NeededWal[],
@@ -161,18 +161,16 @@ async function examine(
   customMagic: string | null,
 ): Promise<{ usable: readonly NeededWal[]; unusable: ReadonlySet<string> }> {
   const unusable = new Set<string>();
-  const compressed = new Map<string, string>();
+  const forms = new Map<string, StoredForm>();
   await inParallel(files, 8, async (file) => {
     const size = await regularFileSize(file.path);
-    const isWhole = file.compression !== null || parseWalName(file.name)?.kind !== 'segment' || size === segmentSize;
+    const isWhole = !isPlain(file) || parseWalName(file.name)?.kind !== 'segment' || size === segmentSize;
     if (size !== null && size > 0 && isWhole) return;
-    const found = size === null ? null : await detectFileCompression(file.path, customMagic);
-    if (found === null) unusable.add(file.name);
-    else compressed.set(file.name, found);
+    const found = size === null ? PLAIN : await detectFileForm(file.path, customMagic);
+    if (isPlain(found)) unusable.add(file.name);
+    else forms.set(file.name, found);
   });
-  const usable = files
-    .filter(({ name }) => !unusable.has(name))
-    .map((file) => ({ ...file, compression: file.compression ?? compressed.get(file.name) ?? null }));
+  const usable = files.filter(({ name }) => !unusable.has(name)).map((file) => ({ ...file, ...forms.get(file.name) }));
   return { usable, unusable };
 }
 
@@ -255,7 +253,14 @@ async function choosePartials(
     const path = join(server.catalog.layout.streamingDirectory, `${next}.partial`);
     const size = await regularFileSize(path);
     if (size !== null)
-      partials.set(next, { name: `${next}.partial`, deliveredAs: next, path, size, compression: null });
+      partials.set(next, {
+        name: `${next}.partial`,
+        deliveredAs: next,
+        path,
+        size,
+        compression: null,
+        encryption: null,
+      });
   }
   const usable: NeededWal[] = [];
   for (const file of partials.values()) if ((await regularFileSize(file.path)) !== null) usable.push(file);

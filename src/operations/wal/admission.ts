@@ -8,7 +8,7 @@ import { canDecompress } from '../../adapters/compression.ts';
 import { syncDirectory } from '../../adapters/files.ts';
 import { errnoOf, WalError } from '../../domain/errors.ts';
 import type { Arrival } from './arrivals.ts';
-import { haveSameContent, measurePlain, openWal } from './content.ts';
+import { canDecrypt, haveSameContent, measurePlain, openWal } from './content.ts';
 import { contentProblem, type Examined, examineWal } from './examine.ts';
 import type { PutRun } from './put.ts';
 import { moveToErrors } from './rejects.ts';
@@ -45,12 +45,11 @@ export async function judgeArrival(run: PutRun, arrival: Arrival): Promise<Verdi
 async function examine(run: PutRun, { file }: Pick<Arrival, 'file'>, handle: FileHandle): Promise<Examined> {
   const stats = await handle.stat({ bigint: true });
   const examined = await examineWal(file, handle, stats, run.settings, run.systemId);
-  const { compression } = examined;
-  if (examined.problem !== null || file.kind !== 'segment' || compression === null || compression === 'gzip') {
-    return examined;
-  }
+  const { problem, ...form } = examined;
+  const { compression } = form;
+  if (problem !== null || file.kind !== 'segment' || compression === null || compression === 'gzip') return examined;
   if (!canDecompress(compression, run.settings)) return examined;
-  const content = await measurePlain(handle, compression, run.settings);
+  const content = await measurePlain(handle, form, run.settings);
   return { ...examined, problem: contentProblem(file, content, run.systemId) };
 }
 
@@ -66,9 +65,9 @@ async function compareWith(run: PutRun, arrival: Arrival, path: string, isQueued
         await arrival.discard();
         return 'known';
       }
-      const { problem, isEncrypted } = await examine(run, arrival, existing);
-      // The archiver compares what is encrypted, or replaces what is damaged in the archive.
-      if (!isQueued && (isEncrypted || problem !== null)) return 'new';
+      const { problem, ...form } = await examine(run, arrival, existing);
+      // The archiver decides about what cannot be decrypted here, and replaces what is damaged in the archive.
+      if (!isQueued && (problem !== null || !(await canDecrypt(existing, form, run.settings)))) return 'new';
       if (problem === null) return refuseOther(run, arrival, path);
     }
   } finally {

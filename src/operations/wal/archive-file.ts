@@ -6,6 +6,7 @@ import { makeDirectory } from '../../adapters/files.ts';
 import { runHooks, walHookVariables } from '../../adapters/hooks.ts';
 import { BarmanError, errnoOf, HookAbortError, messageOf, WalError } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal.ts';
+import type { StoredForm } from '../../domain/wal-content.ts';
 import type { WalProblem } from '../../domain/wal-header.ts';
 import type { WalRecord } from '../../domain/xlogdb.ts';
 import type { ArchiveRun } from './archive-run.ts';
@@ -24,8 +25,7 @@ export interface QueuedWal {
   readonly path: string;
   readonly handle: FileHandle;
   readonly stats: BigIntStats;
-  readonly compression: string | null;
-  readonly isEncrypted: boolean;
+  readonly form: StoredForm;
 }
 
 /** A file that was looked at, and whose archived content is written where that can be done ahead of its turn. */
@@ -61,8 +61,8 @@ export async function beginFile(run: ArchiveRun, queue: Queue, file: WalFile): P
     return await guarded(async () => {
       const stats = await handle.stat({ bigint: true });
       const examined = await examineWal(file, handle, stats, run.settings, await run.systemId());
-      const { problem, compression, isEncrypted } = examined;
-      const queued: QueuedWal = { file, path, handle, stats, compression, isEncrypted };
+      const { problem, ...form } = examined;
+      const queued: QueuedWal = { file, path, handle, stats, form };
       // A script may change its mind about anything until its turn comes.
       if (problem === null && !run.hasHooks) prepared = await prepareNew(run, queued);
       const work = async () => {
@@ -177,8 +177,9 @@ function storeRequest(run: ArchiveRun, queued: QueuedWal, hashDirectory: string)
     source: queued.handle,
     sourcePath: queued.path,
     stats: queued.stats,
-    sourceCompression: queued.compression,
-    compression: queued.isEncrypted ? null : run.server.config.compression,
+    sourceForm: queued.form,
+    compression: run.server.config.compression,
+    encryption: run.server.config.encryption,
     settings: run.settings,
     hashDirectory,
   };
@@ -204,13 +205,12 @@ async function withHooks(
   body: () => Promise<WalRecord | undefined>,
 ): Promise<void> {
   const { ctx, server } = run;
-  const { file, path, stats, compression } = queued;
+  const { file, path, stats, form } = queued;
   const before: WalRecord = {
     name: file.name,
     size: Number(stats.size),
     time: mtimeOf(stats),
-    compression,
-    encryption: null,
+    ...form,
   };
   try {
     await runHooks(ctx, server.config, 'archive', 'pre', walHookVariables(before, path));

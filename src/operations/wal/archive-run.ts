@@ -52,7 +52,7 @@ export interface ArchiveRun {
 const GROUP = 64;
 const COPY_WEIGHT = 16;
 /** Ours and the reference's names of unfinished work, after the name of a WAL file. */
-const LEFTOVER = /^(.+)\.(?:tmp|compressed|uncompressed)$/;
+const LEFTOVER = /^(.+?)\.(?:tmp|compressed|uncompressed|(?:compressed\.)?gpg)$/;
 
 /** Opens a pass; the caller holds the archive-wal lock. */
 export function openRun(ctx: CommandContext, server: Server, told: GrowingFiles = new Map()): ArchiveRun {

@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { withLock } from '../../adapters/lock.ts';
 import { serverLock } from '../../catalog/layout.ts';
-import { HookAbortError, LockBusyError, WalError } from '../../domain/errors.ts';
+import { HookAbortError, LockBusyError } from '../../domain/errors.ts';
 import { inOrder } from '../../domain/in-order.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
@@ -46,14 +46,6 @@ export async function archiveWals(
   options: ArchiveOptions,
 ): Promise<ArchiveOutcome> {
   if (server.isPassive) return { archived: [], isBusy: false };
-  if (server.config.encryption !== null) {
-    throw new WalError(
-      `encryption = ${server.config.encryption} is not supported: WAL of server '${server.name}' is not archived`,
-      {
-        hint: "remove 'encryption' from the configuration of this server; its WAL stays in the queue until then",
-      },
-    );
-  }
   ctx.output.debug(`Starting archive-wal for server ${server.name}`);
   try {
     return await withLock(serverLock(server.catalog.layout, 'archive-wal'), { wait: false }, async () => {

@@ -1,9 +1,11 @@
-/** The plain content of WAL files, whatever they are compressed with: examined and compared as streams. */
+/** The plain content of WAL files, whatever they are compressed or encrypted with: examined and compared as streams. */
 import { constants as FS } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { pipeline, Readable, Writable } from 'node:stream';
 import { constants as Z, gunzipSync } from 'node:zlib';
-import { type CompressionSettings, decompressor, detectCompression, HEAD_LENGTH } from '../../adapters/compression.ts';
+import { type CompressionSettings, decompressor, detectForm, HEAD_LENGTH } from '../../adapters/compression.ts';
+import { decryptor } from '../../adapters/gpg.ts';
+import { isPlain, type StoredForm } from '../../domain/wal-content.ts';
 import { LARGEST_SEGMENT, parseWalHeader, WAL_HEADER_LENGTH, type WalContent } from '../../domain/wal-header.ts';
 
 const BLOCK = 1_048_576;
@@ -56,9 +58,63 @@ export function sinkOf(handle: FileHandle): Writable {
   });
 }
 
-/** The plain content of an open file; `compression` null for a file that is plain already. */
-export function plainStream(handle: FileHandle, compression: string | null, settings: CompressionSettings): Readable {
-  const source = streamOf(handle);
+/** The plain content of an open file. What is inside an encrypted one is told by its first bytes. */
+export function plainStream(handle: FileHandle, form: StoredForm, settings: CompressionSettings): Readable {
+  if (form.encryption !== null) return Readable.from(decryptedPlain(handle, settings), { objectMode: false });
+  return unpacked(streamOf(handle), form.compression, settings);
+}
+
+async function* decryptedPlain(handle: FileHandle, settings: CompressionSettings): AsyncGenerator<Buffer> {
+  const { compression, stream } = await decrypted(handle, settings);
+  yield* unpacked(stream, compression, settings);
+}
+
+/**
+ * An encrypted file, decrypted: its bytes, and what they are compressed with.
+ * @throws WalError, CommandError when gpg refuses before the first byte; later the stream fails
+ */
+export async function decrypted(
+  handle: FileHandle,
+  settings: CompressionSettings,
+): Promise<{ readonly compression: string | null; readonly stream: Readable }> {
+  const source = await decryptor(handle.fd, settings);
+  const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  let head: Buffer = Buffer.alloc(0);
+  while (head.length < HEAD_LENGTH) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  const rest = async function* () {
+    try {
+      yield head;
+      for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) yield next.value;
+    } finally {
+      source.destroy();
+    }
+  };
+  const stream = Readable.from(rest(), { objectMode: false, highWaterMark: BLOCK });
+  // One that is given up before it began does not get to the end of the above.
+  stream.once('close', () => source.destroy());
+  return { compression: recogniseHead(head, settings).compression, stream };
+}
+
+/** True when an encrypted file can be decrypted here and now; any other file is open to everybody. */
+export async function canDecrypt(
+  handle: FileHandle,
+  form: StoredForm,
+  settings: CompressionSettings,
+): Promise<boolean> {
+  if (form.encryption === null) return true;
+  try {
+    (await decrypted(handle, settings)).stream.destroy();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function unpacked(source: Readable, compression: string | null, settings: CompressionSettings): Readable {
   if (compression === null) return source;
   // The error of either stream reaches the reader of the second one; one that nobody waits for any more is no crash.
   const plain = pipeline(source, decompressor(compression, settings), () => {});
@@ -82,16 +138,16 @@ export async function glanceAtGzip(handle: FileHandle, fileSize: number): Promis
   }
 }
 
-/** Decompresses the whole file. Undefined when that fails: it is cut or damaged. */
+/** Decompresses the whole file. Undefined when that fails: it is cut or damaged, or cannot be decrypted here. */
 export async function measurePlain(
   handle: FileHandle,
-  compression: string | null,
+  form: StoredForm,
   settings: CompressionSettings,
 ): Promise<WalContent | undefined> {
   let size = 0;
   let head = Buffer.alloc(0);
   try {
-    for await (const chunk of plainStream(handle, compression, settings) as AsyncIterable<Buffer>) {
+    for await (const chunk of plainStream(handle, form, settings) as AsyncIterable<Buffer>) {
       if (head.length < WAL_HEADER_LENGTH) head = Buffer.concat([head, chunk]).subarray(0, HEAD_LENGTH);
       size += chunk.length;
       // No segment is larger: whatever this is, it may be made to fill a disk.
@@ -125,7 +181,7 @@ export async function relateContent(
   if (a.ino === b.ino && a.dev === b.dev) return 'identical';
   if (a.size === b.size && (await relate(streamOf(left), streamOf(right))) === 'identical') return 'identical';
   const [first, second] = [await recognise(left, settings), await recognise(right, settings)];
-  if (first === null && second === null && a.size === b.size) return 'different';
+  if (isPlain(first) && isPlain(second) && a.size === b.size) return 'different';
   try {
     return await relate(plainStream(left, first, settings), plainStream(right, second, settings));
   } catch {
@@ -134,19 +190,20 @@ export async function relateContent(
 }
 
 /**
- * The algorithm of an open file; null for a plain one. Where the custom filter has no magic number, what is neither known
- * nor a WAL segment counts as its work.
+ * How an open file is stored. Where the custom filter has no magic number, what is neither known nor a WAL segment counts as
+ * its work; so does what is encrypted where only a custom filter can be meant to decrypt it.
  */
-export async function recognise(handle: FileHandle, settings: CompressionSettings): Promise<string | null> {
+export async function recognise(handle: FileHandle, settings: CompressionSettings): Promise<StoredForm> {
   return recogniseHead(await readHead(handle), settings);
 }
 
 /** The same for the first bytes of a file. */
-export function recogniseHead(head: Buffer, settings: CompressionSettings): string | null {
-  const known = detectCompression(head, settings.customCompressionMagic);
-  if (known !== null || settings.customCompressionMagic !== null) return known;
+export function recogniseHead(head: Buffer, settings: CompressionSettings): StoredForm {
+  const known = detectForm(head, settings.customCompressionMagic);
+  const mayBeCustom = known.encryption === null || settings.encryptionPassphraseCommand === null;
+  if (known.compression !== null || settings.customCompressionMagic !== null || !mayBeCustom) return known;
   const isCustom = settings.customDecompressionFilter !== null && head.length > 0 && parseWalHeader(head) === undefined;
-  return isCustom ? 'custom' : null;
+  return isCustom ? { compression: 'custom', encryption: null } : known;
 }
 
 /** Compares two streams of different chunk sizes. */

@@ -1,17 +1,14 @@
 /** Is a file what its name says? Only as much of it is read as the answer needs. */
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { type CompressionSettings, detectCompression } from '../../adapters/compression.ts';
+import { type CompressionSettings, detectForm } from '../../adapters/compression.ts';
 import type { WalFile } from '../../domain/wal.ts';
-import { identifyWal } from '../../domain/wal-content.ts';
+import type { StoredForm } from '../../domain/wal-content.ts';
 import { type WalContent, type WalProblem, walProblem } from '../../domain/wal-header.ts';
 import { glanceAtGzip, measurePlain, readHead, recogniseHead } from './content.ts';
 
-export interface Examined {
-  /** The algorithm it is compressed with; null when it is plain. */
-  readonly compression: string | null;
-  /** Encrypted by somebody else: it is stored as it is. */
-  readonly isEncrypted: boolean;
+/** What an encrypted file is compressed with cannot be told: null. */
+export interface Examined extends StoredForm {
   /** Why it cannot be archived under its name; null when nothing speaks against it. */
   readonly problem: WalProblem | null;
 }
@@ -27,35 +24,33 @@ export async function examineWal(
   const size = Number(stats.size);
   const head = await readHead(handle);
   // Only segments have a content that can be told from its first bytes: a partial file is never looked into.
-  if (file.kind === 'partial') return { compression: null, isEncrypted: false, problem: null };
+  if (file.kind === 'partial') return { ...detectForm(head, settings.customCompressionMagic), problem: null };
   if (file.kind !== 'segment') {
-    const compression = detectCompression(head, settings.customCompressionMagic);
-    return { compression, isEncrypted: false, problem: walProblem(file, { size, head }, systemId) };
+    return {
+      ...detectForm(head, settings.customCompressionMagic),
+      problem: walProblem(file, { size, head }, systemId),
+    };
   }
-  const compression = recogniseHead(head, settings);
-  if (compression !== null) {
-    const problem = await compressedProblem(file, handle, size, compression, settings, systemId);
-    return { compression, isEncrypted: false, problem };
-  }
-  const problem = walProblem(file, { size, head }, systemId);
-  const isEncrypted = problem !== null && identifyWal(head).encryption !== null;
-  return { compression, isEncrypted, problem: isEncrypted ? null : problem };
+  const form = recogniseHead(head, settings);
+  if (form.encryption !== null) return { ...form, problem: null };
+  if (form.compression === null) return { ...form, problem: walProblem(file, { size, head }, systemId) };
+  return { ...form, problem: await compressedProblem(file, handle, size, form, settings, systemId) };
 }
 
 async function compressedProblem(
   file: WalFile,
   handle: FileHandle,
   size: number,
-  compression: string,
+  form: StoredForm,
   settings: CompressionSettings,
   systemId: string | null,
 ): Promise<WalProblem | null> {
   // Other formats would have to be decompressed whole at every arrival.
-  if (compression !== 'gzip') return null;
+  if (form.compression !== 'gzip') return null;
   const glance = await glanceAtGzip(handle, size);
   if (glance !== undefined && walProblem(file, glance, systemId) === null) return null;
   // Several gzip members in one file: the last four bytes tell the size of the last one only.
-  return contentProblem(file, await measurePlain(handle, compression, settings), systemId);
+  return contentProblem(file, await measurePlain(handle, form, settings), systemId);
 }
 
 /** The same for a content that was read to its end; undefined when it could not be. */

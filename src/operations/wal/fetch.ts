@@ -11,11 +11,13 @@ import {
   formatOf,
 } from '../../adapters/compression.ts';
 import { exists } from '../../adapters/files.ts';
-import { errnoOf, WalError } from '../../domain/errors.ts';
+import { DECRYPTION_HINT, gpgReason } from '../../adapters/gpg.ts';
+import { BarmanError, errnoOf, WalError } from '../../domain/errors.ts';
 import { hashDir, parseWalName, segmentName, type WalFile } from '../../domain/wal.ts';
+import type { StoredForm } from '../../domain/wal-content.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
-import { openWal, streamOf } from './content.ts';
+import { decrypted, openWal, streamOf } from './content.ts';
 import { examineWal } from './examine.ts';
 
 /** An open WAL file; the caller closes `handle`. */
@@ -23,7 +25,7 @@ export interface FoundWal {
   readonly file: WalFile;
   readonly path: string;
   readonly handle: FileHandle;
-  readonly compression: string | null;
+  readonly form: StoredForm;
 }
 
 export interface FindOptions {
@@ -39,7 +41,7 @@ export type Delivery = 'plain' | 'gzip' | 'bzip2' | 'keep';
 /**
  * Opens the first usable copy: archive, incoming, streaming, then the archive again, as the archiver may have moved it
  * meanwhile. A copy that cannot be what its name says is passed over with a warning. Undefined when there is none.
- * @throws WalError for an encrypted file
+ * @throws WalError for an encrypted file where no passphrase is configured
  */
 export async function findWal(
   ctx: CommandContext,
@@ -56,15 +58,15 @@ export async function findWal(
       const named = parseWalName(path.slice(path.lastIndexOf('/') + 1)) ?? file;
       const stats = await handle.stat({ bigint: true });
       if (!stats.isFile()) continue;
-      const { compression, problem, isEncrypted } = await examineWal(named, handle, stats, settings, null);
-      if (isEncrypted) {
-        throw new WalError(`Encrypted WAL file '${path}' detected: decryption is not supported${options.origin}`, {
-          hint: `decrypt it by hand: gpg --decrypt --output ${file.name} ${path}`,
-        });
+      const { problem, ...form } = await examineWal(named, handle, stats, settings, null);
+      if (form.encryption !== null && settings.encryptionPassphraseCommand === null) {
+        throw new WalError(
+          `Encrypted WAL file '${named.name}' detected, but no 'encryption_passphrase_command' is configured. Please set 'encryption_passphrase_command' in the configuration so the correct private key can be identified for decryption.`,
+        );
       }
       if (problem === null) {
         isTaken = true;
-        return { file: named, path, handle, compression };
+        return { file: named, path, handle, form };
       }
       ctx.output.warning(`WAL file '${path}' ${problem.text}: passed over${options.origin}`);
     } finally {
@@ -74,7 +76,10 @@ export async function findWal(
   return undefined;
 }
 
-/** Streams the file; a partial file goes as it is. Rejects when either end breaks. `end` closes the target at the end. */
+/**
+ * Streams the file, decrypted whatever the delivery. Rejects when either end breaks: what was written then must not be used.
+ * `end` closes the target at the end. @throws WalError when it cannot be decrypted
+ */
 export async function deliverWal(
   ctx: CommandContext,
   server: Server,
@@ -84,15 +89,28 @@ export async function deliverWal(
   options: { readonly end: boolean },
 ): Promise<void> {
   const settings = walSettings(ctx, server);
-  const stages: (NodeJS.ReadableStream | NodeJS.ReadWriteStream)[] = [streamOf(found.handle)];
-  const stored = found.compression === null ? null : formatOf(found.compression);
-  const passes =
-    delivery === 'keep' || found.file.kind === 'partial' || stored === (delivery === 'plain' ? null : delivery);
-  if (!passes) {
-    if (found.compression !== null) stages.push(decompressor(found.compression, settings));
-    if (delivery !== 'plain') stages.push(compressor(delivery, settings));
+  const { file, handle, form, path } = found;
+  try {
+    const { compression, stream } =
+      form.encryption === null
+        ? { compression: form.compression, stream: streamOf(handle) }
+        : await decrypted(handle, settings);
+    const stages: (NodeJS.ReadableStream | NodeJS.ReadWriteStream)[] = [stream];
+    const stored = compression === null ? null : formatOf(compression);
+    // A partial file is for PostgreSQL to go on with: it is never compressed.
+    const wanted = file.kind === 'partial' && delivery !== 'keep' ? 'plain' : delivery;
+    if (wanted !== 'keep' && stored !== (wanted === 'plain' ? null : wanted)) {
+      if (compression !== null) stages.push(decompressor(compression, settings));
+      if (wanted !== 'plain') stages.push(compressor(wanted, settings));
+    }
+    await pipeline([...stages, target], { end: options.end });
+  } catch (error) {
+    if (form.encryption === null || !(error instanceof BarmanError)) throw error;
+    throw new WalError(`Encrypted WAL file '${path}' cannot be decrypted: ${gpgReason(error)}`, {
+      cause: error,
+      hint: error.hint ?? DECRYPTION_HINT,
+    });
   }
-  await pipeline([...stages, target], { end: options.end });
 }
 
 /**

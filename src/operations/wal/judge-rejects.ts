@@ -14,7 +14,7 @@ import { parseWalName, type WalFile } from '../../domain/wal.ts';
 import { parseWalHeader, type WalHeader } from '../../domain/wal-header.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
-import { measurePlain, openWal, readHead, recogniseHead, relateContent } from './content.ts';
+import { canDecrypt, measurePlain, openWal, readHead, recognise, recogniseHead, relateContent } from './content.ts';
 import { examineWal } from './examine.ts';
 import { parseRejectedName } from './rejects.ts';
 import { isSound } from './twins.ts';
@@ -75,13 +75,17 @@ async function judge(
     const stats = await handle.stat({ bigint: true });
     if (!stats.isFile()) return stranger('is no regular file: look at it and remove it by hand');
     const examined = await examineWal(wal, handle, stats, settings, systemId);
-    const compression = recogniseHead(await readHead(handle), settings);
-    const header = parseWalHeader((await measurePlain(handle, compression, settings))?.head ?? Buffer.alloc(0)) ?? null;
+    const form = recogniseHead(await readHead(handle), settings);
+    const header = parseWalHeader((await measurePlain(handle, form, settings))?.head ?? Buffer.alloc(0)) ?? null;
     const known = { file, walName: wal.name, header };
-    if (examined.isEncrypted) return { ...known, relation: 'different', verdict: ENCRYPTED, action: null };
+    if (!(await canDecrypt(handle, form, settings)))
+      return { ...known, relation: 'different', verdict: ENCRYPTED, action: null };
     const stored = await openStored(server, wal);
     if (stored === undefined) return { ...known, relation: 'not archived', ...judgeAlone(examined.problem?.text) };
     try {
+      if (!(await canDecrypt(stored, await recognise(stored, settings), settings))) {
+        return { ...known, relation: 'different', verdict: ENCRYPTED, action: null };
+      }
       const relation = RELATIONS[await relateContent(handle, stored, settings)];
       const problem = examined.problem?.text;
       if (problem === undefined && relation === 'different' && !(await isSound(wal, stored, settings))) {

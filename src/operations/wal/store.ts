@@ -13,20 +13,24 @@ import {
   compressor,
 } from '../../adapters/compression.ts';
 import { unlinkIfPresent } from '../../adapters/files.ts';
+import { encryptionFailure, encryptor } from '../../adapters/gpg.ts';
 import { errnoOf, WalError } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal.ts';
+import { identifyWal, isPlain, type StoredForm } from '../../domain/wal-content.ts';
 import type { WalRecord } from '../../domain/xlogdb.ts';
-import { haveSameContent, measurePlain, sinkOf, streamOf } from './content.ts';
+import { haveSameContent, measurePlain, readHead, sinkOf, streamOf } from './content.ts';
 
 export interface StoreRequest {
   readonly file: WalFile;
   readonly source: FileHandle;
   readonly sourcePath: string;
   readonly stats: BigIntStats;
-  /** What the source is compressed with already; null when it is plain. */
-  readonly sourceCompression: string | null;
+  /** What the source is compressed or encrypted with already. */
+  readonly sourceForm: StoredForm;
   /** What the archive compresses plain files with; null for nothing. */
   readonly compression: Compression | null;
+  /** What it encrypts with; null for nothing. */
+  readonly encryption: 'gpg' | null;
   readonly settings: CompressionSettings;
   readonly hashDirectory: string;
 }
@@ -59,18 +63,30 @@ export interface PreparedWal {
  * under the final name.
  */
 export async function prepareWal(request: StoreRequest): Promise<PreparedWal> {
-  const packs = request.compression !== null && request.sourceCompression === null;
-  if (!packs && (await isOneFilesystem(request))) {
+  if (isStoredAsItIs(request) && (await isOneFilesystem(request))) {
     await request.source.sync();
     return { publish: () => publishLink(request), discard: async () => {} };
   }
-  const temporary = await writeCopy(request, packs);
+  const temporary = await writeCopy(request);
   return {
-    publish: () => publishCopy(request, temporary, packs),
+    publish: () => publishCopy(request, temporary),
     discard: async () => {
       await unlinkIfPresent(temporary);
     },
   };
+}
+
+/** How the file will be in the archive: what is compressed or encrypted already is not compressed once more. */
+function storedForm({ sourceForm, compression, encryption }: StoreRequest): StoredForm {
+  return {
+    compression: isPlain(sourceForm) ? compression : sourceForm.compression,
+    encryption: sourceForm.encryption ?? encryption,
+  };
+}
+
+function isStoredAsItIs(request: StoreRequest): boolean {
+  const { compression, encryption } = storedForm(request);
+  return compression === request.sourceForm.compression && encryption === request.sourceForm.encryption;
 }
 
 async function isOneFilesystem({ stats, hashDirectory }: StoreRequest): Promise<boolean> {
@@ -80,16 +96,16 @@ async function isOneFilesystem({ stats, hashDirectory }: StoreRequest): Promise<
 /** A second name where the filesystem makes one, else a copy. */
 async function publishLink(request: StoreRequest): Promise<StoreOutcome> {
   if (await linkInto(request, join(request.hashDirectory, request.file.name))) {
-    return { record: record(request, Number(request.stats.size), request.sourceCompression), isLinked: true };
+    return { record: record(request, Number(request.stats.size)), isLinked: true };
   }
-  return publishCopy(request, await writeCopy(request, false), false);
+  return publishCopy(request, await writeCopy(request));
 }
 
-async function writeCopy(request: StoreRequest, packs: boolean): Promise<string> {
+async function writeCopy(request: StoreRequest): Promise<string> {
   const temporary = join(request.hashDirectory, temporaryName(request.file.name));
   await unlinkIfPresent(temporary);
   try {
-    await writeTemporary(request, temporary, packs);
+    await writeTemporary(request, temporary);
     return temporary;
   } catch (error) {
     await unlinkIfPresent(temporary).catch(() => {});
@@ -97,10 +113,10 @@ async function writeCopy(request: StoreRequest, packs: boolean): Promise<string>
   }
 }
 
-async function publishCopy(request: StoreRequest, temporary: string, packs: boolean): Promise<StoreOutcome> {
+async function publishCopy(request: StoreRequest, temporary: string): Promise<StoreOutcome> {
   const size = (await stat(temporary)).size;
   await rename(temporary, join(request.hashDirectory, request.file.name));
-  return { record: record(request, size, packs ? request.compression : request.sourceCompression), isLinked: false };
+  return { record: record(request, size), isLinked: false };
 }
 
 /** Modification time as Barman writes it: seconds + 1e-9 * nanoseconds, in this order of rounding. */
@@ -108,8 +124,8 @@ export function mtimeOf(stats: BigIntStats): number {
   return Number(stats.mtimeNs / 1_000_000_000n) + 1e-9 * Number(stats.mtimeNs % 1_000_000_000n);
 }
 
-function record({ file, stats }: StoreRequest, size: number, compression: string | null): WalRecord {
-  return { name: file.name, size, time: mtimeOf(stats), compression, encryption: null };
+function record(request: StoreRequest, size: number): WalRecord {
+  return { name: request.file.name, size, time: mtimeOf(request.stats), ...storedForm(request) };
 }
 
 /**
@@ -130,11 +146,13 @@ async function linkInto({ file, sourcePath, stats }: StoreRequest, target: strin
   throw new WalError(`WAL file '${file.name}' changed while it was archived`);
 }
 
-async function writeTemporary(request: StoreRequest, temporary: string, packs: boolean): Promise<void> {
+async function writeTemporary(request: StoreRequest, temporary: string): Promise<void> {
   const { stats } = request;
   const handle = await open(temporary, FS.O_RDWR | FS.O_CREAT | FS.O_EXCL | FS.O_NOFOLLOW, 0o600);
   try {
-    if (packs) await compressInto(request, handle);
+    const { compression, encryption } = storedForm(request);
+    if (encryption !== request.sourceForm.encryption) await encryptInto(request, handle);
+    else if (compression !== request.sourceForm.compression) await compressInto(request, handle);
     else await copyInto(request, handle);
     await handle.chmod(Number(stats.mode & 0o7777n));
     await handle.utimes(Number(stats.atimeMs) / 1000, mtimeOf(stats));
@@ -164,6 +182,30 @@ async function compressInto({ source, stats, compression, settings, file }: Stor
   });
 }
 
+/**
+ * Compressed, where the archive compresses, and encrypted on the way: nothing plain is written. What gpg wrote is not decrypted
+ * to prove it, as the private key may well be elsewhere.
+ */
+async function encryptInto({ source, sourceForm, stats, compression, settings, file }: StoreRequest, copy: FileHandle) {
+  const size = Number(stats.size);
+  const packs = compression !== null && sourceForm.compression === null;
+  const stages = [...(packs ? [compressor(compression, settings, size)] : []), encryptor(settings)];
+  let read = 0;
+  const counted = streamOf(source).on('data', (chunk: Buffer) => {
+    read += chunk.length;
+  });
+  try {
+    await pipeline([counted, ...stages, sinkOf(copy)]);
+  } catch (error) {
+    throw encryptionFailure(error, settings);
+  }
+  if (read !== size) throw new WalError(`'${file.name}' changed while it was encrypted`);
+  if (identifyWal(await readHead(copy)).encryption !== null) return;
+  throw new WalError(`what gpg made of WAL file '${file.name}' is no encrypted message`, {
+    hint: 'look for options in gpg.conf that change what "gpg --encrypt" writes',
+  });
+}
+
 /** The known formats carry checksums of their content: decompressing proves it, and the size tells that all was read. */
 async function givesBack(
   compression: Compression,
@@ -173,5 +215,5 @@ async function givesBack(
   settings: CompressionSettings,
 ): Promise<boolean> {
   if (compression === 'custom') return haveSameContent(source, copy, settings);
-  return (await measurePlain(copy, compression, settings))?.size === Number(stats.size);
+  return (await measurePlain(copy, { compression, encryption: null }, settings))?.size === Number(stats.size);
 }

@@ -27,6 +27,8 @@ const settings: CompressionSettings = {
   customCompressionFilter: null,
   customDecompressionFilter: null,
   customCompressionMagic: null,
+  encryptionKeyId: null,
+  encryptionPassphraseCommand: null,
   searchPath: process.env.PATH ?? '',
   env: process.env,
 };

@@ -300,10 +300,11 @@ describe('a run that cannot store', () => {
     expect(await box.names('wals', HASH)).toEqual([ONE, TWO]);
   });
 
-  it('refuses a configured encryption instead of storing plain WAL', async () => {
-    await open('archiver = on\nencryption = gpg\nencryption_key_id = me');
+  it('never stores plain WAL where it is to be encrypted', async () => {
+    await open('archiver = on\nencryption = gpg');
     await box.put('incoming', ONE, walSegment(ONE));
-    await expect(archive()).rejects.toThrow(/encryption = gpg is not supported/);
+    await expect(archive()).rejects.toThrow(/A recipient must be specified to encrypt/);
+    expect(await box.names('wals', HASH)).toEqual([]);
     expect(await box.names('incoming')).toEqual([ONE]);
   });
 });

@@ -1,6 +1,6 @@
 /** Looking WAL files up and handing them out. */
 import { spawnSync } from 'node:child_process';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -81,7 +81,7 @@ describe('findWal', () => {
   it('does not hand out what is encrypted as if it were WAL', async () => {
     await writeFile(box.path('wals', HASH, ONE), Buffer.from('85010c03aabbccdd', 'hex'));
     await expect(find(ONE)).rejects.toThrow(
-      `Encrypted WAL file '${box.path('wals', HASH, ONE)}' detected: decryption is not supported`,
+      `Encrypted WAL file '${ONE}' detected, but no 'encryption_passphrase_command' is configured.`,
     );
   });
 });
@@ -106,9 +106,13 @@ describe('deliverWal', () => {
     ).toBe(true);
   });
 
-  it('never touches a partial file', async () => {
+  it('never compresses a partial file, and decompresses one that is archived', async () => {
     await box.put('streaming', `${ONE}.partial`, 'partial');
     expect((await fetch(ONE, 'gzip', true)).toString()).toBe('partial');
+    await rm(box.path('streaming', `${ONE}.partial`));
+    await writeFile(box.path('wals', HASH, `${ONE}.partial`), gzipSync('archived'));
+    expect((await fetch(ONE, 'plain', true)).toString()).toBe('archived');
+    expect((await fetch(ONE, 'keep', true)).equals(gzipSync('archived'))).toBe(true);
   });
 
   it('fails when the reader goes away, at the pace of the reader', async () => {

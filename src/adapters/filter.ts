@@ -1,14 +1,26 @@
 /** A program that reads stdin and writes stdout, as a stream to put into a pipeline. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { Duplex } from 'node:stream';
-import { CommandError } from '../../domain/errors.ts';
+import { CommandError } from '../domain/errors.ts';
 
 /** How much of a failing program's stderr goes into the message, characters. */
 const STDERR_TAIL = 2_000;
 
-/** Starts the program. The stream fails with CommandError when it cannot be started or does not end with 0. */
-export function programFilter(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Duplex {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env });
+/**
+ * Starts the program. The stream fails with CommandError when it cannot be started or does not end with 0. An open file in
+ * `descriptor` is the program's descriptor 3.
+ */
+export function programFilter(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  descriptor?: number,
+): Duplex {
+  const extra = descriptor === undefined ? [] : [descriptor];
+  const child = spawn(command, args, {
+    stdio: ['pipe', 'pipe', 'pipe', ...extra],
+    env,
+  }) as ChildProcessWithoutNullStreams;
   let stderr = '';
   let gone = false;
   let waiting: (() => void) | undefined;
