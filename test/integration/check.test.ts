@@ -206,7 +206,7 @@ describe('check and status', () => {
       custom: ['\tcompression settings: FAILED (compression = custom requires custom_decompression_filter)'],
       lz4: ["\tcompression settings: FAILED (the program 'lz4' is not in the search path)"],
       nogpg: ['\tencryption: FAILED (Encryption is set as gpg, but encryption_key_id is unset)'],
-      gpg: ['\tencryption: FAILED (encryption = gpg is not supported yet)'],
+      gpg: ['\tencryption: FAILED (encryption test failed. Check the log file for more details)'],
       cloud: ['\tcloud storage configuration: FAILED (cloud storage is not supported yet: use local directories)'],
       cloudrsync: [
         "\tcloud storage configuration: FAILED (cloud backup destination is only supported with 'backup_method = postgres' or 'backup_method = local-to-cloud')",

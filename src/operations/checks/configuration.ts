@@ -84,7 +84,8 @@ function misconfigured(config: ServerConfig): Verdict | null {
 async function tryIt({ ctx, server: { name, config, searchPath } }: CheckScope): Promise<Verdict> {
   try {
     await tryEncryption(compressionSettings(config, searchPath, { ...ctx.env, PATH: searchPath }));
-    return { ok: true, hint: 'encryption test succeeded' };
+    // compat 3.20.1: OK (encryption test succeeded).
+    return { ok: false, hint: 'encryption test succeeded, but this release encrypts WAL only: no backup can be taken' };
   } catch (error) {
     if (!(error instanceof BarmanError)) throw error;
     ctx.log.named('barman.server').error(`encryption test of server ${name} failed: ${messageOf(error)}`);
