@@ -17,18 +17,22 @@ export interface CrashHome {
   dispose(): Promise<void>;
 }
 
-/** An empty home of server `pg` with these lines in its section. */
-export async function makeHome(options: string): Promise<CrashHome> {
+/** Nothing of PostgreSQL answers. */
+export const OFFLINE =
+  'conninfo = host=127.0.0.1 port=1\nstreaming_conninfo = host=127.0.0.1 port=1\narchiver = on\nbackup_method = postgres';
+
+/** An empty home of server `pg` with these lines in its section; WAL and backups are those of the cluster `systemId`. */
+export async function makeHome(section: string, systemId: string = SYSTEM_ID): Promise<CrashHome> {
   const root = await mkdtemp(join(tmpdir(), 'barman-crash-'));
   const made = at(root);
   for (const name of ['incoming', 'streaming', 'wals', 'errors', 'base', 'meta']) {
     await mkdir(made.path(name), { recursive: true });
   }
-  await writeFile(made.path('identity.json'), `{\n  "systemid": "${SYSTEM_ID}",\n  "version": "15"\n}`);
+  await writeFile(made.path('identity.json'), `{\n  "systemid": "${systemId}",\n  "version": "15"\n}`);
   await writeFile(
     made.configFile,
     `[barman]\nbarman_user = ${userInfo().username}\nbarman_home = ${made.home}\nlog_file = ${root}/barman.log\nlog_level = DEBUG\n` +
-      `[pg]\nconninfo = host=127.0.0.1 port=1\nstreaming_conninfo = host=127.0.0.1 port=1\nbackup_method = postgres\narchiver = on\n${options}\n`,
+      `[pg]\n${section}\n`,
   );
   return made;
 }

@@ -1,43 +1,27 @@
 /** The commands that are struck, each on a home that shows what it can lose. */
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { emptyBackupInfo } from '../../src/domain/backup-info.ts';
+import { asInterrupted } from '../../src/operations/delete/interrupted.ts';
 import { walTar } from '../support/tar.ts';
 import { segmentName, walSegment } from '../support/wal-files.ts';
 import { barmanProgram, runProgram } from '../support/sandbox.ts';
 import { addBackup, archiveWals, type CrashHome, queueWals } from './home.ts';
-
-export interface Scenario {
-  readonly name: string;
-  /** Lines of the server's section. */
-  readonly options: string;
-  readonly seed: (home: CrashHome) => Promise<void>;
-  /** HOME stands for barman_home, TARBALL for the one file in HOME/out. */
-  readonly args: readonly string[];
-  readonly input?: () => Promise<Uint8Array>;
-  /** WAL that must be in the archive, once and right, after the repair. */
-  readonly wals: readonly string[];
-  /** WAL that may be there or not. */
-  readonly mayGo?: readonly string[];
-  /** Backups that must be DONE and untouched. */
-  readonly backups: readonly string[];
-  /** Backups that may be whole or gone. */
-  readonly mayVanish?: readonly string[];
-  /** Backups that may come whole, with this WAL and a keep, or not at all. */
-  readonly mayAppear?: readonly string[];
-  readonly mayBring?: readonly string[];
-  /** Paths below barman_home that may stay: outside the reach of cron. */
-  readonly mayStay?: RegExp;
-  /** Looked at after every blow; a sentence when something is wrong. */
-  readonly always?: (home: CrashHome) => Promise<string | null>;
-  /** What exit code 0 promised, looked at at once; a sentence when it was broken. */
-  readonly promised?: (home: CrashHome) => Promise<string | null>;
-}
+import { type HomeScenario, onHome } from './home-world.ts';
+import { BACKING_UP } from './backing-up.ts';
+import { RECEIVING } from './receiving.ts';
+import type { Scenario } from './world.ts';
 
 const wal = (number: number) => segmentName(number);
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => wal(from + index));
 const span = (begin: number, end: number) => ({ begin_wal: wal(begin), end_wal: wal(end), timeline: '1' });
-const [FIRST, SECOND, THIRD] = ['20261101T040000', '20261102T040000', '20261103T040000'] as const;
+const [FIRST, SECOND, THIRD, FOURTH] = [
+  '20261101T040000',
+  '20261102T040000',
+  '20261103T040000',
+  '20261104T040000',
+] as const;
 
 /** Three backups and the WAL since the first one. */
 async function seedBackups(home: CrashHome): Promise<void> {
@@ -47,7 +31,34 @@ async function seedBackups(home: CrashHome): Promise<void> {
   await archiveWals(home, range(2, 12));
 }
 
-const archiving = (compression: string): Scenario => ({
+/** What killed processes leave: each kind once. */
+async function seedRuins(home: CrashHome): Promise<void> {
+  await seedBackups(home);
+  await addBackup(home, FOURTH, { ...span(12, 12), status: 'STARTED', end_wal: 'None', end_time: 'None' });
+  // A claimed id without a record.
+  await mkdir(home.path('base', '20261105T040000'));
+  // A delete that had begun, and one of which the mark is left.
+  const record = home.path('meta', `${FIRST}-backup.info`);
+  const text = (await readFile(record, 'utf8'))
+    .replace('status=DONE', 'status=FAILED')
+    .replace('error=None', `error=${asInterrupted('pg', { ...emptyBackupInfo(FIRST), status: 'DONE' }).error}`);
+  await writeFile(record, text);
+  await rm(home.path('base', FIRST, 'data', 'global'), { recursive: true });
+  for (const id of [FIRST, '20261031T040000']) await writeFile(home.path('meta', `${id}-delete_this`), '');
+  for (const path of [
+    `meta/${THIRD}-backup.info.tmp`,
+    'wals/pg-xlog.db.tmp',
+    'identity.json.tmp',
+    '.active-model.auto.tmp',
+  ]) {
+    await writeFile(home.path(path), 'half');
+  }
+  // Archived, but its source was not removed yet; one that waits; one whose sender is gone.
+  await queueWals(home, range(12, 13));
+  await writeFile(home.path('incoming', `.4194305-${wal(14)}`), 'half');
+}
+
+const archiving = (compression: string): HomeScenario => ({
   name: `archive-wal, ${compression === '' ? 'none' : compression}`,
   options: compression === '' ? '' : `compression = ${compression}\ncompression_level = low`,
   seed: async (home) => {
@@ -103,7 +114,7 @@ async function automaticFile(home: CrashHome): Promise<string | undefined> {
   return UPDATES.find((one) => one === text);
 }
 
-export const SCENARIOS: readonly Scenario[] = [
+const HOME_SCENARIOS: readonly HomeScenario[] = [
   archiving(''),
   archiving('gzip'),
   archiving('bzip2'),
@@ -131,6 +142,17 @@ export const SCENARIOS: readonly Scenario[] = [
     mayGo: range(2, 5),
     backups: [SECOND, THIRD],
     mayVanish: [FIRST],
+  },
+  {
+    name: 'cron, repairing',
+    options: '',
+    seed: seedRuins,
+    args: ['cron'],
+    wals: range(6, 13),
+    mayGo: range(2, 5),
+    backups: [SECOND, THIRD],
+    mayVanish: [FIRST],
+    interrupted: [FOURTH],
   },
   {
     name: 'keep',
@@ -227,3 +249,5 @@ export const SCENARIOS: readonly Scenario[] = [
     promised: async (home) => ((await textOf(home.path('.active-model.auto'))) === 'm' ? null : 'it is not active'),
   },
 ];
+
+export const SCENARIOS: readonly Scenario[] = [...HOME_SCENARIOS.map(onHome), ...RECEIVING, ...BACKING_UP];

@@ -3,10 +3,12 @@
  * processes of a run, and at call number N kills the process before the call, or makes the call fail, or writes only half.
  * With a trace file it also writes down every such call that succeeded.
  *
- *   CRASH_ROOT     folder whose files count          CRASH_PROGRAM  beginning of the name of the executable that counts
+ *   CRASH_ROOT     folder whose files count          CRASH_PROGRAM  beginnings of the names of executables that count, by commas
  *   CRASH_COUNTER  file with an int, shared          CRASH_AT       call number, from 1; 0 never
  *   CRASH_ACTION   kill, short, or a number: errno   CRASH_TRACE    file that gets one line for each call
  *   CRASH_SKIP     names that end so do not count (lock files)
+ *
+ * In the trace `CALL number` stands before every call that counts in a run that strikes none, `STRUCK` before the one struck.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -37,7 +39,11 @@ __attribute__((constructor)) static void prepare(void) {
   if (!getenv("CRASH_ROOT") || !getenv("CRASH_COUNTER") || !wanted || length < 0) return;
   exe[length] = 0;
   const char *name = strrchr(exe, '/');
-  if (strncmp(name ? name + 1 : exe, wanted, strlen(wanted)) != 0) return;
+  name = name ? name + 1 : exe;
+  while (strncmp(name, wanted, strcspn(wanted, ",")) != 0) {
+    wanted += strcspn(wanted, ",");
+    if (!*wanted++) return;
+  }
   int descriptor = syscall(SYS_openat, AT_FDCWD, getenv("CRASH_COUNTER"), O_RDWR | O_CLOEXEC);
   if (descriptor < 0) return;
   void *page = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
@@ -100,7 +106,13 @@ static void note(const char *operation, const char *first, const char *second) {
 
 /* 0: go on; 1: write half; otherwise the errno to answer. */
 static int step(const char *operation, const char *first, const char *second) {
-  if (__sync_add_and_fetch(counter, 1) != at) return 0;
+  int number = __sync_add_and_fetch(counter, 1);
+  if (at == 0) {
+    char text[32];
+    snprintf(text, sizeof text, "CALL %d", number);
+    note(text, operation, first);
+  }
+  if (number != at) return 0;
   note("STRUCK", operation, first);
   if (is_short) return strcmp(operation, "write") == 0 ? -1 : 0;
   if (injected) return injected;

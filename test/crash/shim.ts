@@ -27,10 +27,18 @@ export interface Step {
   readonly to: string | null;
 }
 
+/** A call that counts, whether it succeeded or not; the path is relative to the watched folder. */
+export interface Call {
+  /** From 1. */
+  readonly number: number;
+  readonly operation: string;
+  readonly path: string;
+}
+
 export interface StruckRun {
   readonly result: ProgramResult;
-  /** Calls that were counted. */
-  readonly calls: number;
+  /** Of a run in which nothing was struck; none otherwise. */
+  readonly calls: readonly Call[];
   /** What succeeded, in order. */
   readonly steps: readonly Step[];
   /** The call that was struck: `rename pg/wals/x.tmp`; null when the run had fewer calls. */
@@ -38,7 +46,7 @@ export interface StruckRun {
 }
 
 export interface Shim {
-  /** Runs the program; `at` counts from 1, 0 strikes nothing. `program` is the beginning of the executable's name. */
+  /** Runs the program; `at` counts from 1, 0 strikes nothing. `program` is how the executable's name begins, or several by commas. */
   run(options: {
     readonly root: string;
     readonly program: string;
@@ -47,6 +55,8 @@ export interface Shim {
     readonly input?: Uint8Array;
     readonly at: number;
     readonly blow: Blow;
+    /** Called with the pid once it runs. */
+    readonly onStart?: (pid: number) => void;
   }): Promise<StruckRun>;
   dispose(): Promise<void>;
 }
@@ -58,13 +68,14 @@ export async function buildShim(): Promise<Shim> {
   await promisify(execFile)('cc', ['-shared', '-fPIC', '-O1', '-o', library, SOURCE, '-ldl']);
   let runs = 0;
   return {
-    run: async ({ root, program, command, args, input, at, blow }) => {
+    run: async ({ root, program, command, args, input, at, blow, onStart }) => {
       runs += 1;
       const [counter, trace] = [join(folder, `counter-${runs}`), join(folder, `trace-${runs}`)];
       await writeFile(counter, Buffer.alloc(4));
       await writeFile(trace, '');
       const result = await runProgram(command, args, {
         ...(input === undefined ? {} : { input }),
+        ...(onStart === undefined ? {} : { onStart }),
         env: {
           LD_PRELOAD: library,
           CRASH_ROOT: root,
@@ -79,7 +90,6 @@ export async function buildShim(): Promise<Shim> {
           UV_USE_IO_URING: '0',
         },
       });
-      const calls = (await readFile(counter)).readInt32LE(0);
       const lines = (await readFile(trace, 'utf8')).split('\n').filter((line) => line !== '');
       await rm(counter);
       await rm(trace);
@@ -87,8 +97,8 @@ export async function buildShim(): Promise<Shim> {
       const struck = steps.find(({ operation }) => operation === 'STRUCK');
       return {
         result,
-        calls,
-        steps: steps.filter((step) => step !== struck),
+        calls: steps.flatMap(readCall).toSorted((left, right) => left.number - right.number),
+        steps: steps.filter((step) => step !== struck && !CALL.test(step.operation)),
         struck: struck === undefined ? null : `${struck.path} ${struck.to}`,
       };
     },
@@ -97,8 +107,15 @@ export async function buildShim(): Promise<Shim> {
 }
 
 function readStep(line: string, root: string): Step {
-  const [operation = '', path = '', to = ''] = line.split('\t');
+  const [operation = '', path = '', to = ''] = line.split('\t').map((part) => part.replaceAll('/./', '/'));
   const below = (text: string) =>
     text === root ? '.' : text.startsWith(`${root}/`) ? text.slice(root.length + 1) : text;
   return { operation, path: below(path), to: to === '' ? null : below(to) };
+}
+
+const CALL = /^CALL (\d+)$/;
+
+function readCall({ operation, path, to }: Step): readonly Call[] {
+  const number = CALL.exec(operation)?.[1];
+  return number === undefined ? [] : [{ number: Number(number), operation: path, path: to ?? '' }];
 }

@@ -70,6 +70,15 @@ describe('barman cron', () => {
     });
   });
 
+  it('removes the directory of a backup that was killed before it had a record', async () => {
+    await box.writeConfig('[pg]\nconninfo = host=127.0.0.1 port=1\nbackup_method = postgres\narchiver = on\n');
+    const base = join(box.home, 'pg', 'base');
+    await mkdir(join(base, '20261105T040000'), { recursive: true });
+    await mkdir(join(base, '20261106T040000', 'data'), { recursive: true });
+    expect((await box.barman(['cron'])).code).toBe(0);
+    expect(await readdir(base)).toEqual(['20261106T040000']);
+  });
+
   it('stops the receiver of a server that was made inactive', async () => {
     await box.writeConfig(streamingSection('pg', cluster));
     await box.barman(['cron']);

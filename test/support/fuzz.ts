@@ -10,9 +10,10 @@ export const FUZZ_SETTINGS = {
   ...(seed === undefined ? {} : { seed: Number(seed) }),
 };
 
-/** Runs a property with the settings of the environment. */
-export function always<T>(input: fc.Arbitrary<T>, holds: (value: T) => boolean | void): void {
-  fc.assert(fc.property(input, holds), FUZZ_SETTINGS);
+/** Runs a property with the settings of the environment, `runs` times unless that says otherwise. */
+export function always<T>(input: fc.Arbitrary<T>, holds: (value: T) => boolean | void, runs?: number): void {
+  const numRuns = process.env.FUZZ_RUNS === undefined && runs !== undefined ? runs : FUZZ_SETTINGS.numRuns;
+  fc.assert(fc.property(input, holds), { ...FUZZ_SETTINGS, numRuns });
 }
 
 /** Any text: printable, every Unicode character, or made of the pieces that a grammar is about. */

@@ -16,6 +16,8 @@ export interface ProgramOptions {
   readonly input?: string | Uint8Array;
   /** Kill it after this time, in milliseconds. */
   readonly limitMs?: number;
+  /** Called with the pid once it runs. */
+  readonly onStart?: (pid: number) => void;
   /** Leave out `-c FILE`. */
   readonly withoutConfig?: boolean;
 }
@@ -57,6 +59,7 @@ export function runProgram(
       timeout: options.limitMs,
       killSignal: options.limitMs === undefined ? 'SIGTERM' : 'SIGKILL',
     });
+    if (child.pid !== undefined) options.onStart?.(child.pid);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk));

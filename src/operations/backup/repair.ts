@@ -14,11 +14,12 @@ import { LockBusyError, messageOf } from '../../domain/errors.ts';
 import type { CommandContext } from '../context.ts';
 import type { Server } from '../server.ts';
 
-/** For cron: looks for interrupted backups and, only when there are some, takes the lock and repairs them. */
+/** For cron: looks for traces of interrupted backups and, only when there are some, takes the lock and repairs them. */
 export async function repairInterruptedBackups(ctx: CommandContext, server: Server): Promise<void> {
   if (server.isPassive) return;
-  const { backups } = await server.catalog.listBackups();
-  if (!backups.some(isUnfinished)) return;
+  const { backups, damaged } = await server.catalog.listBackups();
+  const known = new Set([...backups, ...damaged].map(({ backupId }) => backupId));
+  if (!backups.some(isUnfinished) && (await unusedClaims(server, known)).length === 0) return;
   let lock: HeldLock;
   try {
     lock = await acquireLock(serverLock(server.catalog.layout, 'backup'), { wait: false });
@@ -47,7 +48,9 @@ export async function repairUnderLock(ctx: CommandContext, server: Server): Prom
     );
   }
   const known = new Set([...backups, ...damaged].map(({ backupId }) => backupId));
-  await removeUnusedClaims(server, known);
+  for (const backupId of await unusedClaims(server, known)) {
+    await rmdirIfEmpty(backupPath(server.catalog.layout, backupId));
+  }
 }
 
 function isUnfinished({ status }: BackupInfo): boolean {
@@ -60,10 +63,9 @@ function reasonOf({ status }: BackupInfo): string {
 }
 
 /** A process that died between claiming an id and saving its record leaves an empty directory. */
-async function removeUnusedClaims(server: Server, known: ReadonlySet<string>): Promise<void> {
-  for (const name of await listNames(server.catalog.layout.baseDirectory)) {
-    if (isBackupId(name) && !known.has(name)) await rmdirIfEmpty(backupPath(server.catalog.layout, name));
-  }
+async function unusedClaims(server: Server, known: ReadonlySet<string>): Promise<readonly string[]> {
+  const names = await listNames(server.catalog.layout.baseDirectory);
+  return names.filter((name) => isBackupId(name) && !known.has(name));
 }
 
 /**
