@@ -8,9 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { benchArchiving } from './archiving.mjs';
 import { benchClients } from './clients.mjs';
 import { benchCopies } from './copies.mjs';
+import { benchFiles } from './files.mjs';
 import { medians, peakMemory } from './measure.mjs';
 import { benchRsync } from './rsync.mjs';
-import { seedArchive, seedServers, seedWalFiles } from './seed.mjs';
+import { seedArchive, seedServers } from './seed.mjs';
 
 const barman = fileURLToPath(new URL('../../bin/barman', import.meta.url));
 const folder = process.env.BARMAN_REFERENCE;
@@ -32,6 +33,13 @@ function report(name, ours, theirs, limit, against) {
   const row = rows.at(-1);
   process.stdout.write(
     `${row.measure.padEnd(44)} ${row.ours.padStart(12)} ${row.other.padStart(24)}  ratio ${row.ratio}  limit ${row.limit}  ${row.held ? 'ok' : 'OVER'}\n`,
+  );
+}
+
+/** Both in MiB. */
+function reportPeak(command, peak, limit) {
+  process.stdout.write(
+    `${`  peak memory of ${command}`.padEnd(44)} ${`${peak.toFixed(0)} MiB`.padStart(12)}  limit ${limit} MiB  ${peak <= limit ? 'ok' : 'OVER'}\n`,
   );
 }
 
@@ -87,23 +95,8 @@ async function bigArchive() {
     const both = [barman, reference].map((program) => ({ argv: [program, '-c', config, ...args] }));
     const [ours, theirs] = await medians(both, { runs, warmup: 0 });
     report(`${args[0]}, 30 backups, 300,000 WALs`, ours, theirs, limit, 'reference');
-    const peak = await peakMemory([barman, '-c', config, ...args]);
-    process.stdout.write(
-      `${`  peak memory of ${args[0]}`.padEnd(44)} ${`${peak.toFixed(0)} MiB`.padStart(12)}  limit ${Number(mebibytes)} MiB  ${peak <= Number(mebibytes) ? 'ok' : 'OVER'}\n`,
-    );
+    reportPeak(args[0], await peakMemory([barman, '-c', config, ...args]), mebibytes);
   }
-}
-
-async function rebuild() {
-  const { config, home, names } = seedServers(
-    join(root, 'rebuild'),
-    1,
-    'conninfo = host=127.0.0.1 port=1\nbackup_method = postgres\narchiver = on',
-  );
-  seedWalFiles(home, names[0], 300_000);
-  const both = [barman, reference].map((program) => ({ argv: [program, '-c', config, 'rebuild-xlogdb', names[0]] }));
-  const [ours, theirs] = await medians(both, { runs: 1, warmup: 0 });
-  report('rebuild-xlogdb, 300,000 WALs', ours, theirs, 1 / 3, 'reference');
 }
 
 /** Waits until none of the processes that cron started for this home is left. */
@@ -137,7 +130,7 @@ const all = {
   'list-servers': { run: listServers, needsReference: true },
   many: { run: manyServers, needsReference: true },
   archive: { run: bigArchive, needsReference: true },
-  rebuild: { run: rebuild, needsReference: true },
+  files: { run: () => benchFiles({ root, barman, reference, report, reportPeak }), needsReference: true },
   cron: { run: cron, needsReference: true },
   rsync: { run: () => benchRsync({ root, barman, reference, report }), needsReference: true },
   archiving: { run: () => benchArchiving({ root, barman, reference, report }), needsReference: true },

@@ -75,6 +75,7 @@ export async function runHooks(
       option,
       commandLine,
       log: ctx.log.named('barman.hooks'),
+      outcome: ctx.log.named(OPERATIONS[event]),
       signal: ctx.signal,
       env: hookEnvironment(ctx, config, option, phase, variables),
     };
@@ -146,10 +147,21 @@ function asciiJson(value: unknown): string {
   );
 }
 
+/** compat 3.20.1: in whose name the log tells that a veto came too late. */
+const OPERATIONS: Readonly<Record<HookEvent, string>> = {
+  backup: 'barman.backup',
+  delete: 'barman.backup',
+  recovery: 'barman.backup',
+  archive: 'barman.wal_archiver',
+  wal_delete: 'barman.wal_archiver',
+};
+
 interface Hook {
   readonly option: OptionName;
   readonly commandLine: string;
   readonly log: HookLog;
+  /** Of the operation that goes on regardless. */
+  readonly outcome: HookLog;
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -222,8 +234,8 @@ async function runRetryHook(hook: Hook, phase: HookPhase, pace: RetryPace): Prom
           level: 'exception',
         });
       }
-      const kind = hook.option.replace('_retry_script', '').replace('_', '-');
-      log.warning(
+      const kind = hook.option.replace('_retry_script', '').replaceAll('_', '-');
+      hook.outcome.warning(
         `Ignoring stop request after receiving abort (exit code ${STOP}) from ${kind} retry hook script: ${shown}`,
       );
       return;

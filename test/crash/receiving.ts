@@ -165,7 +165,7 @@ class Receiving {
     faults.push(...(await repair(program, home)));
     await this.writeSegment();
     const last = [...this.written.keys()].sort().at(-1) ?? '';
-    const isComplete = async () => (await readdir(home.path('streaming'))).some((name) => name > last);
+    const isComplete = async () => (await readdir(home.path('streaming'))).includes(last);
     await eventually('cron has started it again', isComplete, 30).catch(() =>
       faults.push({ kind: 'wedged', text: 'it does not stream after cron' }),
     );

@@ -29,6 +29,7 @@ export async function removeFreedWals(
   const isFree = await judgeFreedWals(ctx, server, info, (await catalog.listBackups()).backups, passStandalone);
   if (isFree === null) return;
   const hooks = walDeleteHooks(ctx, server);
+  ctx.output.info('Delete associated WAL segments:');
   const removed = await catalog.removeWals(
     ({ name }) => {
       const file = parseWalName(name);
@@ -44,7 +45,6 @@ export async function removeFreedWals(
           },
         },
   );
-  ctx.output.info('Delete associated WAL segments:');
   for (const { name } of removed) ctx.output.info(`\t${name}`);
 }
 
