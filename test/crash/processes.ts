@@ -27,15 +27,19 @@ export async function hasProcess(home: CrashHome, name: string): Promise<boolean
 
 /** Kills what a blow, or cron, left running on this home, and waits for its end. */
 export async function endProcessesOf(home: CrashHome): Promise<void> {
-  await eventually('nothing runs on the home', async () => {
-    const found = await processesOf(home);
-    for (const { pid } of found) {
+  let left: readonly Found[] = [];
+  const isQuiet = async () => {
+    left = await processesOf(home);
+    for (const { pid } of left) {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
         // Gone already.
       }
     }
-    return found.length === 0;
+    return left.length === 0;
+  };
+  await eventually('nothing runs on the home', isQuiet, 120).catch(() => {
+    throw new Error(`these run on ${home.root} and do not end: ${left.map(({ name }) => name).join(', ')}`);
   });
 }
