@@ -13,7 +13,7 @@ import { type Choice, everyCall, type Program } from './world.ts';
 
 const isFull = process.env.BARMAN_CRASH === 'full';
 const BLOWS: readonly Blow[] = isFull ? ['kill', 'EIO', 'ENOSPC', 'short write'] : ['kill'];
-/** Of the quick run: every sixth call, beginning elsewhere in each scenario. */
+/** Of the quick run: every eighth call, beginning elsewhere in each scenario. */
 const sampled = (index: number, choose: Choice, every: number): Choice => {
   return (calls) => choose(calls).filter((_at, place) => place % every === index % every);
 };
@@ -42,7 +42,7 @@ async function swept(program: Program, index: number, blows: readonly Blow[]): P
     program,
     scenario,
     blows,
-    isFull ? choose : sampled(index, choose, scenario.sampleEvery ?? 6),
+    isFull ? choose : sampled(index, choose, scenario.sampleEvery ?? 8),
   );
   reports.set(program.name, [...(reports.get(program.name) ?? []), report]);
   // A full run takes long: what is known is said.

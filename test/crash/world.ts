@@ -22,7 +22,7 @@ export interface Scenario {
   readonly name: string;
   /** Which calls of an undisturbed run are worth a blow; all of them when it is left out. */
   readonly choose?: Choice;
-  /** A quick run strikes one of so many of these, none for null; 6 when it is left out. */
+  /** A quick run strikes one of so many of these, none for null; 8 when it is left out. */
   readonly sampleEvery?: number | null;
   /** Sets everything up for one program. */
   readonly open: (shim: Shim, program: Program) => Promise<World>;
