@@ -132,8 +132,8 @@ describe('readWals', () => {
       bytes: 300_000 * 16_777_216,
       last: segmentName(1, 1171, 223),
     });
-    // 100 ms on an idle machine.
-    expect(performance.now() - started).toBeLessThan(2000);
+    // 100 ms on an idle machine; far more than on a busy one if a line were read again and again.
+    expect(performance.now() - started).toBeLessThan(30_000);
   });
 });
 
