@@ -158,6 +158,23 @@ describe.skipIf(referenceFolder === undefined)('backup beside Barman 3.20.1 (nee
     await sameRecords();
   });
 
+  it('hooks are told the same', async () => {
+    const script = (option: string) =>
+      `${option} = env | grep ^BARMAN_ | grep -v REFERENCE | sort >> $BARMAN_CONFIGURATION.$BARMAN_SERVER`;
+    const options = ['pre_backup_script', 'pre_backup_retry_script', 'post_backup_retry_script', 'post_backup_script'];
+    await configure(options.map(script).join('\n'));
+    same(await box.reference(['backup', '--wait', 'theirs']), await box.barman(['backup', '--wait', 'ourss_']));
+    const told = async (name: string) =>
+      normalised(await readFile(`${box.configFile}.${name}`, 'utf8'), box.root).replaceAll('ourss_', 'theirs');
+    expect(await told('ourss_')).toBe(await told('theirs'));
+    expect((await told('ourss_')).match(/^BARMAN_STATUS=.*$/gm)).toEqual([
+      'BARMAN_STATUS=EMPTY',
+      'BARMAN_STATUS=EMPTY',
+      'BARMAN_STATUS=DONE',
+      'BARMAN_STATUS=DONE',
+    ]);
+  });
+
   it('check-backup', async () => {
     await configure();
     for (const id of ['latest', 'oldest', 'last-failed', 'nosuch']) {
