@@ -67,6 +67,8 @@ class Receiving {
   private readonly program: Program;
   /** The segments of this round as PostgreSQL wrote them. */
   private written = new Map<string, Buffer>();
+  /** The first of them; the slot itself moves on. */
+  private first = '';
 
   constructor(cluster: Cluster, home: CrashHome, program: Program) {
     this.cluster = cluster;
@@ -83,9 +85,9 @@ class Receiving {
       "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots; SELECT pg_logical_emit_message(false, '', 'x')",
     );
     await cluster.sql("SELECT pg_switch_wal(); CHECKPOINT; SELECT pg_create_physical_replication_slot('barman', true)");
-    const first = await cluster.sql('SELECT pg_walfile_name(restart_lsn + 1) FROM pg_replication_slots');
+    this.first = await cluster.sql('SELECT pg_walfile_name(restart_lsn + 1) FROM pg_replication_slots');
     await restoreHome(template, home);
-    await writeFile(home.path('streaming', `${first}.partial`), Buffer.alloc(4096));
+    await writeFile(home.path('streaming', `${this.first}.partial`), Buffer.alloc(4096));
     this.written = new Map();
   }
 
@@ -128,10 +130,9 @@ class Receiving {
     await cluster.sql(`SELECT pg_logical_emit_message(false, '', repeat('x', ${size}))`);
     await cluster.sql('SELECT pg_switch_wal()');
     const folder = join(cluster.dataDir, 'pg_wal');
-    const first = await cluster.sql('SELECT pg_walfile_name(restart_lsn + 1) FROM pg_replication_slots');
     const current = await cluster.sql('SELECT pg_walfile_name(pg_current_wal_lsn() + 1)');
     for (const name of (await readdir(folder)).sort()) {
-      const isClosed = /^[0-9A-F]{24}$/.test(name) && name >= first && name < current;
+      const isClosed = /^[0-9A-F]{24}$/.test(name) && name >= this.first && name < current;
       if (isClosed && !this.written.has(name)) this.written.set(name, await readFile(join(folder, name)));
     }
   }
