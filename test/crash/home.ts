@@ -39,7 +39,8 @@ export async function makeHome(section: string, systemId: string = SYSTEM_ID): P
 
 /** The same at the same paths: put back as it was. */
 export async function restoreHome(template: string, home: CrashHome): Promise<void> {
-  await rm(home.home, { recursive: true, force: true });
+  // A background process that was cut off writes its last.
+  await rm(home.home, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
   await cp(template, home.home, { recursive: true, preserveTimestamps: true });
 }
 
@@ -60,7 +61,7 @@ function at(root: string): CrashHome {
         .filter((path) => !path.endsWith('.lock'))
         .sort();
     },
-    dispose: () => rm(root, { recursive: true, force: true }),
+    dispose: () => rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 }),
   };
 }
 
