@@ -156,6 +156,22 @@ export function compressor(name: Compression, settings: CompressionSettings, siz
 }
 
 /**
+ * What compresses a whole buffer at once, off the main thread; null where that is left to `compressor`. For a WAL segment
+ * the way through a stream costs as much as the compression itself.
+ */
+export function wholeCompressor(
+  name: Compression,
+  settings: CompressionSettings,
+  size: number,
+): ((data: Buffer) => Promise<Buffer>) | null {
+  if (filterCommand(name, settings, size) !== null) return null;
+  const { compression } = inProcessCodec(formatOf(name));
+  const whole = compression?.whole;
+  if (whole === undefined || compression === null || size > compression.comfortable) return null;
+  return (data) => whole(data, levelOf(name, settings.level) ?? 0);
+}
+
+/**
  * Compresses an open file into another one, both from their beginning, by the program of the algorithm.
  * False, and nothing is done, for what this process does itself: it wants streams.
  */

@@ -57,23 +57,45 @@ export function segmentNumber({ log, segment }: WalFile, segmentSize: number): n
   return log * segmentsPerLog(segmentSize) + segment;
 }
 
-/** Gathers names, which may come in any order and twice, into runs. */
-export function runsOf(segments: Iterable<WalFile>, segmentSize: number): ReadonlyMap<number, readonly SegmentRun[]> {
-  const numbers = new Map<number, number[]>();
-  for (const file of segments) {
-    const known = numbers.get(file.timeline);
-    if (known === undefined) numbers.set(file.timeline, [segmentNumber(file, segmentSize)]);
-    else known.push(segmentNumber(file, segmentSize));
+/** Gathers segments, which may come in any order and twice, into runs; in their order they take no memory to speak of. */
+export class SegmentSet {
+  readonly #segmentSize: number;
+  readonly #runs = new Map<number, { first: number; last: number }[]>();
+  #newest: WalFile | null = null;
+
+  /** `segmentSize`: bytes */
+  constructor(segmentSize: number) {
+    this.#segmentSize = segmentSize;
   }
-  return new Map([...numbers].map(([timeline, list]) => [timeline, joinNumbers(list)]));
+
+  /** The one with the greatest name. */
+  get newest(): WalFile | null {
+    return this.#newest;
+  }
+
+  add(file: WalFile): void {
+    if (this.#newest === null || file.name > this.#newest.name) this.#newest = file;
+    const number = segmentNumber(file, this.#segmentSize);
+    const runs = this.#runs.get(file.timeline);
+    const last = runs?.at(-1);
+    if (runs === undefined) this.#runs.set(file.timeline, [{ first: number, last: number }]);
+    else if (last !== undefined && number >= last.first && number <= last.last + 1)
+      last.last = Math.max(last.last, number);
+    else runs.push({ first: number, last: number });
+  }
+
+  /** By timeline, in ascending order. */
+  runs(): ReadonlyMap<number, readonly SegmentRun[]> {
+    return new Map([...this.#runs].map(([timeline, runs]) => [timeline, joined(runs)]));
+  }
 }
 
-function joinNumbers(numbers: readonly number[]): readonly SegmentRun[] {
+function joined(pieces: readonly SegmentRun[]): readonly SegmentRun[] {
   const runs: { first: number; last: number }[] = [];
-  for (const number of numbers.toSorted((left, right) => left - right)) {
+  for (const { first, last } of pieces.toSorted((left, right) => left.first - right.first)) {
     const run = runs.at(-1);
-    if (run !== undefined && number <= run.last + 1) run.last = number;
-    else runs.push({ first: number, last: number });
+    if (run !== undefined && first <= run.last + 1) run.last = Math.max(run.last, last);
+    else runs.push({ first, last });
   }
   return runs;
 }

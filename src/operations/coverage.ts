@@ -8,7 +8,7 @@ import { detectFileForm } from '../adapters/compression.ts';
 import { listNames } from '../adapters/files.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup-info.ts';
 import { chainOf } from '../domain/backup-selector.ts';
-import { type Coverage, coverageOf, runsOf } from '../domain/coverage.ts';
+import { type Coverage, coverageOf, segmentNumber, SegmentSet } from '../domain/coverage.ts';
 import { BarmanError, messageOf, PostgresError } from '../domain/errors.ts';
 import { type Lsn, lsn } from '../domain/lsn.ts';
 import type { TimelineSwitch } from '../domain/timeline-history.ts';
@@ -44,7 +44,7 @@ export async function measureCoverage(ctx: CommandContext, server: Server): Prom
   const backups = all.filter((info) => isCopyDone(info) && hasWholeChain(info, all));
   const segmentSize = backups.at(-1)?.xlogSegmentSize ?? DEFAULT_SEGMENT_SIZE;
   const segments = await soundSegments(ctx, server, segmentSize);
-  const runs = runsOf(segments, segmentSize);
+  const runs = segments.runs();
   const histories = new Map<number, readonly TimelineSwitch[]>();
   for (const timeline of runs.keys()) {
     const history = await historyOf(ctx, server, timeline);
@@ -56,7 +56,7 @@ export async function measureCoverage(ctx: CommandContext, server: Server): Prom
     ...coverage,
     server: server.name,
     times: new Map(await Promise.all(lastWals.map(async (name) => [name, await timeOf(server, name)] as const))),
-    exposure: await exposureOf(ctx, server, segments, segmentSize),
+    exposure: await exposureOf(ctx, server, segments.newest, segmentSize),
   };
 }
 
@@ -85,43 +85,54 @@ async function historyOf(
 }
 
 /** The archived segments that can be what their name says; the others are told and count as missing. */
-async function soundSegments(ctx: CommandContext, server: Server, segmentSize: number): Promise<readonly WalFile[]> {
-  const listed = await listedSizes(ctx, server);
-  const sound: WalFile[] = [];
+async function soundSegments(ctx: CommandContext, server: Server, segmentSize: number): Promise<SegmentSet> {
+  const listedSize = await listedSizes(ctx, server, segmentSize);
+  const sound = new SegmentSet(segmentSize);
   const doubtful: { file: WalFile; bytes: number }[] = [];
   await server.catalog.eachSegment((file, bytes) => {
-    const isExpected = bytes > 0 && (bytes === segmentSize || listed.get(file.name) === bytes);
-    if (isExpected) sound.push(file);
+    const isExpected = bytes > 0 && (bytes === segmentSize || listedSize(file) === bytes);
+    if (isExpected) sound.add(file);
     else doubtful.push({ file, bytes });
   });
   for (const { file, bytes } of doubtful) {
     const path = server.catalog.walPath(file.name);
     const form = bytes === 0 ? PLAIN : await detectFileForm(path, server.config.customCompressionMagic);
-    if (!isPlain(form)) sound.push(file);
+    if (!isPlain(form)) sound.add(file);
     else ctx.output.warning(`'${path}' has ${bytes} bytes instead of ${segmentSize}: it counts as missing`);
   }
   return sound;
 }
 
-/** Sizes by name of the segments that xlog.db calls compressed or encrypted: of the others the size is known. */
-async function listedSizes(ctx: CommandContext, { catalog }: Server): Promise<ReadonlyMap<string, number>> {
-  const sizes = new Map<string, number>();
+/**
+ * Sizes of the segments that xlog.db calls compressed or encrypted: of the others the size is known. By their numbers: the
+ * names would keep the whole text of the index in memory.
+ */
+async function listedSizes(
+  ctx: CommandContext,
+  { catalog }: Server,
+  segmentSize: number,
+): Promise<(file: WalFile) => number | undefined> {
+  const timelines = new Map<number, Map<number, number>>();
   try {
     await catalog.readWals(({ name, size, compression, encryption }) => {
-      if (compression !== null || encryption !== null) sizes.set(name, size);
+      if (compression === null && encryption === null) return;
+      const file = parseWalName(name);
+      if (file?.kind !== 'segment') return;
+      const sizes = timelines.get(file.timeline) ?? new Map<number, number>();
+      timelines.set(file.timeline, sizes.set(segmentNumber(file, segmentSize), size));
     });
   } catch (error) {
     if (!(error instanceof BarmanError)) throw error;
     // The files are what counts.
     ctx.output.warning(error.hint === undefined ? error.message : `${error.message}\nHINT: ${error.hint}`);
   }
-  return sizes;
+  return (file) => timelines.get(file.timeline)?.get(segmentNumber(file, segmentSize));
 }
 
 async function exposureOf(
   ctx: CommandContext,
   server: Server,
-  archived: readonly WalFile[],
+  archived: WalFile | null,
   segmentSize: number,
 ): Promise<Exposure | null> {
   if (server.postgres === null) return null;
@@ -164,14 +175,13 @@ interface Received {
 }
 
 /** The last complete segment on this host, in the archive or waiting for it. */
-async function lastReceived(server: Server, archived: readonly WalFile[]): Promise<Received | null> {
+async function lastReceived(server: Server, archived: WalFile | null): Promise<Received | null> {
   const { catalog, config } = server;
   let last: { file: WalFile; path: string } | null = null;
   const consider = (file: WalFile, path: string) => {
     if (last === null || file.name > last.file.name) last = { file, path };
   };
-  const newest = archived.reduce<WalFile | null>((top, file) => (top && top.name > file.name ? top : file), null);
-  if (newest !== null) consider(newest, catalog.walPath(newest.name));
+  if (archived !== null) consider(archived, catalog.walPath(archived.name));
   for (const directory of [config.incomingWalsDirectory, config.streamingWalsDirectory]) {
     for (const name of await listNames(directory)) {
       const file = parseWalName(name);

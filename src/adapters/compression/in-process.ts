@@ -17,6 +17,8 @@ export interface InProcessCodec {
     open(level: number, size?: number): Duplex;
     /** More bytes than these are better left to a program: the codec holds them in memory. */
     readonly comfortable: number;
+    /** The same at once, where the codec takes whole buffers anyway. */
+    whole?(data: Buffer, level: number): Promise<Buffer>;
   } | null;
   readonly decompression: {
     open(): Duplex;
@@ -94,7 +96,11 @@ function libraryZstd(): InProcessCodec {
     return library.decompress(data);
   };
   return {
-    compression: { open: (level) => wholeBuffer((data) => library.compress(data, level)), comfortable: IN_MEMORY },
+    compression: {
+      open: (level) => wholeBuffer((data) => library.compress(data, level)),
+      comfortable: IN_MEMORY,
+      whole: (data, level) => library.compress(data, level),
+    },
     decompression: { open: () => wholeBuffer(decompress), isGreedy: true },
   };
 }

@@ -31,6 +31,29 @@ export function streamOf(handle: FileHandle): Readable {
   return Readable.from(blocksOf(handle), { objectMode: false, highWaterMark: BLOCK });
 }
 
+/** Memory of segments that are done with: fresh memory must be cleared by the system, page by page. */
+const spare: Buffer[] = [];
+const MOST_SPARE = 4;
+
+/** Hands over the bytes of a file, fewer than `size` when it is shorter; they are valid until `work` ends. */
+export async function withContent<T>(
+  handle: FileHandle,
+  size: number,
+  work: (content: Buffer) => Promise<T>,
+): Promise<T> {
+  const at = spare.findIndex(({ length }) => length >= size);
+  const memory = at < 0 ? Buffer.allocUnsafeSlow(size) : (spare.splice(at, 1)[0] as Buffer);
+  let length = 0;
+  while (length < size) {
+    const { bytesRead } = await handle.read(memory, length, size - length, length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  const result = await work(memory.subarray(0, length));
+  if (spare.length < MOST_SPARE) spare.push(memory);
+  return result;
+}
+
 async function* blocksOf(handle: FileHandle): AsyncGenerator<Buffer> {
   for (let position = 0; ;) {
     const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK, position);

@@ -11,6 +11,7 @@ import {
   compressByProgram,
   type CompressionSettings,
   compressor,
+  wholeCompressor,
 } from '../../adapters/compression.ts';
 import { unlinkIfPresent } from '../../adapters/files.ts';
 import { encryptionFailure, encryptor } from '../../adapters/gpg.ts';
@@ -18,7 +19,7 @@ import { errnoOf, WalError } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal.ts';
 import { identifyWal, isPlain, type StoredForm } from '../../domain/wal-content.ts';
 import type { WalRecord } from '../../domain/xlogdb.ts';
-import { haveSameContent, measurePlain, readHead, sinkOf, streamOf } from './content.ts';
+import { haveSameContent, measurePlain, readHead, sinkOf, streamOf, withContent } from './content.ts';
 
 export interface StoreRequest {
   readonly file: WalFile;
@@ -172,8 +173,22 @@ async function copyInto({ source, stats, file }: StoreRequest, copy: FileHandle)
 async function compressInto({ source, stats, compression, settings, file }: StoreRequest, copy: FileHandle) {
   if (compression === null) return;
   const size = Number(stats.size);
+  const changed = () => new WalError(`'${file.name}' changed while it was compressed`);
+  const whole = wholeCompressor(compression, settings, size);
+  if (whole !== null) {
+    await withContent(source, size, async (content) => {
+      await pipeline([await whole(content)], sinkOf(copy));
+      if (content.length !== size || (await source.stat()).size !== size) throw changed();
+    });
+    return;
+  }
   if (!(await compressByProgram(compression, settings, { input: source.fd, output: copy.fd, size }))) {
-    await pipeline(streamOf(source), compressor(compression, settings, size), sinkOf(copy));
+    let read = 0;
+    const counted = streamOf(source).on('data', (chunk: Buffer) => {
+      read += chunk.length;
+    });
+    await pipeline(counted, compressor(compression, settings, size), sinkOf(copy));
+    if (read !== size) throw changed();
     return;
   }
   if (await givesBack(compression, source, stats, copy, settings)) return;

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareBytes } from '../../../src/adapters/files.ts';
 import { type BackupInfo, emptyBackupInfo } from '../../../src/domain/backup-info.ts';
-import { coverageOf, runsOf, segmentNumber } from '../../../src/domain/coverage.ts';
+import { coverageOf, segmentNumber, SegmentSet } from '../../../src/domain/coverage.ts';
 import { lsn } from '../../../src/domain/lsn.ts';
 import type { TimelineSwitch } from '../../../src/domain/timeline-history.ts';
 import { parseWalName, segmentName, type WalFile } from '../../../src/domain/wal.ts';
@@ -28,7 +28,9 @@ function backup(second: number, timeline: number, first: number, last: number): 
 }
 
 function facts(backups: BackupInfo[], files: WalFile[], histories: [number, TimelineSwitch[]][] = []) {
-  return { segmentSize: MIB, backups, runs: runsOf(files, MIB), histories: new Map(histories) };
+  const segments = new SegmentSet(MIB);
+  for (const file of files) segments.add(file);
+  return { segmentSize: MIB, backups, runs: segments.runs(), histories: new Map(histories) };
 }
 
 const range = (timeline: number, first: number, last: number) =>
