@@ -1,9 +1,23 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const project = (name: string) => ({
   // No limit that a busy machine could meet.
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: 120_000, hookTimeout: 120_000 },
 });
+
+/** The files that take minutes, so that none of them runs alone at the end. */
+const LONG = ['answers/answers', 'compat/restore.test', 'damaged-catalog', 'answers/exchanged', 'crash/crash'];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = LONG.findIndex((name) => moduleId.includes(name));
+      return at < 0 ? LONG.length : at;
+    };
+    return (await super.sort(files)).toSorted((left, right) => rank(left) - rank(right));
+  }
+}
 
 /**
  * unit: pure, no processes. integration: a real PostgreSQL on a temporary folder. compat: side by side with
@@ -13,6 +27,7 @@ const project = (name: string) => ({
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     projects: [
       project('unit'),
       project('integration'),

@@ -1,5 +1,6 @@
 /** `barman status`: what Barman knows about a server, live and from the catalog. Source: spec check.md 3, cli.md 6.4. */
 import { isCopyDone } from '../domain/backup-info.ts';
+import { fixedText } from '../domain/fixed-text.ts';
 import { formatRetentionPolicy } from '../domain/retention-policy.ts';
 import { prettySize } from '../domain/size.ts';
 import { ctime, parseTimestamp } from '../domain/timestamp.ts';
@@ -77,7 +78,7 @@ function archiving({ config }: Server, values: Values): StatusItem[] {
     ...(values.failed_count == null ? [] : [item('failed_count', 'Failures of WAL archiver', failures(values))]),
     ...(perHour === 0
       ? []
-      : [item('server_archived_wals_per_hour', 'Server WAL archiving rate', `${perHour.toFixed(2)}/hour`)]),
+      : [item('server_archived_wals_per_hour', 'Server WAL archiving rate', `${fixedText(perHour, 2)}/hour`)]),
   ];
 }
 

@@ -2,6 +2,7 @@
  * Sizes of the configuration (`30Gi`) and how Barman spells a size (`22.0 MiB`).
  * Source: spec config.md section 4, check.md section 7.
  */
+import { fixedText } from './fixed-text.ts';
 
 const FACTORS: Readonly<Record<string, number>> = {
   '': 1,
@@ -30,7 +31,7 @@ export function prettySize(bytes: number | bigint): string {
   if (Math.abs(value) < 1024) return `${Math.trunc(value)} B`;
   for (const unit of UNITS) {
     value /= 1024;
-    if (Math.abs(value) < 1024) return `${value.toFixed(1)} ${unit}`;
+    if (Math.abs(value) < 1024) return `${fixedText(value, 1)} ${unit}`;
   }
-  return `${(value / 1024).toFixed(1)} YiB`;
+  return `${fixedText(value / 1024, 1)} YiB`;
 }

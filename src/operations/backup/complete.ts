@@ -5,6 +5,7 @@
 import type { BackupInfo } from '../../domain/backup-info.ts';
 import { humanDuration } from '../../domain/duration.ts';
 import { BarmanError } from '../../domain/errors.ts';
+import { fixedText } from '../../domain/fixed-text.ts';
 import { prettySize } from '../../domain/size.ts';
 import { checkBackup } from '../check-backup.ts';
 import type { CommandContext } from '../context.ts';
@@ -49,7 +50,7 @@ function sizeText({ size, deduplicatedSize }: BackupInfo, links: boolean): strin
   const total = prettySize(size ?? 0);
   if (!links || !size) return total;
   const ratio = 1 - (deduplicatedSize ?? 0) / size;
-  return `${total}. Actual size on disk: ${prettySize(deduplicatedSize ?? 0)} (-${(ratio * 100).toFixed(2)}% deduplication ratio).`;
+  return `${total}. Actual size on disk: ${prettySize(deduplicatedSize ?? 0)} (-${fixedText(ratio * 100, 2)}% deduplication ratio).`;
 }
 
 /** Python's `str(datetime)` in local time, microseconds included. */

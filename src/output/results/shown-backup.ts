@@ -1,5 +1,6 @@
 /** What show-backup tells of a backup, and the words that both of its faces share. Source: spec cli.md 6.3. */
 import type { BackupInfo } from '../../domain/backup-info.ts';
+import { fixedText } from '../../domain/fixed-text.ts';
 import type { RetentionVerdict } from '../../domain/retention.ts';
 import type { WalUsage } from '../../domain/wal-usage.ts';
 import { verdictText } from './list-backups.ts';
@@ -24,12 +25,12 @@ export const LATEST = '- (this is the latest base backup)';
 
 /** `72.00/hour`. */
 export function rateText(perSecond: number): string {
-  return `${(perSecond * 3600).toFixed(2)}/hour`;
+  return `${fixedText(perSecond * 3600, 2)}/hour`;
 }
 
 /** `99.88%`. */
 export function percentText(ratio: number): string {
-  return `${(ratio * 100).toFixed(2)}%`;
+  return `${fixedText(ratio * 100, 2)}%`;
 }
 
 /** What the console says of the policy. */
