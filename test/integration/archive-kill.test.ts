@@ -3,11 +3,12 @@
  * Every single step, of linked files too, is struck in test/crash. Faults B1, B2.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { folderElsewhere } from '../support/cluster.ts';
 import { barmanProgram, makeSandbox, type Sandbox } from '../support/sandbox.ts';
 import { segmentName, walSegment } from '../support/wal-files.ts';
 
@@ -93,8 +94,7 @@ it.each([
   ['copied to another filesystem', 'OTHER'],
 ])('%s', async (_how, extra) => {
   let other: string | undefined;
-  if (extra === 'OTHER') other = await mkdtemp('/dev/shm/barman-wals-').catch(() => undefined);
-  if (extra === 'OTHER' && other === undefined) return;
+  if (extra === 'OTHER') other = await folderElsewhere('wals');
   try {
     const names = await seed(extra === 'OTHER' ? '' : extra);
     if (other !== undefined) {

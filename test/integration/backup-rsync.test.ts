@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, normalised, startBarman } from '../support/archiving-server.ts';
-import { type Cluster, clusterAt, freePort, temporaryFolder } from '../support/cluster.ts';
+import { type Cluster, clusterAt, folderElsewhere, freePort, temporaryFolder } from '../support/cluster.ts';
 import { type RsyncServer, startRsyncServer } from '../support/rsync-server.ts';
 
 const exec = promisify(execFile);
@@ -246,12 +246,11 @@ describe('barman backup of an rsync server', () => {
   it('copies where hard links are impossible, and says so', async () => {
     const previous = await lastId();
     const elsewhere = await temporaryFolder('elsewhere');
-    const shm = `/dev/shm/${elsewhere.split('/').at(-1)}`;
-    await mkdir(shm);
+    const far = await folderElsewhere('elsewhere');
     try {
-      await exec('cp', ['-a', server.path('base', previous), `${shm}/backup`]);
+      await exec('cp', ['-a', server.path('base', previous), `${far}/backup`]);
       await rename(server.path('base', previous), `${elsewhere}/aside`);
-      await symlink(`${shm}/backup`, server.path('base', previous));
+      await symlink(`${far}/backup`, server.path('base', previous));
       await server.configure('reuse_backup = link');
       const result = await server.box.barman(['backup', 'pg']);
       expect(result.code).toBe(0);
@@ -264,7 +263,7 @@ describe('barman backup of an rsync server', () => {
     } finally {
       await rm(server.path('base', previous), { force: true });
       await rename(`${elsewhere}/aside`, server.path('base', previous));
-      await rm(shm, { recursive: true, force: true });
+      await rm(far, { recursive: true, force: true });
       await rm(elsewhere, { recursive: true, force: true });
     }
   });

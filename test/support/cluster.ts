@@ -1,6 +1,6 @@
 /** A real PostgreSQL on a temporary folder and a free port. */
 import { execFile, spawn } from 'node:child_process';
-import { appendFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -137,6 +137,16 @@ function runQuietly(command: string, args: readonly string[]): Promise<void> {
       else reject(new Error(`${command} ${args.join(' ')} ended with ${code}`));
     });
   });
+}
+
+/** A folder on another filesystem than that of the temporary folders; the caller removes it. @throws when there is none */
+export async function folderElsewhere(name: string): Promise<string> {
+  const { dev } = await stat(tmpdir());
+  for (const place of ['/dev/shm', '/var/tmp', '/tmp']) {
+    const facts = await stat(place).catch(() => undefined);
+    if (facts !== undefined && facts.dev !== dev) return mkdtemp(join(place, `barman-${name}-`));
+  }
+  throw new Error(`no second filesystem beside ${tmpdir()} was found`);
 }
 
 /** A temporary folder for a tablespace or a destination; the caller removes it. */
