@@ -64,8 +64,15 @@ function reasonOf({ status }: BackupInfo): string {
 
 /** A process that died between claiming an id and saving its record leaves an empty directory. */
 async function unusedClaims(server: Server, known: ReadonlySet<string>): Promise<readonly string[]> {
-  const names = await listNames(server.catalog.layout.baseDirectory);
-  return names.filter((name) => isBackupId(name) && !known.has(name));
+  const { baseDirectory } = server.catalog.layout;
+  const claims: string[] = [];
+  for (const name of await listNames(baseDirectory)) {
+    if (!isBackupId(name) || known.has(name)) continue;
+    // One that holds something stays, and must not make every cron take the lock of the backups.
+    const content = await listNames(backupPath(server.catalog.layout, name)).catch(() => null);
+    if (content?.length === 0) claims.push(name);
+  }
+  return claims;
 }
 
 /**
