@@ -29,11 +29,13 @@ export async function benchClients({ reference, report }) {
     }
     const env = { ...host.sshd.env, TMPDIR: host.local };
     const programs = { ours: (name) => clientProgram(name), reference: (name) => join(reference, '..', name) };
+    let answering;
     const call = async (who, name, options, ...args) => {
-      await host.answerWith(who);
+      if (who !== answering) await host.answerWith(who);
+      answering = who;
       return timeOnce([programs[who](name), '-U', host.sshd.user, ...options, 'h', 'pg', ...args], env);
     };
-    await singles('one 16 MB segment archived', async (who, options, name) => {
+    await singles('one 16 MB segment archived', `ssh -q -T h 'cat >/dev/null' <"$1"`, async (who, options, name) => {
       rmSync(archive, { recursive: true });
       mkdirSync(archive);
       for (const left of readdirSync(host.path('incoming'))) rmSync(host.path('incoming', left));
@@ -41,7 +43,7 @@ export async function benchClients({ reference, report }) {
     });
     for (const name of names) writeFileSync(join(archive, name), walSegment(name, { segmentSize: SEGMENT }));
     const destination = join(host.local, 'RECOVERYXLOG');
-    await singles('one 16 MB segment restored', (who, options, name) =>
+    await singles('one 16 MB segment restored', 'ssh -q -T h cat "$1" >"$1.bare"', (who, options, name) =>
       call(who, 'barman-wal-restore', options, name, destination),
     );
     const row = async (who, options) => {
@@ -56,16 +58,19 @@ export async function benchClients({ reference, report }) {
     report(`a segment of ${SEGMENTS} restored with -p 8`, ahead, plain, 0.25, 'reference without -p');
     report(`a segment of ${SEGMENTS} restored with -p 8`, ahead, batches, 1, 'reference with -p 8');
 
-    async function singles(title, once) {
-      const times = { theirs: [], ours: [], warm: [] };
+    async function singles(title, bare, once) {
+      const times = { theirs: [], ours: [], warm: [], bare: [] };
       const shared = ['--control-persist', '60'];
       await once('ours', shared, names[0]);
       for (let round = 0; round < ROUNDS; round += 1) {
         times.theirs.push(await once('reference', [], names[round]));
         times.ours.push(await once('ours', [], names[round]));
         times.warm.push(await once('ours', shared, names[round]));
+        times.bare.push(timeOnce(['sh', '-c', bare, 'sh', join(host.local, names[round])], env));
       }
       const theirs = median(times.theirs);
+      // What no client can do without: the login and the bytes.
+      report(`${title}: ssh alone`, median(times.bare), theirs, 1, 'reference');
       report(title, median(times.ours), theirs, 0.6, 'reference');
       report(`${title}, warm`, median(times.warm), theirs, 0.3, 'reference');
     }

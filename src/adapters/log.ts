@@ -78,9 +78,16 @@ interface LogRecord {
   readonly msg: string;
 }
 
+/** Of the bundle, where the build finds this call and puts pino itself, to be run when it is first wanted. */
+declare const require: NodeJS.Require | undefined;
+
+function loadPino(): typeof import('pino') {
+  if (typeof require === 'undefined') return createRequire(import.meta.url)('pino') as typeof import('pino');
+  return require('pino') as typeof import('pino');
+}
+
 function createPino(level: number, write: (record: LogRecord) => void) {
-  const load = createRequire(import.meta.url);
-  const { pino } = load('pino') as typeof import('pino');
+  const { pino } = loadPino();
   return pino(
     { base: null, customLevels: { ...LEVELS }, useOnlyCustomLevels: true, level: 'debug', formatters: {} },
     { write: (line: string) => write(JSON.parse(line) as LogRecord) },

@@ -28,7 +28,8 @@ export interface Connection {
   readonly end: Promise<Ended>;
 }
 
-type Stdio = 'pipe' | 'ignore' | 'inherit';
+/** A number is an open descriptor of ours. */
+type Stdio = 'pipe' | 'ignore' | 'inherit' | number;
 
 /** Starts `ssh ... command`. */
 export function connect(remote: Remote, command: readonly string[], stdio: readonly [Stdio, Stdio, Stdio]): Connection {

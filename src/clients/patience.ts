@@ -1,6 +1,8 @@
 /** A recovery that cannot ask again by itself is not ended by one lost connection. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type FetchOptions, fetchWal, openDestination } from './fetch-wal.ts';
+import { openDestination } from './destination.ts';
+import { fetchWal } from './fetch-wal.ts';
+import type { FetchOptions } from './receive.ts';
 import type { Remote } from './remote.ts';
 import { endsWithoutWal, RestoreFailure } from './restore-failure.ts';
 

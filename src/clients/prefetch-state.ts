@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isAlive, unlinkIfThere } from './fetch-wal.ts';
+import { isAlive, unlinkIfThere } from './destination.ts';
 import type { Remote } from './remote.ts';
 
 /** The environment variable that makes barman-wal-restore the process that fetches ahead; its value is a PrefetchOrder. */

@@ -6,8 +6,10 @@ import { existsSync, readdirSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { parseWalName } from '../domain/wal.ts';
 import { connect } from './connection.ts';
-import { type FetchOptions, fetchWal, isAlive, openDestination, unlinkIfThere } from './fetch-wal.ts';
+import { isAlive, openDestination, unlinkIfThere } from './destination.ts';
+import { fetchWal } from './fetch-wal.ts';
 import { claimRow, prefetchKey, type PrefetchOrder, readPosition, releaseRow } from './prefetch-state.ts';
+import type { FetchOptions } from './receive.ts';
 import { getWalCommand, type Remote } from './remote.ts';
 
 /** Without a new position for so long the recovery is over, or has caught up, ms. */

@@ -1,7 +1,7 @@
 /** Sends one WAL file as the tar stream that `barman put-wal` reads. Source: spec wal.md sections 8 and 10. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Writable } from 'node:stream';
+import { Readable, type Writable } from 'node:stream';
 import type { Compression, CompressionLevel } from '../adapters/compression.ts';
 import { connect, type Connection } from './connection.ts';
 import { putWalCommand, type Remote } from './remote.ts';
@@ -115,7 +115,12 @@ async function transmit(
   stdin.on('error', () => {
     isBroken = true;
   });
-  for await (const chunk of walTar(source, algorithm, () => readBlocks(source))) {
+  // It is read, and its checksum made, while ssh logs in.
+  const tar = Readable.from(
+    walTar(source, algorithm, () => readBlocks(source)),
+    { highWaterMark: BLOCKS_AHEAD },
+  );
+  for await (const chunk of tar) {
     if (isBroken) return false;
     if (!stdin.write(chunk)) await room(stdin);
     moved();
@@ -140,6 +145,8 @@ function room(stream: Writable): Promise<void> {
 }
 
 const BLOCK = 1_048_576;
+/** A whole segment of the usual size. */
+const BLOCKS_AHEAD = 20;
 
 /** Exactly as many bytes as the file had when it was opened. */
 function* readBlocks({ descriptor, size, path }: WalSource): Generator<Buffer> {

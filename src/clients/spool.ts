@@ -7,9 +7,11 @@ import { closeSync, constants as FS, fstatSync, openSync, renameSync, statSync }
 import { join, resolve } from 'node:path';
 import { copyDescriptor } from './copy-descriptor.ts';
 import { isPrivateFolder } from './connection.ts';
-import { contentProblem, type FetchOptions, openDestination, publish, systemIdOf, unlinkIfThere } from './fetch-wal.ts';
+import { openDestination, publish, unlinkIfThere } from './destination.ts';
+import { contentProblem, systemIdOf } from './fetch-wal.ts';
 import { fetchPatiently } from './patience.ts';
 import { isPrefetching, notePosition, PREFETCH_FLAG, prefetchKey } from './prefetch-state.ts';
+import type { FetchOptions } from './receive.ts';
 import type { Remote } from './remote.ts';
 import { RestoreFailure } from './restore-failure.ts';
 import { parseWalName } from '../domain/wal.ts';

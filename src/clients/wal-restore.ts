@@ -6,10 +6,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientSpec, type CommandLine, parseInteger } from './command-line.ts';
 import { connect } from './connection.ts';
-import { type FetchOptions, isDirectory } from './fetch-wal.ts';
+import { isDirectory } from './fetch-wal.ts';
 import { fetchPatiently } from './patience.ts';
 import { PREFETCH_FLAG, type PrefetchOrder } from './prefetch-state.ts';
 import { runClient } from './program.ts';
+import type { FetchOptions } from './receive.ts';
 import { relayTest } from './relay-test.ts';
 import { getWalCommand, readRemote, REMOTE_OPTIONS } from './remote.ts';
 import { exitCodeOf, explainFailure, RestoreFailure } from './restore-failure.ts';

@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/archiving-server.ts';
 import { type BarmanHost, clientProgram, startBarmanHost } from '../support/barman-host.ts';
+import { runProgram } from '../support/sandbox.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { segmentName, SYSTEM_ID, walSegment } from '../support/wal-files.ts';
 
@@ -117,6 +118,17 @@ describe('barman-wal-restore', () => {
     expect(await wals()).toEqual([]);
   });
 
+  it('decompresses what comes compressed unasked, and refuses what is cut', async () => {
+    await host.answerWith('ours', `gzip -c ${archived(ONE)}; exit 0`);
+    expect(await restore(['h', 'pg', ONE, target()])).toEqual(SILENT);
+    await isSegment(ONE);
+    await host.answerWith('ours', `gzip -c ${archived(ONE)} | head -c 500; exit 0`);
+    const { code, stdout, stderr } = await restore(['h', 'pg', ONE, target()]);
+    await host.answerWith('ours');
+    expect([code, stdout, stderr]).toEqual([2, '', `ERROR: cannot decompress '${ONE}': unexpected end of file\n`]);
+    expect(await wals()).toEqual([]);
+  });
+
   it('gives up in a bounded time when nothing moves any more', async () => {
     proxy.fault = { kind: 'stall', afterBytes: 500_000, direction: 'to-client' };
     expect(await restore(['--timeout', '2', '--port', String(proxy.port), 'h', 'pg', ONE, target()])).toEqual({
@@ -175,6 +187,21 @@ describe('barman-wal-restore', () => {
       stdout: '',
       stderr: `ERROR: Cannot open '${path}' (WAL_DEST) for writing: [Errno 2] No such file or directory: '${path}'\n`,
     });
+  });
+
+  it('ends with 3 when the destination takes no more, compressed or not', async () => {
+    // In blocks of 512 bytes.
+    const limited = `ulimit -f 1024; exec "$@"`;
+    for (const options of [[], ['--keep-compression']]) {
+      const client = [clientProgram('barman-wal-restore'), '-U', host.sshd.user, ...options];
+      const args = ['-c', limited, 'sh', ...client, 'h', 'pg', ONE, target()];
+      const { code, stderr } = await runProgram('sh', args, { env: { PATH: host.sshd.env.PATH ?? '' } });
+      expect([code, stderr]).toEqual([
+        3,
+        `ERROR: Cannot write '${target()}' (WAL_DEST): EFBIG: file too large, write\n`,
+      ]);
+      expect(await wals()).toEqual([]);
+    }
   });
 
   it('clears away what a killed one left', async () => {
