@@ -56,6 +56,14 @@ export async function benchArchiving({ root, barman, reference, report }) {
         rmSync(folder, { recursive: true });
       }
     }
+    if (compression === 'zstd') {
+      // The same files by the bare program on all processors: neither flushed, nor listed, nor moved.
+      const bare =
+        'cd "$1" && mkdir "$2" && ls | xargs -P "$(nproc)" -n 1 zstd -4 -q --single-thread --output-dir-flat "$2"';
+      const alone = timeOnce(['sh', '-c', bare, 'sh', source, join(root, 'bare')]);
+      rmSync(join(root, 'bare'), { recursive: true });
+      report('100 segments through the program zstd', alone, Math.min(...times.theirs), 1, 'reference');
+    }
     report(
       `archive-wal, 100 segments, ${compression}`,
       Math.min(...times.ours),

@@ -95,11 +95,16 @@ export interface Catalog {
    * Deletes the archived files whose record `isObsolete` accepts and takes them out of xlog.db (history files are never
    * asked about); the verdict must depend on the name alone. Only named files are unlinked; a hash directory goes by rmdir
    * when empty. A file that is already gone is no failure. `before`/`after` run around each file (hooks), under the lock;
-   * when one throws, the files that are gone leave xlog.db all the same. Returns the removed records in order.
+   * when one throws, the files that are gone leave xlog.db all the same. `gone` is told of each file that is not there any
+   * more, also when the removal fails later. Returns the removed records in order.
    */
   removeWals(
     isObsolete: (record: WalRecord) => boolean,
-    hooks?: { before?: (record: WalRecord) => Promise<void>; after?: (record: WalRecord) => Promise<void> },
+    hooks?: {
+      before?: (record: WalRecord) => Promise<void>;
+      after?: (record: WalRecord) => Promise<void>;
+      gone?: (record: WalRecord) => void;
+    },
   ): Promise<readonly WalRecord[]>;
   /** True when xlog.db exists with content. */
   hasWals(): Promise<boolean>;

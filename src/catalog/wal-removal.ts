@@ -93,6 +93,7 @@ class Removal {
       this.missing.push(record.name);
     }
     this.gone.add(record.name);
+    hooks.gone?.(record);
     await hooks.after?.(record);
   }
 

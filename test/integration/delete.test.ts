@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startBarman } from '../support/archiving-server.ts';
 import { type CatalogHome, catalogHome, segment, segments, span } from '../support/catalog-home.ts';
-import { makeSandbox, type Sandbox } from '../support/sandbox.ts';
+import { barmanProgram, makeSandbox, runProgram, type Sandbox } from '../support/sandbox.ts';
 
 const OLD = '20261101T040000';
 const CHILD = '20261102T040000';
@@ -132,4 +132,31 @@ describe('a delete that is killed', () => {
     // The last round may have ended it.
     if ((await readdir(home.folder('pg', 'meta'))).length > 1) await expectComplete();
   });
+});
+
+it('that cannot write the index when the WAL is gone leaves no backup that looks whole, and is completed by cron', async () => {
+  // The index is larger than what may be written, in blocks of 512 bytes; records and log are not.
+  const last = 1_000;
+  await home.writeWals('pg', segments(1, last));
+  const before = await readFile(home.folder('pg', 'meta', `${GOOD}-backup.info`), 'utf8');
+  const failed = await runProgram('sh', [
+    '-c',
+    'ulimit -f 64; exec "$@"',
+    'sh',
+    barmanProgram,
+    '-c',
+    box.configFile,
+    'delete',
+    'pg',
+    OLD,
+  ]);
+  expect(failed.code).toBe(1);
+  expect(failed.stderr).toContain('pg-xlog.db');
+  await expectHonestList();
+  expect(await readFile(home.folder('pg', 'meta', `${OLD}-backup.info`), 'utf8')).toContain('\nstatus=FAILED\n');
+  expect(await box.barman(['cron'])).toMatchObject({ code: 0 });
+  await expectGoodBackup(before);
+  expect(await readdir(home.folder('pg', 'meta'))).toEqual([`${GOOD}-backup.info`]);
+  const index = await readFile(home.folder('pg', 'wals', 'pg-xlog.db'), 'utf8');
+  expect(index.split('\n', 1)[0]?.slice(0, 24)).toBe(segment(10));
 });

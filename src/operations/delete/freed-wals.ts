@@ -11,7 +11,7 @@ import { walDeleteHooks } from '../wal/delete-hooks.ts';
 
 export interface FreedWalsOptions {
   readonly passStandalone: boolean;
-  /** After each file that is gone; called only where a script is configured, because only a script can veto. */
+  /** For each file that is gone: from the first on, the backup is not whole any more. */
   readonly onRemoved: () => void;
 }
 
@@ -28,22 +28,13 @@ export async function removeFreedWals(
   const { catalog } = server;
   const isFree = await judgeFreedWals(ctx, server, info, (await catalog.listBackups()).backups, passStandalone);
   if (isFree === null) return;
-  const hooks = walDeleteHooks(ctx, server);
   ctx.output.info('Delete associated WAL segments:');
   const removed = await catalog.removeWals(
     ({ name }) => {
       const file = parseWalName(name);
       return file !== undefined && isFree(file);
     },
-    hooks.after === undefined
-      ? hooks
-      : {
-          ...hooks,
-          after: async (record) => {
-            onRemoved();
-            await hooks.after?.(record);
-          },
-        },
+    { ...walDeleteHooks(ctx, server), gone: onRemoved },
   );
   for (const { name } of removed) ctx.output.info(`\t${name}`);
 }
