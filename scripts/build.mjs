@@ -44,6 +44,7 @@ for (const name of ['barman-wal-archive', 'barman-wal-restore']) {
     ...common,
     entryPoints: [at(`src/clients/${name.slice('barman-'.length)}.ts`)],
     outfile,
+    minifyWhitespace: true,
     banner: { js: '#!/usr/bin/env node' },
     // Where optional libraries are looked for: beside the file itself.
     define: { 'import.meta.url': '__filename' },

@@ -3,7 +3,6 @@
  * connection the process that holds it keeps our pipes open, so the end of ssh itself is what counts, not that of its output.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,9 +76,14 @@ function controlOptions({ controlPersist, host, user, port }: Remote): readonly 
     process.stderr.write(`WARNING: '${folder}' is not a folder of our own: the ssh connection is not shared\n`);
     return [];
   }
-  // Shorter than ssh's own %C: the path of a socket has 104 bytes, and ssh adds 17.
-  const name = createHash('sha256').update([host, user, port].join('\0')).digest('hex').slice(0, 12);
-  const settings = ['ControlMaster=auto', `ControlPath=${join(folder, name)}`, `ControlPersist=${controlPersist}`];
+  // The path of a socket has 104 bytes, and ssh adds 17: its own %C, a checksum, is long.
+  const place = [user, host, port ?? ''].join('@');
+  const name = /^[\w@.-]{1,32}$/.test(place) ? place : '%C';
+  const settings = [
+    'ControlMaster=auto',
+    `ControlPath=${join(folder.replaceAll('%', '%%'), name)}`,
+    `ControlPersist=${controlPersist}`,
+  ];
   return settings.flatMap((setting) => ['-o', setting]);
 }
 

@@ -5,15 +5,6 @@ import { join } from 'node:path';
 import { isAlive, unlinkIfThere } from './destination.ts';
 import type { Remote } from './remote.ts';
 
-/** The environment variable that makes barman-wal-restore the process that fetches ahead; its value is a PrefetchOrder. */
-export const PREFETCH_FLAG = 'BARMAN_WAL_RESTORE_PREFETCH';
-
-export interface PrefetchOrder {
-  readonly spool: string;
-  /** pg_wal of the cluster that recovers. */
-  readonly folder: string;
-}
-
 /** One row per Barman server and recovering cluster. */
 export function prefetchKey({ host, port, user, config, server }: Remote, folder: string): string {
   return createHash('sha256').update([host, port, user, config, server, folder].join('\0')).digest('hex').slice(0, 16);

@@ -8,7 +8,8 @@ import { parseWalName } from '../domain/wal.ts';
 import { connect } from './connection.ts';
 import { isAlive, openDestination, unlinkIfThere } from './destination.ts';
 import { fetchWal } from './fetch-wal.ts';
-import { claimRow, prefetchKey, type PrefetchOrder, readPosition, releaseRow } from './prefetch-state.ts';
+import { PERSIST, type PrefetchOrder } from './prefetch-order.ts';
+import { claimRow, prefetchKey, readPosition, releaseRow } from './prefetch-state.ts';
 import type { FetchOptions } from './receive.ts';
 import { getWalCommand, type Remote } from './remote.ts';
 
@@ -20,8 +21,6 @@ const NAMES = 64;
 const AT_ONCE = 4;
 /** A file of the row that was left behind by the replay is removed after this time, ms. */
 const LEFT_BEHIND = 3_600_000;
-/** Seconds for which our connection outlives us. */
-const PERSIST = 15;
 
 export async function prefetch(
   given: Remote,

@@ -3,14 +3,16 @@
  * them out, and are moved to WAL_DEST. A process of its own keeps the row filled. Nothing is served that is not whole.
  */
 import { spawn } from 'node:child_process';
-import { closeSync, constants as FS, fstatSync, openSync, renameSync, statSync } from 'node:fs';
+import { closeSync, constants as FS, fstatSync, openSync, readdirSync, renameSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { copyDescriptor } from './copy-descriptor.ts';
 import { isPrivateFolder } from './connection.ts';
-import { openDestination, publish, unlinkIfThere } from './destination.ts';
+import { isAlive, openDestination, publish, unlinkIfThere } from './destination.ts';
 import { contentProblem, systemIdOf } from './fetch-wal.ts';
 import { fetchPatiently } from './patience.ts';
-import { isPrefetching, notePosition, PREFETCH_FLAG, prefetchKey } from './prefetch-state.ts';
+import { PERSIST, PREFETCH_FLAG } from './prefetch-order.ts';
+import { isPrefetching, notePosition, prefetchKey } from './prefetch-state.ts';
 import type { FetchOptions } from './receive.ts';
 import type { Remote } from './remote.ts';
 import { RestoreFailure } from './restore-failure.ts';
@@ -19,6 +21,9 @@ import { parseWalName } from '../domain/wal.ts';
 const DEFAULT_SPOOL = '/var/tmp/walrestore';
 /** An unusable file in the spool may be on its way there, by the reference; after this time it is a leftover, ms. */
 const STALE = 600_000;
+/** A file under way that does not grow for so long is fetched by ourselves, ms. */
+const STANDSTILL = 2_000;
+const POLL = 5;
 
 /** Serves from the spool or fetches, then sees to it that the row behind is being filled. @throws RestoreFailure */
 export async function restoreThroughSpool(
@@ -29,9 +34,13 @@ export async function restoreThroughSpool(
   given: string | undefined,
 ): Promise<void> {
   const spool = openSpool(resolve(given ?? DEFAULT_SPOOL));
+  // The process that fetches ahead goes on with this connection.
+  const shared = { ...remote, controlPersist: remote.controlPersist ?? PERSIST };
   const file = parseWalName(options.wal);
   if (spool === undefined || file === undefined) return fetchPatiently(remote, path, options);
-  if (!serve(spool, options.wal, path)) await fetchPatiently(remote, path, options);
+  if (!serve(spool, options.wal, path) && !((await comesSoon(spool, options.wal)) && serve(spool, options.wal, path))) {
+    await fetchPatiently(shared, path, options);
+  }
   if (file.kind !== 'segment' || parallel < 2) return;
   const key = prefetchKey(remote, resolve(path, '..'));
   notePosition(spool, key, options.wal);
@@ -71,6 +80,28 @@ function serve(spool: string, wal: string, path: string): boolean {
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Waits for a file that is being fetched ahead at this moment, as long as it grows. False when none is. */
+async function comesSoon(spool: string, wal: string): Promise<boolean> {
+  let known = -1;
+  for (let last = Date.now(); ;) {
+    const size = sizeUnderWay(spool, wal);
+    if (size === undefined) return known >= 0;
+    if (size !== known) last = Date.now();
+    known = size;
+    if (Date.now() - last > STANDSTILL) return false;
+    await sleep(POLL);
+  }
+}
+
+/** Bytes of it that are there; undefined when nobody is fetching it. */
+function sizeUnderWay(spool: string, wal: string): number | undefined {
+  for (const name of readdirSync(spool)) {
+    const pid = name.startsWith(`.${wal}.`) ? /^(\d+)\.tmp$/.exec(name.slice(wal.length + 2))?.[1] : undefined;
+    if (pid !== undefined && isAlive(Number(pid))) return statSync(join(spool, name), { throwIfNoEntry: false })?.size;
+  }
+  return undefined;
 }
 
 function move(descriptor: number, entry: string, path: string): boolean {

@@ -8,7 +8,7 @@ import { type ClientSpec, type CommandLine, parseInteger } from './command-line.
 import { connect } from './connection.ts';
 import { isDirectory } from './fetch-wal.ts';
 import { fetchPatiently } from './patience.ts';
-import { PREFETCH_FLAG, type PrefetchOrder } from './prefetch-state.ts';
+import { PREFETCH_FLAG, type PrefetchOrder } from './prefetch-order.ts';
 import { runClient } from './program.ts';
 import type { FetchOptions } from './receive.ts';
 import { relayTest } from './relay-test.ts';

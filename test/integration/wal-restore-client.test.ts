@@ -1,7 +1,8 @@
 /** barman-wal-restore over a real sshd: the destination appears whole or not at all, and exit codes steer PostgreSQL right. */
 import { spawn } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, rm, stat, unlink, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, unlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/archiving-server.ts';
@@ -247,6 +248,24 @@ describe('barman-wal-restore', () => {
         await isSegment(name);
       }
       await eventually('what was served is gone', async () => (await visible()).length === 0);
+    });
+
+    it('waits for what is being fetched ahead, as long as it grows', async () => {
+      await mkdir(spool(), { mode: 0o700 });
+      const underWay = spool(`.${TWO}.${process.pid}.tmp`);
+      await writeFile(underWay, walSegment(TWO).subarray(0, 100_000));
+      // It would fail if it asked itself.
+      await host.answerWith('ours', 'exit 9');
+      const served = ahead(TWO);
+      await sleep(700);
+      await writeFile(underWay, walSegment(TWO));
+      await rename(underWay, spool(TWO));
+      expect(await served).toEqual(SILENT);
+      await host.answerWith('ours');
+      await isSegment(TWO);
+      await writeFile(spool(`.${THREE}.${process.pid}.tmp`), 'stands still');
+      expect(await ahead(THREE)).toEqual(SILENT);
+      await isSegment(THREE);
     });
 
     it('serves nothing that is short, foreign or a link', async () => {
