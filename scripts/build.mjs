@@ -32,6 +32,8 @@ await build({
   // Loaded by name when it is first used: ssh2 by its first connection; the others are binaries.
   external: ['pg-native', 'ssh2', 'fd-lock', '@mongodb-js/zstd', 'snappy'],
   plugins: [beside('zod')],
+  // What stays outside is required: code that was compiled ahead knows no import().
+  supported: { 'dynamic-import': false },
   define: { 'import.meta.url': '__moduleUrl' },
   banner: { js: "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
 });

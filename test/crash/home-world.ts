@@ -10,7 +10,7 @@ import type { Fault, Program, Scenario, World } from './world.ts';
 
 export interface HomeScenario {
   readonly name: string;
-  /** Lines of the server's section. */
+  /** Lines of the server's section. GNUPGHOME stands for its value. */
   readonly options: string;
   readonly seed: (home: CrashHome) => Promise<void>;
   /** HOME stands for barman_home, TARBALL for the one file in HOME/out. */
@@ -42,7 +42,8 @@ export function onHome(scenario: HomeScenario): Scenario {
 }
 
 async function openHome(scenario: HomeScenario, shim: Shim, program: Program): Promise<World> {
-  const home = await makeHome(`${OFFLINE}\n${scenario.options}`);
+  const options = scenario.options.replaceAll('GNUPGHOME', process.env.GNUPGHOME ?? '');
+  const home = await makeHome(`${OFFLINE}\n${options}`);
   await scenario.seed(home);
   const template = join(home.root, 'template');
   await cp(home.home, template, { recursive: true, preserveTimestamps: true });

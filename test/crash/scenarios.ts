@@ -58,9 +58,13 @@ async function seedRuins(home: CrashHome): Promise<void> {
   await writeFile(home.path('incoming', `.4194305-${wal(14)}`), 'half');
 }
 
-const archiving = (compression: string): HomeScenario => ({
-  name: `archive-wal, ${compression === '' ? 'none' : compression}`,
-  options: compression === '' ? '' : `compression = ${compression}\ncompression_level = low`,
+/** With the key of makeGpgHome. */
+const ENCRYPTION =
+  'encryption = gpg\nencryption_key_id = barman@example.com\nencryption_passphrase_command = cat GNUPGHOME/secret.txt';
+
+const archiving = (compression: string, encryption = ''): HomeScenario => ({
+  name: `archive-wal, ${compression === '' ? 'none' : compression}${encryption === '' ? '' : ', encrypted'}`,
+  options: `${compression === '' ? '' : `compression = ${compression}\ncompression_level = low`}\n${encryption}`,
   seed: async (home) => {
     await addBackup(home, FIRST, span(1, 1));
     await archiveWals(home, [wal(1)]);
@@ -121,6 +125,7 @@ const HOME_SCENARIOS: readonly HomeScenario[] = [
   archiving('xz'),
   archiving('zstd'),
   archiving('lz4'),
+  archiving('zstd', ENCRYPTION),
   {
     name: 'delete',
     options: '',

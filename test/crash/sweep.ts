@@ -18,12 +18,12 @@ export interface SweepReport {
   readonly violations: readonly string[];
 }
 
+/** `choices`: the blows, and the calls that each of them strikes. */
 export async function sweep(
   shim: Shim,
   program: Program,
   scenario: Scenario,
-  blows: readonly Blow[],
-  choose: Choice,
+  choices: ReadonlyMap<Blow, Choice>,
 ): Promise<SweepReport> {
   const world = await scenario.open(shim, program);
   try {
@@ -35,7 +35,7 @@ export async function sweep(
       throw new Error(`${scenario.name}, undisturbed: ${calmFaults.map(({ text }) => text).join('; ')}`);
     }
     const points: PointReport[] = [];
-    for (const blow of blows) {
+    for (const [blow, choose] of choices) {
       for (const at of choose(calm.calls.filter(({ operation }) => canMeet(operation, blow)))) {
         const { result, struck } = await world.strike(at, blow);
         if (struck !== null) points.push({ at, blow, struck, faults: await world.judge(result) });

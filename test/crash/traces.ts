@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readFile, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lockHolder } from '../../src/adapters/lock.ts';
+import { identifyWal } from '../../src/domain/wal-content.ts';
 import { runProgram } from '../support/sandbox.ts';
 import { type CrashHome, indexed } from './home.ts';
 import type { Fault, Program } from './world.ts';
@@ -57,7 +58,7 @@ export async function wrongSegments(
     if (count !== 1) found.push(`${name} is listed ${count} times`);
     const stored = await readFile(home.path('wals', name.slice(0, 16), name)).catch(() => null);
     if (stored === null) found.push(`${name} is not in the archive`);
-    else if (!decompress(stored).equals(contentOf(name))) found.push(`${name} has another content`);
+    else if (!decompress(decrypt(stored)).equals(contentOf(name))) found.push(`${name} has another content`);
   }
   return found;
 }
@@ -69,6 +70,13 @@ const DECOMPRESSORS: readonly (readonly [magic: string, program: string])[] = [
   ['28b52ffd', 'zstd'],
   ['04224d18', 'lz4'],
 ];
+
+function decrypt(stored: Buffer): Buffer {
+  if (identifyWal(stored).encryption === null) return stored;
+  const secret = join(process.env.GNUPGHOME ?? '', 'secret.txt');
+  const args = ['--batch', '--quiet', '--pinentry-mode', 'loopback', '--passphrase-file', secret, '--decrypt'];
+  return spawnSync('gpg', args, { input: stored, maxBuffer: 1 << 26 }).stdout;
+}
 
 function decompress(stored: Buffer): Buffer {
   const head = stored.toString('hex', 0, 6);
