@@ -35,7 +35,7 @@ async function remove(id: string): Promise<boolean> {
 
 const refusal = (id: string) => `ERROR: Cannot delete backup (pg LocalBackupInfo(backup_id='${id}'))`;
 const deleted = (id: string) =>
-  new RegExp(`^Deleted backup ${id} \\(start time: .{24}, elapsed time: less than one second\\)$`);
+  new RegExp(`^Deleted backup ${id} \\(start time: .{24}, elapsed time: (less than one second|\\d+ seconds?)\\)$`);
 
 /** Names in the archive, without the index. */
 async function archive(): Promise<string[]> {
