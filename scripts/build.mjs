@@ -77,8 +77,8 @@ async function compileAhead() {
       });
       if (run.status !== 0) throw new Error(`${name} ended with ${run.status ?? run.signal}:\n${run.stderr}`);
     };
-    await compile('--version', ['--version']);
-    await compile('--help', ['--help']);
+    await compile('version', ['--version']);
+    await compile('help', ['--help']);
     await compile('other', ['-c', config, 'list-backups', 'all']);
     // Like the stream of barman-wal-archive.
     const content = '1\t0/3000000\tno recovery target specified\n';
