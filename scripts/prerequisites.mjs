@@ -58,6 +58,7 @@ const NEEDS = {
   ssh: { met: () => hasProgram('ssh'), package: 'openssh-client' },
   gpg: { met: () => hasProgram('gpg'), package: 'gnupg' },
   cc: { met: () => hasProgram('cc') && existsSync('/usr/include/stdio.h'), package: 'gcc libc6-dev' },
+  file: { met: () => hasProgram('file'), package: 'file' },
   strace: { met: () => hasProgram('strace'), package: 'strace' },
   hyperfine: { met: () => hasProgram('hyperfine'), package: 'hyperfine' },
 };

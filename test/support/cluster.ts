@@ -115,7 +115,7 @@ export function clusterAt(binDir: string, dataDir: string, port: number, root: s
         '-c',
         text,
       ];
-      return (await exec(join(binDir, 'psql'), args)).stdout.trim();
+      return (await exec(join(binDir, 'psql'), args, { maxBuffer: 1e9 })).stdout.trim();
     },
     stop: async (mode = 'fast') => control('stop', '-m', mode),
     start: async () =>
