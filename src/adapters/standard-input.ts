@@ -7,9 +7,10 @@ import { type ConnectOpts, Socket, type SocketConstructorOpts } from 'node:net';
 import { Readable } from 'node:stream';
 
 const BLOCK = 1_048_576;
-const PIECE = 262_144;
+/** With less room than this a block is full: a pipe gives at most so much at a time. */
+const PIECE = 65_536;
 
-/** What comes through a pipe or a socket, in blocks of 1 MiB; anything else as Node reads it. */
+/** What comes through a pipe or a socket, in blocks of up to 1 MiB; anything else as Node reads it. */
 export function openStandardInput(): Readable {
   const facts = fstatSync(0);
   if (!facts.isFIFO() && !facts.isSocket()) return process.stdin;
@@ -21,23 +22,19 @@ export function openStandardInput(): Readable {
     used = 0;
     return blocks.push(full);
   };
-  /** False when nobody wants more for now. */
-  const gather = (length: number, piece: Uint8Array): boolean => {
-    let wanted = true;
-    for (let offset = 0; offset < length;) {
-      const part = piece.subarray(offset, Math.min(length, offset + BLOCK - used));
-      block.set(part, used);
-      used += part.length;
-      offset += part.length;
-      if (used === BLOCK) wanted = push();
-    }
-    return wanted;
-  };
   const options: SocketConstructorOpts & ConnectOpts = {
     fd: 0,
     readable: true,
     writable: false,
-    onread: { buffer: Buffer.allocUnsafeSlow(PIECE), callback: gather },
+    onread: {
+      // The kernel writes behind what is there already.
+      buffer: () => block.subarray(used),
+      // False when nobody wants more for now.
+      callback: (length) => {
+        used += length;
+        return BLOCK - used >= PIECE || push();
+      },
+    },
   };
   const socket = new Socket(options);
   const blocks = new Readable({
