@@ -2,7 +2,7 @@
  * argv in, exit code out. The only place that turns an error into text and a code; everything that a bare
  * `--version` does not need is imported when it is needed.
  */
-import { writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import type { CommandSpec } from './cli/spec.ts';
 import type { GlobalOptions, Invocation } from './cli/program.ts';
 import type { Log } from './adapters/log.ts';
@@ -16,6 +16,8 @@ const SIGNAL_CODES: Readonly<Record<string, number>> = { SIGINT: 1, SIGTERM: 143
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === '--version' || argv[0] === '-v') return printVersion();
+  if (argv.length === 1 && (argv[0] === '--help' || argv[0] === '-h')) return printHelp();
+  watchOutput();
   if (argv[0] === '__complete') return (await import('./cli/complete.ts')).printCandidates(argv.slice(1));
   const { parseCommandLine } = await import('./cli/program.ts');
   const { UsageError, usageErrorText } = await import('./cli/usage-error.ts');
@@ -31,8 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
     case 'version':
       return printVersion();
     case 'help':
-      process.stdout.write(await helpPage(invocation.command));
-      return 0;
+      return printHelp(invocation.command);
     case 'run':
       if (invocation.command?.standsAlone) return runAlone(invocation.command, invocation.options);
       return runCommand(invocation);
@@ -40,13 +41,31 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 function printVersion(): number {
-  process.stdout.write(`${VERSION_LINE}\n`);
+  print(`${VERSION_LINE}\n`);
   return 0;
+}
+
+async function printHelp(command?: CommandSpec): Promise<number> {
+  print(await helpPage(command));
+  return 0;
+}
+
+/** Without the streams of Node, which take longer to load than all the rest of a short answer. */
+function print(text: string): void {
+  const bytes = Buffer.from(text);
+  let written = 0;
+  try {
+    while (written < bytes.length) written += writeSync(1, bytes, written);
+  } catch {
+    // A reader that is slow, or gone: they know what to do.
+    watchOutput();
+    process.stdout.write(bytes.subarray(written));
+  }
 }
 
 async function helpPage(command?: CommandSpec): Promise<string> {
   const { helpText } = await import('./cli/help-text.ts');
-  const columns = Number(process.env.COLUMNS) || process.stdout.columns || 80;
+  const columns = Number(process.env.COLUMNS) || (fstatSync(1).isCharacterDevice() ? process.stdout.columns : 0) || 80;
   return helpText(Math.max(columns - 2, 40), command);
 }
 
@@ -219,8 +238,14 @@ process.on('exit', () => {
   process.exitCode = 1;
 });
 
-process.stdout.on('error', onOutputLost);
-process.stderr.on('error', () => process.exit(120));
+let isWatched = false;
+function watchOutput(): void {
+  if (isWatched) return;
+  isWatched = true;
+  process.stdout.on('error', onOutputLost);
+  process.stderr.on('error', () => process.exit(120));
+}
+
 /** Not awaited at the top: the bundle of the WAL commands is CommonJS. */
 void (async () => {
   try {
@@ -232,7 +257,7 @@ void (async () => {
   }
   isFinished = true;
   // A closed pipe is only told to the next write.
-  await new Promise((resolve) => process.stdout.write('', resolve));
+  if (isWatched) await new Promise((resolve) => process.stdout.write('', resolve));
   // A forgotten timer or socket must not keep a finished command alive: output is written synchronously to files and pipes.
   process.exit();
 })();
