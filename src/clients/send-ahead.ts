@@ -11,7 +11,7 @@ import { nextSegmentName, parseWalName, type WalFile } from '../domain/wal.ts';
 import { walProblem } from '../domain/wal-header.ts';
 import { isPrivateFolder } from './connection.ts';
 import type { Remote } from './remote.ts';
-import { openWalFile, type SendOptions, sendWal, type WalSource } from './send-wal.ts';
+import { BLOCKS_AHEAD, openWalFile, type SendOptions, sendWal, type WalSource } from './send-wal.ts';
 
 const NOTES = 'sent-ahead';
 /** More than any N that makes sense; older notes are dropped. */
@@ -35,11 +35,13 @@ export async function sendAhead(
   }
   const waiting = waitingBehind(source, file, parallel - 1);
   const sent: WalSource[] = [];
+  // Together no more memory than one alone.
+  const blocksAhead = Math.ceil(BLOCKS_AHEAD / (waiting.length + 1));
   const ahead = waiting.map(async (next) => {
-    await sendWal(remote, next, options);
+    await sendWal(remote, next, options, blocksAhead);
     sent.push(next);
   });
-  const [requested] = await Promise.allSettled([sendWal(remote, source, options), ...ahead]);
+  const [requested] = await Promise.allSettled([sendWal(remote, source, options, blocksAhead), ...ahead]);
   if (sent.length > 0) addNotes(cache, sent);
   if (requested.status === 'rejected') throw requested.reason;
 }

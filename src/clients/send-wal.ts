@@ -6,6 +6,10 @@ import type { Compression, CompressionLevel } from '../adapters/compression.ts';
 import { connect, type Connection } from './connection.ts';
 import { putWalCommand, type Remote } from './remote.ts';
 
+const BLOCK = 1_048_576;
+/** A whole segment of the usual size. */
+export const BLOCKS_AHEAD = 20;
+
 export interface SendOptions {
   readonly algorithm: 'sha256' | 'md5';
   readonly compression: Compression | 'snappy' | undefined;
@@ -77,13 +81,21 @@ function pythonText(error: NodeJS.ErrnoException, path: string): string {
   return `Error executing ssh: ${known === undefined ? error.message : `${known}: '${path}'`}`;
 }
 
-/** Resolves when the other end has said that it has the file. @throws ArchiveFailure */
-export async function sendWal(remote: Remote, source: WalSource, options: SendOptions): Promise<void> {
+/**
+ * Resolves when the other end has said that it has the file. `blocksAhead`: MiB that are read before ssh takes them.
+ * @throws ArchiveFailure
+ */
+export async function sendWal(
+  remote: Remote,
+  source: WalSource,
+  options: SendOptions,
+  blocksAhead = BLOCKS_AHEAD,
+): Promise<void> {
   // Compressing may take longer than ssh is given to log in: it comes first. Otherwise ssh starts before all else.
   const packed = options.compression === undefined ? source : await compressed(source, options);
   const connection = connect(remote, putWalCommand(remote, false), ['pipe', 'inherit', 'inherit']);
   try {
-    const isSent = await transmit(connection, packed, options.algorithm);
+    const isSent = await transmit(connection, packed, options.algorithm, blocksAhead);
     await answer(connection, isSent);
   } finally {
     closeSync(packed.descriptor);
@@ -108,6 +120,7 @@ async function transmit(
   { child, moved }: Connection,
   source: WalSource,
   algorithm: SendOptions['algorithm'],
+  blocksAhead: number,
 ): Promise<boolean> {
   const { walTar } = await import('./wal-tar.ts');
   const stdin = child.stdin as Writable;
@@ -118,7 +131,7 @@ async function transmit(
   // It is read, and its checksum made, while ssh logs in.
   const tar = Readable.from(
     walTar(source, algorithm, () => readBlocks(source)),
-    { highWaterMark: BLOCKS_AHEAD },
+    { highWaterMark: blocksAhead },
   );
   for await (const chunk of tar) {
     if (isBroken) return false;
@@ -143,10 +156,6 @@ function room(stream: Writable): Promise<void> {
     stream.on('drain', go).on('close', go);
   });
 }
-
-const BLOCK = 1_048_576;
-/** A whole segment of the usual size. */
-const BLOCKS_AHEAD = 20;
 
 /** Exactly as many bytes as the file had when it was opened. */
 function* readBlocks({ descriptor, size, path }: WalSource): Generator<Buffer> {
