@@ -36,7 +36,7 @@ async function receiveIntoFile(remote: Remote, destination: Destination, options
   const stop = watchGrowth(connection, descriptor, remote.timeout);
   const ended = await connection.end;
   stop();
-  const words = await listener.lastWords();
+  const words = await listener.lastWords(ended);
   const head = Buffer.alloc(IDENTIFYING_BYTES);
   const length = readSync(descriptor, head, 0, head.length, 0);
   if (ended.code !== 0 || length < head.length || identifyWal(head).compression === null) {
@@ -66,23 +66,23 @@ async function receiveStream(remote: Remote, destination: Destination, options: 
     if (failure !== undefined) throw failure;
     const ended = await end;
     if (ended.code === 0) throw cannotDecompress(options, error);
-    return { ended, words: await listener.lastWords(), destination };
+    return { ended, words: await listener.lastWords(ended), destination };
   }
   const ended = await end;
-  return { ended, words: await listener.lastWords(), destination };
+  return { ended, words: await listener.lastWords(ended), destination };
 }
 
 /** What the other end says is passed on as it comes. */
-function listen(child: ChildProcess): { lastWords: () => Promise<string> } {
+function listen(child: ChildProcess): { lastWords: (ended: Ended) => Promise<string> } {
   let words = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     words = (words + chunk.toString('utf8')).slice(-4_000);
     process.stderr.write(chunk);
   });
   const closed = new Promise((resolve) => child.once('close', resolve));
-  // A process that holds a shared connection may keep the pipe open.
-  const lastWords = async () => {
-    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 200))]);
+  // A process that holds a shared connection may keep the pipe open; what was said before the end is in it. That of a failure decides.
+  const lastWords = async ({ code }: Ended) => {
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, code === 0 ? 20 : 200))]);
     return words;
   };
   return { lastWords };
