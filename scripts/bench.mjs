@@ -4,5 +4,5 @@ import { join } from 'node:path';
 import { require as need } from './prerequisites.mjs';
 import { runUnprivileged } from './unprivileged.mjs';
 
-need(['postgresql', 'flock', 'rsync', 'sshd', 'ssh']);
+need(['postgresql', 'flock', 'rsync', 'sshd', 'ssh', 'zstd']);
 process.exitCode = runUnprivileged(process.execPath, [join('scripts', 'bench', 'run.mjs'), ...process.argv.slice(2)]);

@@ -30,11 +30,6 @@ export function openDestination(path: string, temporary = `${path}.${process.pid
   }
 }
 
-/** A new, empty file in the place of this one, whose descriptor stays open. */
-export function reopen({ path, temporary }: Destination): Destination {
-  return openDestination(path, temporary);
-}
-
 const ERRNO: Readonly<Record<string, string>> = {
   ENOENT: '[Errno 2] No such file or directory',
   EACCES: '[Errno 13] Permission denied',

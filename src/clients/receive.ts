@@ -10,7 +10,7 @@ import type { Readable } from 'node:stream';
 import { parseWalName } from '../domain/wal.ts';
 import { identifyWal, IDENTIFYING_BYTES } from '../domain/wal-content.ts';
 import { connect, type Connection, type Ended } from './connection.ts';
-import { type Destination, reopen, writeFailure } from './destination.ts';
+import { type Destination, openDestination, writeFailure } from './destination.ts';
 import { getWalCommand, type GetWalRequest, type Remote } from './remote.ts';
 import { RestoreFailure } from './restore-failure.ts';
 
@@ -43,7 +43,7 @@ async function receiveIntoFile(remote: Remote, destination: Destination, options
     return { ended, words, destination };
   }
   // compat 3.20.1: what comes compressed is known by its first bytes, whatever was asked for.
-  const unpacked = reopen(destination);
+  const unpacked = openDestination(destination.path, destination.temporary);
   try {
     const source = createReadStream('', { fd: descriptor, start: 0, autoClose: false });
     await unpack(source, () => {}, writerTo(unpacked));
