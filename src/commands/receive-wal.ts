@@ -39,14 +39,25 @@ export async function run(ctx: CommandContext, options: ReceiveWalOptions): Prom
       const { createSlot, dropSlot } = await import('../operations/wal/slot.ts');
       if (options.createSlot) await createSlot(ctx, server, { ifNotExists: options.ifNotExists === true });
       else await dropSlot(ctx, server);
-    } else if (options.reset) {
-      const { resetReceiver } = await import('../operations/wal/reset-receiver.ts');
-      await resetReceiver(ctx, server);
-    } else {
-      const { receiveWal } = await import('../operations/wal/receive.ts');
-      await receiveWal(ctx, server);
+    } else if (await mayStream(ctx, server)) {
+      await (options.reset ? reset(ctx, server) : receive(ctx, server));
     }
   });
+}
+
+async function mayStream(ctx: CommandContext, server: Server): Promise<boolean> {
+  const checks = await import('../operations/checks/may-stream.ts');
+  return checks.mayStream(ctx, server);
+}
+
+async function reset(ctx: CommandContext, server: Server): Promise<void> {
+  const { resetReceiver } = await import('../operations/wal/reset-receiver.ts');
+  await resetReceiver(ctx, server);
+}
+
+async function receive(ctx: CommandContext, server: Server): Promise<void> {
+  const { receiveWal } = await import('../operations/wal/receive.ts');
+  await receiveWal(ctx, server);
 }
 
 /** Tries what streaming needs and receives nothing. A failure sets the exit code, as in `check`. */

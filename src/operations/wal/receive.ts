@@ -9,18 +9,16 @@ import { serverLock } from '../../catalog/layout.ts';
 import { toolConnection } from '../../domain/conninfo.ts';
 import { LockBusyError, WalError } from '../../domain/errors.ts';
 import { DEFAULT_SEGMENT_SIZE, parseWalName } from '../../domain/wal.ts';
-import { walStreamingChecks } from '../check.ts';
 import type { CommandContext } from '../context.ts';
 import { type RemoteStatus, remoteStatus } from '../remote-status.ts';
 import type { Server } from '../server.ts';
 import { createSlot } from './slot.ts';
 
 /**
- * Streams until it is stopped. SIGINT is the normal end; SIGTERM is passed on and rethrown for the exit code. What keeps it
+ * Streams until it is stopped; the caller has asked mayStream. SIGINT is the normal end; SIGTERM is passed on and rethrown for the exit code. What keeps it
  * from streaming is a reported error.
  */
 export async function receiveWal(ctx: CommandContext, server: Server): Promise<void> {
-  if (!(await mayStream(ctx, server))) return;
   ctx.output.info(`Starting receive-wal for server ${server.name}`);
   try {
     await withLock(serverLock(server.catalog.layout, 'receive-wal'), { wait: false }, () => stream(ctx, server));
@@ -33,21 +31,6 @@ export async function receiveWal(ctx: CommandContext, server: Server): Promise<v
       throw error;
     }
   }
-}
-
-/** The preconditions of receive-wal and of its --reset; says which one does not hold. */
-export async function mayStream(ctx: CommandContext, server: Server): Promise<boolean> {
-  if (!server.config.streamingArchiver || server.isPassive) {
-    ctx.output.error(
-      "Unable to start receive-wal process: streaming_archiver option set to 'off' in barman configuration file",
-    );
-    return false;
-  }
-  if (server.isActive && (await walStreamingChecks(ctx, server))) return true;
-  ctx.output.error(
-    `Impossible to start WAL streaming. Check the log for more details, or run 'barman check ${server.name}'`,
-  );
-  return false;
 }
 
 async function stream(ctx: CommandContext, server: Server): Promise<void> {

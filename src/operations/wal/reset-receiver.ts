@@ -12,11 +12,10 @@ import { parseWalName, segmentOfLsn } from '../../domain/wal.ts';
 import type { CommandContext } from '../context.ts';
 import { type RemoteStatus, remoteStatus } from '../remote-status.ts';
 import type { Server } from '../server.ts';
-import { mayStream, segmentSizeOf } from './receive.ts';
+import { segmentSizeOf } from './receive.ts';
 
-/** Makes the next receive-wal start at the slot's position. Reports what it does and why it cannot. */
+/** Makes the next receive-wal start at the slot's position; the caller has asked mayStream. Reports what it does and why it cannot. */
 export async function resetReceiver(ctx: CommandContext, server: Server): Promise<void> {
-  if (!(await mayStream(ctx, server))) return;
   try {
     await withLock(serverLock(server.catalog.layout, 'receive-wal'), { wait: false }, () => reset(ctx, server));
   } catch (error) {
