@@ -44,7 +44,7 @@ for (const name of ['barman-wal-archive', 'barman-wal-restore']) {
   const outfile = at(`dist/standalone/${name}`);
   await build({
     ...common,
-    entryPoints: [at(`src/clients/${name.slice('barman-'.length)}.ts`)],
+    entryPoints: [at(`src/programs/${name.slice('barman-'.length)}.ts`)],
     outfile,
     minifyWhitespace: true,
     banner: { js: '#!/usr/bin/env node' },

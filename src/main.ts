@@ -5,9 +5,9 @@
 import { fstatSync, writeSync } from 'node:fs';
 import type { CommandSpec } from './cli/spec.ts';
 import type { GlobalOptions, Invocation } from './cli/program.ts';
-import type { Log } from './adapters/log.ts';
+import type { Log } from './host/log.ts';
 import type { Output } from './output/output.ts';
-import type { CommandContext } from './operations/context.ts';
+import type { CommandContext } from './server/context.ts';
 import { FatalConfigError } from './config/fatal.ts';
 import { BarmanError, messageOf } from './domain/errors.ts';
 import { VERSION_LINE } from './domain/version.ts';
@@ -116,7 +116,7 @@ interface Started {
 /** Problems before the writer exists go to stderr as plain text: the exit code is returned. */
 async function startUp(globals: GlobalOptions, env: NodeJS.ProcessEnv, nagios: boolean): Promise<Started | number> {
   const { readMainFile, loadConfig } = await import('./config/load.ts');
-  const { openLog, parseLogLevel } = await import('./adapters/log.ts');
+  const { openLog, parseLogLevel } = await import('./host/log.ts');
   const { redactSecrets } = await import('./domain/conninfo.ts');
   try {
     const main = readMainFile({ ...(globals.config === undefined ? {} : { path: globals.config }), env });

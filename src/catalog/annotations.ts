@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { exists, makeDirectory, renameDurably, syncFile } from '../adapters/files.ts';
+import { exists, makeDirectory, renameDurably, syncFile } from '../host/files.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { Catalog, KeepTarget } from './catalog.ts';
 import { annotationPath, backupPath, type CatalogLayout } from './layout.ts';

@@ -1,7 +1,7 @@
 /** The backups of one server: the listing with its cache, single records, and the claim of a new id. */
 import { mkdir } from 'node:fs/promises';
-import { exists, makeDirectory, rmdirIfEmpty, syncDirectory } from '../adapters/files.ts';
-import type { BackupInfo } from '../domain/backup-info.ts';
+import { exists, makeDirectory, rmdirIfEmpty, syncDirectory } from '../host/files.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { Catalog, CatalogListing, DamagedBackup } from './catalog.ts';
 import { backupPath, type CatalogLayout, infoPath } from './layout.ts';

@@ -2,9 +2,9 @@
  * barman_home as one API: the only code that knows where things are. Reads are safe beside a running Barman of either
  * make; every write is durable when its promise resolves. Source: spec catalog.md.
  */
-import type { BackupInfo } from '../domain/backup-info.ts';
-import type { WalFile } from '../domain/wal.ts';
-import type { WalRecord } from '../domain/xlogdb.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import type { WalFile } from '../domain/wal/wal.ts';
+import type { WalRecord } from '../domain/wal/xlogdb.ts';
 import type { CatalogLayout } from './layout.ts';
 
 export type KeepTarget = 'full' | 'standalone';

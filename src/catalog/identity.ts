@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { makeDirectory, writeDurably } from '../adapters/files.ts';
+import { makeDirectory, writeDurably } from '../host/files.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { Catalog, Identity } from './catalog.ts';
 import type { CatalogLayout } from './layout.ts';

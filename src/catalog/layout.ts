@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import type { GlobalConfig, ServerConfig } from '../config/options.ts';
 import { BackupError, WalError } from '../domain/errors.ts';
-import { isBackupId } from '../domain/backup-info.ts';
-import { hashDir, parseWalName } from '../domain/wal.ts';
+import { isBackupId } from '../domain/backup/backup-info.ts';
+import { hashDir, parseWalName } from '../domain/wal/wal.ts';
 
 export interface CatalogLayout {
   readonly server: string;

@@ -1,5 +1,5 @@
 /** Opens the catalog of one server. Nothing is read before it is asked for. */
-import { makeDirectory } from '../adapters/files.ts';
+import { makeDirectory } from '../host/files.ts';
 import type { GlobalConfig, ServerConfig } from '../config/options.ts';
 import { BackupError } from '../domain/errors.ts';
 import { type AnnotationOptions, openAnnotations } from './annotations.ts';

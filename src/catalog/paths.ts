@@ -1,6 +1,6 @@
 /** Questions about paths, and removal that lasts. A missing parent is like a missing file. */
 import { lstat, stat } from 'node:fs/promises';
-import { syncDirectory, unlinkIfPresent } from '../adapters/files.ts';
+import { syncDirectory, unlinkIfPresent } from '../host/files.ts';
 import { errnoOf } from '../domain/errors.ts';
 
 /** True for a symbolic link, wherever it leads. */

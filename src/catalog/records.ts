@@ -3,9 +3,9 @@
  * never the same as absent. Source: spec catalog.md sections 1 and 3.
  */
 import { closeSync, constants, existsSync, fstatSync, opendirSync, openSync, readFileSync } from 'node:fs';
-import { exists, listNames, makeDirectory, writeDurably } from '../adapters/files.ts';
-import { type BackupInfo, isBackupId } from '../domain/backup-info.ts';
-import { formatBackupInfo, parseBackupInfo } from '../domain/backup-info-file.ts';
+import { exists, listNames, makeDirectory, writeDurably } from '../host/files.ts';
+import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';
+import { formatBackupInfo, parseBackupInfo } from '../domain/backup/backup-info-file.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { DamagedBackup } from './catalog.ts';
 import { backupPath, type CatalogLayout, infoPath, legacyInfoPath } from './layout.ts';

@@ -2,12 +2,12 @@
 import { closeSync, constants, type Dirent, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compareBytes } from '../adapters/files.ts';
+import { compareBytes } from '../host/files.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
-import { hashDir, parseWalName, type WalFile } from '../domain/wal.ts';
-import { identifyWal, IDENTIFYING_BYTES, parseMagic } from '../domain/wal-content.ts';
-import { type WalRecord, walTime } from '../domain/xlogdb.ts';
+import { hashDir, parseWalName, type WalFile } from '../domain/wal/wal.ts';
+import { identifyWal, IDENTIFYING_BYTES, parseMagic } from '../domain/wal/wal-content.ts';
+import { type WalRecord, walTime } from '../domain/wal/xlogdb.ts';
 import type { CatalogLayout } from './layout.ts';
 import { systemReason } from './reason.ts';
 

@@ -5,9 +5,9 @@
 import { constants, writeSync } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { makeDirectory, syncDirectory, unlinkIfPresent } from '../adapters/files.ts';
+import { makeDirectory, syncDirectory, unlinkIfPresent } from '../host/files.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
-import { formatWalLine, isWholeLine, type WalRecord } from '../domain/xlogdb.ts';
+import { formatWalLine, isWholeLine, type WalRecord } from '../domain/wal/xlogdb.ts';
 import { modeOf } from './paths.ts';
 import { systemReason } from './reason.ts';
 

@@ -5,10 +5,10 @@
  */
 import { unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { compareBytes, rmdirIfEmpty, syncDirectory } from '../adapters/files.ts';
+import { compareBytes, rmdirIfEmpty, syncDirectory } from '../host/files.ts';
 import { errnoOf } from '../domain/errors.ts';
-import { parseWalName } from '../domain/wal.ts';
-import { parseWalLine, type WalRecord } from '../domain/xlogdb.ts';
+import { parseWalName } from '../domain/wal/wal.ts';
+import { parseWalLine, type WalRecord } from '../domain/wal/xlogdb.ts';
 import type { Catalog, Notify } from './catalog.ts';
 import { archivedWalPath, type CatalogLayout } from './layout.ts';
 import { isLink } from './paths.ts';

@@ -1,13 +1,13 @@
 /** The WAL archive of one server: its index, read and written only under `.SERVER-xlogdb.lock`. Source: spec wal.md 2. */
 import { lstatSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import { compareBytes, exists } from '../adapters/files.ts';
-import { withLock } from '../adapters/lock.ts';
+import { compareBytes, exists } from '../host/files.ts';
+import { withLock } from '../host/lock.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
-import { formatLiteral } from '../domain/python-literal.ts';
-import { hashDir, parseWalName, type WalFile } from '../domain/wal.ts';
-import { formatWalLine, parseWalLine, type WalRecord } from '../domain/xlogdb.ts';
+import { formatLiteral } from '../domain/text/python-literal.ts';
+import { hashDir, parseWalName, type WalFile } from '../domain/wal/wal.ts';
+import { formatWalLine, parseWalLine, type WalRecord } from '../domain/wal/xlogdb.ts';
 import type { Catalog, Notify, RebuildCounts } from './catalog.ts';
 import { archivedWalPath, type CatalogLayout, serverLock } from './layout.ts';
 import { isDirectory, modeOf, sizeOf, unlinkDurably } from './paths.ts';

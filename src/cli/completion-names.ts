@@ -1,8 +1,8 @@
 /** The names that completion offers, read from the configuration and the directories alone. */
-import { listNames } from '../adapters/files.ts';
+import { listNames } from '../host/files.ts';
 import { catalogLayout } from '../catalog/layout.ts';
 import { loadConfig, readMainFile, type Config } from '../config/load.ts';
-import { isBackupId } from '../domain/backup-info.ts';
+import { isBackupId } from '../domain/backup/backup-info.ts';
 import type { Names } from './complete.ts';
 
 /** Records are not opened: an id is the name of its directory or of its record. */

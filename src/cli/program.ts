@@ -3,7 +3,7 @@
  * which problems are reported are Barman's (spec cli.md section 1).
  */
 import { Command, CommanderError, Option } from 'commander';
-import { closest } from '../domain/closest.ts';
+import { closest } from '../domain/text/closest.ts';
 import { COMMANDS, findCommand } from './commands.ts';
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import { modernWords } from './old-spellings.ts';

@@ -1,5 +1,5 @@
 /** Validators of option values: each returns the value or throws the text that follows `argument X: `. Spec cli.md 1.3. */
-import { isBackupId } from '../domain/backup-info.ts';
+import { isBackupId } from '../domain/backup/backup-info.ts';
 
 /** Why a value was refused. */
 export class ValueRefused extends Error {}

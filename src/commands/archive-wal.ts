@@ -1,8 +1,8 @@
 /** `barman archive-wal SERVER`: one archival pass. Spec cli.md 4.1. */
-import type { CommandContext } from '../operations/context.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
-import { archiveWals } from '../operations/wal/archive.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServer } from '../server/select.ts';
+import { withServer } from '../server/server.ts';
+import { archiveWals } from '../wal/archive/archive.ts';
 
 export interface ArchiveWalOptions {
   readonly serverName: string;

@@ -1,9 +1,9 @@
 /** `barman backup SERVER...`: one base backup of each server, one after the other. */
 import { overrideConfig, type ServerConfig } from '../config/options.ts';
-import { backupServer } from '../operations/backup/run.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { selectServers } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
+import { backupServer } from '../backup/run.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServers } from '../server/select.ts';
+import { withServer } from '../server/server.ts';
 
 export interface BackupOptions {
   readonly serverNames: readonly string[];
@@ -42,7 +42,7 @@ export async function run(ctx: CommandContext, options: BackupOptions): Promise<
       }
       let parent: string | undefined;
       if (options.incremental !== undefined) {
-        const { requireBackup } = await import('../operations/find-backup.ts');
+        const { requireBackup } = await import('../server/find-backup.ts');
         parent = (await requireBackup(ctx, server, options.incremental))?.backupId;
         if (parent === undefined) return false;
       }

@@ -1,10 +1,10 @@
 /** `barman check-archived-wal-range SERVER BEGIN END`: is every segment of a range archived? Spec cli.md 4.4. */
-import { countSegments } from '../domain/wal-range.ts';
-import { parseWalName, type WalFile } from '../domain/wal.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
-import { type ArchivedRange, examineRange, latestSegmentSize } from '../operations/wal/archived-range.ts';
+import { countSegments } from '../domain/wal/wal-range.ts';
+import { parseWalName, type WalFile } from '../domain/wal/wal.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
+import { type ArchivedRange, examineRange, latestSegmentSize } from '../wal/archived-range.ts';
 import { archivedRangeResult, serverHeadingResult } from '../output/results/check-archived-wal-range.ts';
 
 export interface CheckArchivedWalRangeOptions {

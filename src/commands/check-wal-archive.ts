@@ -1,8 +1,8 @@
 /** `barman check-wal-archive SERVER`: may a new cluster, or a new timeline, use this archive? Spec wal.md 10, cli.md 4.6. */
-import { parseWalName } from '../domain/wal.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
+import { parseWalName } from '../domain/wal/wal.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
 import { serverHeadingResult } from '../output/results/check-archived-wal-range.ts';
 import { walArchiveResult } from '../output/results/check-wal-archive.ts';
 

@@ -1,9 +1,9 @@
 /** `barman check`. Source: spec check.md 1, cli.md 4.3. */
 import { checkHeader, checkLine } from '../output/results/check.ts';
-import { checkServer } from '../operations/check.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { eachServer } from '../operations/each-server.ts';
-import { selectServers } from '../operations/select-servers.ts';
+import { checkServer } from '../checks/run.ts';
+import type { CommandContext } from '../server/context.ts';
+import { eachServer } from '../server/each.ts';
+import { selectServers } from '../server/select.ts';
 
 export interface CheckOptions {
   readonly serverNames: readonly string[];

@@ -1,7 +1,7 @@
 /** `barman completion SHELL`: the script that makes a shell ask `barman __complete`. A command of our own. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { selfCommand } from '../adapters/self.ts';
+import { selfCommand } from '../host/self.ts';
 
 export interface CompletionOptions {
   readonly shell: 'bash' | 'zsh' | 'fish';

@@ -1,8 +1,8 @@
 /** `barman config-switch SERVER MODEL`: apply a model to a server, or take it back. Source: spec cli.md 4.8. */
-import { resetModel, switchModel } from '../operations/config-switch.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
+import { resetModel, switchModel } from '../maintenance/config-switch.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServer } from '../server/select.ts';
+import { withServer } from '../server/server.ts';
 
 export interface ConfigSwitchOptions {
   readonly serverName: string;

@@ -1,8 +1,8 @@
 /** `barman config-update JSON`: change options of servers and models. Source: spec cli.md 4.9, config.md 11. */
 import { LockBusyError } from '../domain/errors.ts';
-import { applyChanges, withConfigurationLock } from '../operations/config-update/apply.ts';
-import { readRequest, SectionRefused } from '../operations/config-update/request.ts';
-import type { CommandContext } from '../operations/context.ts';
+import { applyChanges, withConfigurationLock } from '../maintenance/config-update/apply.ts';
+import { readRequest, SectionRefused } from '../maintenance/config-update/request.ts';
+import type { CommandContext } from '../server/context.ts';
 
 export interface ConfigUpdateOptions {
   readonly jsonChanges: string;

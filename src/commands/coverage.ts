@@ -1,8 +1,8 @@
 /** `barman coverage SERVER...`: the moments that can be recovered to, the gaps, and what would be lost now. A command of our own. */
-import { measureCoverage } from '../operations/coverage.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { eachServer } from '../operations/each-server.ts';
-import { selectServers } from '../operations/select-servers.ts';
+import { measureCoverage } from '../report/coverage.ts';
+import type { CommandContext } from '../server/context.ts';
+import { eachServer } from '../server/each.ts';
+import { selectServers } from '../server/select.ts';
 import { coverageResult } from '../output/results/coverage.ts';
 
 export interface CoverageOptions {

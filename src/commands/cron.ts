@@ -1,5 +1,5 @@
 /** `barman cron`: one run of the maintenance, or with --daemon a scheduler that stays. */
-import type { CommandContext } from '../operations/context.ts';
+import type { CommandContext } from '../server/context.ts';
 
 export interface CronCommandOptions {
   readonly keepDescriptors?: boolean;
@@ -8,10 +8,10 @@ export interface CronCommandOptions {
 
 export async function run(ctx: CommandContext, options: CronCommandOptions): Promise<void> {
   if (options.daemon) {
-    const { runDaemon } = await import('../operations/cron-daemon.ts');
+    const { runDaemon } = await import('../maintenance/daemon.ts');
     await runDaemon(ctx);
     return;
   }
-  const { runCron } = await import('../operations/cron.ts');
+  const { runCron } = await import('../maintenance/cron.ts');
   await runCron(ctx, { keepDescriptors: options.keepDescriptors === true });
 }

@@ -1,10 +1,10 @@
 /** `barman delete SERVER BACKUP_ID`: a backup and the WAL that only it needs. Source: spec cli.md 4.11; --dry-run is ours. */
-import type { CommandContext } from '../operations/context.ts';
-import { deleteBackup } from '../operations/delete.ts';
-import { endFinishedDelete, isFinishedDelete } from '../operations/delete/stray-marks.ts';
-import { requireBackup } from '../operations/find-backup.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
+import type { CommandContext } from '../server/context.ts';
+import { deleteBackup } from '../maintenance/delete.ts';
+import { endFinishedDelete, isFinishedDelete } from '../server/stray-marks.ts';
+import { requireBackup } from '../server/find-backup.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
 import { deletePlanResult } from '../output/results/delete-plan.ts';
 
 export interface DeleteOptions {
@@ -40,7 +40,7 @@ async function tell(ctx: CommandContext, server: Server, backupId: string | unde
     ctx.output.result(deletePlanResult(server.name, []));
     return;
   }
-  const { planDelete, planRetention } = await import('../operations/delete/plan.ts');
+  const { planDelete, planRetention } = await import('../maintenance/delete/plan.ts');
   const info = backupId === undefined ? undefined : await requireBackup(ctx, server, backupId);
   if (backupId !== undefined && info === undefined) return;
   const removals = info === undefined ? await planRetention(ctx, server) : await planDelete(ctx, server, info);

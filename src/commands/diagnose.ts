@@ -1,14 +1,14 @@
 /** `barman diagnose`: everything that somebody who helps from afar has to know, in one JSON document. Spec cli.md 4.12. */
-import { localExecutor } from '../adapters/executor/local.ts';
+import { localExecutor } from '../host/executor/local.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
-import { isoTimestamp } from '../domain/timestamp.ts';
+import { isoTimestamp } from '../domain/time/timestamp.ts';
 import { COMPATIBLE_VERSION } from '../domain/version.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { globalConfiguration, modelConfiguration, presenter } from '../operations/diagnose/configuration.ts';
-import { describeServer } from '../operations/diagnose/server.ts';
-import { askSystem } from '../operations/diagnose/system-info.ts';
-import { eachServer } from '../operations/each-server.ts';
-import { introduce } from '../operations/select-servers.ts';
+import type { CommandContext } from '../server/context.ts';
+import { globalConfiguration, modelConfiguration, presenter } from '../report/diagnose/configuration.ts';
+import { describeServer } from '../report/diagnose/server.ts';
+import { askSystem } from '../report/diagnose/system-info.ts';
+import { eachServer } from '../server/each.ts';
+import { introduce } from '../server/select.ts';
 import { JsonFloat, jsonText } from '../output/json-text.ts';
 import type { Json, JsonObject } from '../output/output.ts';
 import { documentResult } from '../output/results/document.ts';

@@ -1,8 +1,8 @@
 /** `barman errors SERVER [--resolve]`: what the rejected WAL files are and what may be done with them. A command of our own. */
-import type { CommandContext } from '../operations/context.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
-import { judgeRejects, resolveRejects } from '../operations/wal/judge-rejects.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServer } from '../server/select.ts';
+import { withServer } from '../server/server.ts';
+import { judgeRejects, resolveRejects } from '../wal/rejects/judge-rejects.ts';
 import { errorsResult } from '../output/results/errors.ts';
 
 export interface ErrorsOptions {

@@ -1,10 +1,10 @@
 /** `barman export-backup SERVER BACKUP_ID DIRECTORY`: a backup and its WAL in one tar file. Source: spec cli.md 4.13. */
-import type { ExportCompression } from '../domain/export-name.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { exportBackup } from '../operations/export/run.ts';
-import { requireBackup } from '../operations/find-backup.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
+import type { ExportCompression } from '../domain/backup/export-name.ts';
+import type { CommandContext } from '../server/context.ts';
+import { exportBackup } from '../exchange/export/run.ts';
+import { requireBackup } from '../server/find-backup.ts';
+import { selectServer } from '../server/select.ts';
+import { withServer } from '../server/server.ts';
 
 export interface ExportBackupOptions {
   readonly serverName: string;

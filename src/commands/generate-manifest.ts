@@ -1,9 +1,9 @@
 /** `barman generate-manifest SERVER BACKUP_ID`: the backup_manifest of a backup that has none. Source: spec cli.md 4.15. */
-import type { CommandContext } from '../operations/context.ts';
-import { requireBackup } from '../operations/find-backup.ts';
-import { generateManifest } from '../operations/manifest/generate.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
+import type { CommandContext } from '../server/context.ts';
+import { requireBackup } from '../server/find-backup.ts';
+import { generateManifest } from '../exchange/manifest/generate.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
 
 export interface GenerateManifestOptions {
   readonly serverName: string;

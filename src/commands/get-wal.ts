@@ -5,15 +5,15 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { syncDirectory, unlinkIfPresent } from '../adapters/files.ts';
+import { syncDirectory, unlinkIfPresent } from '../host/files.ts';
 import { errnoOf, messageOf } from '../domain/errors.ts';
-import { parseWalName } from '../domain/wal.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
-import { sinkOf } from '../operations/wal/content.ts';
-import { type Delivery, deliverWal, findWal, type FoundWal, peekWals } from '../operations/wal/fetch.ts';
-import { originOf } from '../operations/wal/origin.ts';
+import { parseWalName } from '../domain/wal/wal.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
+import { sinkOf } from '../wal/content/content.ts';
+import { type Delivery, deliverWal, findWal, type FoundWal, peekWals } from '../wal/fetch.ts';
+import { originOf } from '../server/origin.ts';
 
 export interface GetWalOptions {
   readonly serverName: string;

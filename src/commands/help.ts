@@ -1,5 +1,5 @@
 /** `barman help`: the general help, once the configuration has proved readable. */
-import type { CommandContext } from '../operations/context.ts';
+import type { CommandContext } from '../server/context.ts';
 
 export interface HelpOptions {
   /** The page, made by the command line that knows the table. */

@@ -1,8 +1,8 @@
 /** `barman import-backup SERVER TARBALL`: a backup that export-backup wrote. Source: spec cli.md 4.14. */
-import type { CommandContext } from '../operations/context.ts';
-import { importBackup } from '../operations/import/run.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
+import type { CommandContext } from '../server/context.ts';
+import { importBackup } from '../exchange/import/run.ts';
+import { selectServer } from '../server/select.ts';
+import { withServer } from '../server/server.ts';
 
 export interface ImportBackupOptions {
   readonly serverName: string;

@@ -1,12 +1,12 @@
 /** `barman keep SERVER BACKUP_ID`: protects a backup from retention and deletion. Source: spec cli.md 4.18. */
-import { withLock } from '../adapters/lock.ts';
+import { withLock } from '../host/lock.ts';
 import { backupLock } from '../catalog/layout.ts';
-import { type BackupInfo, backupType } from '../domain/backup-info.ts';
+import { type BackupInfo, backupType } from '../domain/backup/backup-info.ts';
 import { BackupError } from '../domain/errors.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { requireBackup } from '../operations/find-backup.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
+import type { CommandContext } from '../server/context.ts';
+import { requireBackup } from '../server/find-backup.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
 import { keepStatusResult } from '../output/results/keep.ts';
 
 export interface KeepOptions {

@@ -1,13 +1,13 @@
 /** `barman list-backups SERVER...`: the backups of a server, newest first. Source: spec cli.md 4.19. */
 import { BarmanError } from '../domain/errors.ts';
-import { NO_WAL, type WalUsage } from '../domain/wal-usage.ts';
-import { measureWals } from '../operations/backup-statistics.ts';
-import { retentionVerdicts } from '../operations/backup-verdicts.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { eachServer } from '../operations/each-server.ts';
-import { reportDamaged } from '../operations/find-backup.ts';
-import { selectServers } from '../operations/select-servers.ts';
-import type { Server } from '../operations/server.ts';
+import { NO_WAL, type WalUsage } from '../domain/wal/wal-usage.ts';
+import { measureWals } from '../report/backup-statistics.ts';
+import { retentionVerdicts } from '../server/backup-verdicts.ts';
+import type { CommandContext } from '../server/context.ts';
+import { eachServer } from '../server/each.ts';
+import { reportDamaged } from '../server/find-backup.ts';
+import { selectServers } from '../server/select.ts';
+import type { Server } from '../server/server.ts';
 import { listBackupsResult, minimalListResult } from '../output/results/list-backups.ts';
 
 export interface ListBackupsOptions {

@@ -1,11 +1,11 @@
 /** `barman list-files SERVER BACKUP_ID`: the paths of everything that a backup consists of. Source: spec cli.md 4.20. */
 import { BarmanError } from '../domain/errors.ts';
-import { eachArchivedWal, eachDataFile, eachRequiredWal } from '../operations/backup-files.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { reportFailure } from '../operations/each-server.ts';
-import { requireBackup } from '../operations/find-backup.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
+import { eachArchivedWal, eachDataFile, eachRequiredWal } from '../report/backup-files.ts';
+import type { CommandContext } from '../server/context.ts';
+import { reportFailure } from '../server/each.ts';
+import { requireBackup } from '../server/find-backup.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
 import { PathList } from '../output/results/list-files.ts';
 
 export interface ListFilesOptions {

@@ -1,8 +1,8 @@
 /** `barman list-processes SERVER`: what runs for a server. Source: spec cli.md 4.21, 6.7. */
-import type { CommandContext } from '../operations/context.ts';
-import { serverProcesses } from '../operations/processes.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
+import type { CommandContext } from '../server/context.ts';
+import { serverProcesses } from '../maintenance/processes.ts';
+import { selectServer } from '../server/select.ts';
+import { withServer } from '../server/server.ts';
 import { listProcessesResult } from '../output/results/list-processes.ts';
 
 export interface ListProcessesOptions {

@@ -1,8 +1,8 @@
 /** `barman list-servers`: the configured servers and their state. Source: spec cli.md 4.22. */
 import type { ServerConfig } from '../config/options.ts';
 import { validateServer } from '../config/validate.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { selectServers } from '../operations/select-servers.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServers } from '../server/select.ts';
 import { type ListedServer, listServersResult } from '../output/results/list-servers.ts';
 
 export interface ListServersOptions {

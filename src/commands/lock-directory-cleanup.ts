@@ -1,7 +1,7 @@
 /** `barman lock-directory-cleanup`: removes lock files that nobody holds. Source: spec cli.md 4.22. */
-import type { CommandContext } from '../operations/context.ts';
-import { cleanLockDirectory } from '../operations/lock-cleanup.ts';
-import { reportConflicts } from '../operations/select-servers.ts';
+import type { CommandContext } from '../server/context.ts';
+import { cleanLockDirectory } from '../maintenance/lock-cleanup.ts';
+import { reportConflicts } from '../server/select.ts';
 
 export async function run(ctx: CommandContext): Promise<void> {
   if (reportConflicts(ctx)) return;

@@ -1,10 +1,10 @@
 /** `barman put-wal SERVER`: what barman-wal-archive calls, a tar stream on standard input. Spec wal.md 8, cli.md 4.23. */
-import { openStandardInput } from '../adapters/standard-input.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
-import { originOf } from '../operations/wal/origin.ts';
-import { putWals } from '../operations/wal/put.ts';
+import { openStandardInput } from '../host/standard-input.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServer } from '../server/select.ts';
+import { withServer } from '../server/server.ts';
+import { originOf } from '../server/origin.ts';
+import { putWals } from '../wal/put/put.ts';
 
 export interface PutWalOptions {
   readonly serverName: string;

@@ -1,8 +1,8 @@
 /** `barman rebuild-xlogdb SERVER...`: make the WAL index anew from the archived files. Source: spec wal.md 2, cli.md 4.24. */
-import type { CommandContext } from '../operations/context.ts';
-import { reportFailure } from '../operations/each-server.ts';
-import { selectServers } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
+import type { CommandContext } from '../server/context.ts';
+import { reportFailure } from '../server/each.ts';
+import { selectServers } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
 
 export interface RebuildXlogdbOptions {
   readonly serverNames: readonly string[];

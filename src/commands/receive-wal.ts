@@ -1,8 +1,8 @@
 /** `barman receive-wal SERVER`: the streaming archiver in the foreground, and the care of its slot. Spec cli.md 4.25. */
-import type { CommandContext } from '../operations/context.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
-import { useWalConninfo } from '../operations/wal-host.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
+import { useWalConninfo } from '../server/wal-conninfo.ts';
 
 export interface ReceiveWalOptions {
   readonly serverName: string;
@@ -24,7 +24,7 @@ export async function run(ctx: CommandContext, options: ReceiveWalOptions): Prom
     return;
   }
   if (options.stop) {
-    const { terminateProcess } = await import('../operations/processes.ts');
+    const { terminateProcess } = await import('../maintenance/processes.ts');
     ctx.output.warning(
       `--stop is deprecated and will be removed in a future release. Use 'barman terminate-process ${selected.name} receive-wal' instead.`,
     );
@@ -36,7 +36,7 @@ export async function run(ctx: CommandContext, options: ReceiveWalOptions): Prom
   await withServer(ctx, config, async (server) => {
     if (options.test) await tell(ctx, server);
     else if (options.createSlot || options.dropSlot) {
-      const { createSlot, dropSlot } = await import('../operations/wal/slot.ts');
+      const { createSlot, dropSlot } = await import('../wal/receive/slot.ts');
       if (options.createSlot) await createSlot(ctx, server, { ifNotExists: options.ifNotExists === true });
       else await dropSlot(ctx, server);
     } else if (await mayStream(ctx, server)) {
@@ -46,23 +46,23 @@ export async function run(ctx: CommandContext, options: ReceiveWalOptions): Prom
 }
 
 async function mayStream(ctx: CommandContext, server: Server): Promise<boolean> {
-  const checks = await import('../operations/checks/may-stream.ts');
+  const checks = await import('../checks/may-stream.ts');
   return checks.mayStream(ctx, server);
 }
 
 async function reset(ctx: CommandContext, server: Server): Promise<void> {
-  const { resetReceiver } = await import('../operations/wal/reset-receiver.ts');
+  const { resetReceiver } = await import('../wal/receive/reset-receiver.ts');
   await resetReceiver(ctx, server);
 }
 
 async function receive(ctx: CommandContext, server: Server): Promise<void> {
-  const { receiveWal } = await import('../operations/wal/receive.ts');
+  const { receiveWal } = await import('../wal/receive/receive.ts');
   await receiveWal(ctx, server);
 }
 
 /** Tries what streaming needs and receives nothing. A failure sets the exit code, as in `check`. */
 async function tell(ctx: CommandContext, server: Server): Promise<void> {
-  const { receiverChecks } = await import('../operations/check.ts');
+  const { receiverChecks } = await import('../checks/run.ts');
   const { checkHeader, checkLine } = await import('../output/results/check.ts');
   const checked = { name: server.name, isActive: true, isDisabled: server.problems.length > 0 };
   ctx.output.result(checkHeader(checked));

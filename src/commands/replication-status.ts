@@ -1,11 +1,11 @@
 /** `barman replication-status`: who streams WAL from a server. Source: spec check.md 4, cli.md 4.26, 6.5. */
 import type { ServerConfig } from '../config/options.ts';
 import { PostgresError } from '../domain/errors.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { eachServer } from '../operations/each-server.ts';
-import { selectServers } from '../operations/select-servers.ts';
-import type { Server } from '../operations/server.ts';
-import { useWalConninfo } from '../operations/wal-host.ts';
+import type { CommandContext } from '../server/context.ts';
+import { eachServer } from '../server/each.ts';
+import { selectServers } from '../server/select.ts';
+import type { Server } from '../server/server.ts';
+import { useWalConninfo } from '../server/wal-conninfo.ts';
 import {
   minimalReplicationStatusResult,
   replicationHeader,

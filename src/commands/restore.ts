@@ -1,13 +1,13 @@
 /** `barman restore` (alias recover): a backup -> a directory on which PostgreSQL can be started. Spec cli.md 4.17. */
 import { overrideConfig, type ServerConfig } from '../config/options.ts';
 import { RecoveryError } from '../domain/errors.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { requireBackup } from '../operations/find-backup.ts';
-import { chooseBackup } from '../operations/recovery/choose-backup.ts';
-import { givenTargets, type RestoreRequest } from '../operations/recovery/request.ts';
-import { restoreBackup } from '../operations/recovery/run.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
+import type { CommandContext } from '../server/context.ts';
+import { requireBackup } from '../server/find-backup.ts';
+import { chooseBackup } from '../restore/choose-backup.ts';
+import { givenTargets, type RestoreRequest } from '../restore/request.ts';
+import { restoreBackup } from '../restore/run.ts';
+import { selectServer } from '../server/select.ts';
+import { withServer } from '../server/server.ts';
 
 export interface RestoreOptions extends Omit<
   RestoreRequest,

@@ -1,12 +1,12 @@
 /** `barman show-backup SERVER BACKUP_ID`: everything about one backup. Source: spec cli.md 6.3. */
-import { type BackupInfo, isCopyDone } from '../domain/backup-info.ts';
-import { chainOf, neighbours } from '../domain/backup-selector.ts';
-import { measureWals, reachableTimelines } from '../operations/backup-statistics.ts';
-import { retentionVerdicts } from '../operations/backup-verdicts.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { requireBackup } from '../operations/find-backup.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
+import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import { chainOf, neighbours } from '../domain/backup/backup-selector.ts';
+import { measureWals, reachableTimelines } from '../report/backup-statistics.ts';
+import { retentionVerdicts } from '../server/backup-verdicts.ts';
+import type { CommandContext } from '../server/context.ts';
+import { requireBackup } from '../server/find-backup.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
 import { showBackupResult } from '../output/results/show-backup.ts';
 import type { ShownBackup } from '../output/results/shown-backup.ts';
 

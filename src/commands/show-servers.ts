@@ -1,13 +1,13 @@
 /** `barman show-servers`: configuration in force and what PostgreSQL says. Source: spec check.md 5, cli.md 6.6. */
 import { OPTION_NAMES, optionValue, OWN_OPTIONS, type ServerConfig } from '../config/options.ts';
-import { isCopyDone } from '../domain/backup-info.ts';
-import { humanDuration } from '../domain/duration.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { eachServer } from '../operations/each-server.ts';
-import { spelledOption } from '../operations/option-text.ts';
-import { remoteStatus } from '../operations/remote-status.ts';
-import { selectServers } from '../operations/select-servers.ts';
-import type { Server } from '../operations/server.ts';
+import { isCopyDone } from '../domain/backup/backup-info.ts';
+import { humanDuration } from '../domain/time/duration.ts';
+import type { CommandContext } from '../server/context.ts';
+import { eachServer } from '../server/each.ts';
+import { spelledOption } from '../config/option-text.ts';
+import { remoteStatus } from '../server/status.ts';
+import { selectServers } from '../server/select.ts';
+import type { Server } from '../server/server.ts';
 import { showServersResult } from '../output/results/show-servers.ts';
 
 export interface ShowServersOptions {

@@ -1,14 +1,14 @@
 /** `barman status`: what Barman knows about a server, live and from the catalog. Source: spec check.md 3, cli.md 6.4. */
-import { isCopyDone } from '../domain/backup-info.ts';
-import { fixedText } from '../domain/fixed-text.ts';
-import { formatRetentionPolicy } from '../domain/retention-policy.ts';
-import { prettySize } from '../domain/size.ts';
-import { ctime, parseTimestamp } from '../domain/timestamp.ts';
-import type { CommandContext } from '../operations/context.ts';
-import { eachServer } from '../operations/each-server.ts';
-import { remoteStatus } from '../operations/remote-status.ts';
-import { selectServers } from '../operations/select-servers.ts';
-import type { Server } from '../operations/server.ts';
+import { isCopyDone } from '../domain/backup/backup-info.ts';
+import { fixedText } from '../domain/text/fixed-text.ts';
+import { formatRetentionPolicy } from '../domain/backup/retention-policy.ts';
+import { prettySize } from '../domain/text/size.ts';
+import { ctime, parseTimestamp } from '../domain/time/timestamp.ts';
+import type { CommandContext } from '../server/context.ts';
+import { eachServer } from '../server/each.ts';
+import { remoteStatus } from '../server/status.ts';
+import { selectServers } from '../server/select.ts';
+import type { Server } from '../server/server.ts';
 import { pythonText } from '../output/python-text.ts';
 import { statusHeader, type StatusItem, statusLine } from '../output/results/status.ts';
 

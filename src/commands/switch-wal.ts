@@ -1,8 +1,8 @@
 /** `barman switch-wal SERVER...`: close the current WAL segment, and wait for it if asked to. Spec cli.md 4.28. */
-import type { CommandContext } from '../operations/context.ts';
-import { selectServers } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
-import { switchWal } from '../operations/wal/switch.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServers } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
+import { switchWal } from '../wal/switch.ts';
 
 export interface SwitchWalOptions {
   readonly serverNames: readonly string[];
@@ -33,6 +33,6 @@ async function switchServer(ctx: CommandContext, server: Server, options: Switch
   const closed = await switchWal(ctx, server, { force: options.force === true });
   if (options.archive !== true || closed === undefined) return;
   const timeoutSeconds = options.archiveTimeout ?? DEFAULT_TIMEOUT;
-  const { waitForWal } = await import('../operations/wal/wait.ts');
+  const { waitForWal } = await import('../wal/wait.ts');
   await waitForWal(ctx, server, closed, { timeoutSeconds: timeoutSeconds === 0 ? null : timeoutSeconds });
 }

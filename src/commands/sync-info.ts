@@ -1,8 +1,8 @@
 /** `barman sync-info SERVER [LAST_WAL [LAST_POSITION]]`: what a passive node reads of its primary. Spec wal.md 11. */
 import { once } from 'node:events';
-import type { CommandContext } from '../operations/context.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
+import type { CommandContext } from '../server/context.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
 
 export interface SyncInfoOptions {
   readonly serverName: string;
@@ -29,13 +29,13 @@ async function printPrimary(ctx: CommandContext, server: Server, options: SyncIn
     ctx.output.error(problem);
     return;
   }
-  const { fetchPrimaryInfo } = await import('../operations/primary-info.ts');
+  const { fetchPrimaryInfo } = await import('../passive/primary-info.ts');
   const { documentResult } = await import('../output/results/document.ts');
   ctx.output.result(documentResult(await fetchPrimaryInfo(ctx, server, requestOf(options))));
 }
 
 async function printOwn(_ctx: CommandContext, server: Server, options: SyncInfoOptions): Promise<void> {
-  const { syncDocument } = await import('../operations/sync-info.ts');
+  const { syncDocument } = await import('../passive/sync-info.ts');
   // compat 3.20.1: the document itself, without a final newline, under -q and before the object of -f json too.
   for (const text of await syncDocument(server, requestOf(options))) {
     if (!process.stdout.write(text)) await once(process.stdout, 'drain');

@@ -1,8 +1,8 @@
 /** `barman terminate-process SERVER TASK`: ends what runs for a server. Source: spec cli.md 4.21. */
-import type { CommandContext } from '../operations/context.ts';
-import { terminateProcess } from '../operations/processes.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { withServer } from '../operations/server.ts';
+import type { CommandContext } from '../server/context.ts';
+import { terminateProcess } from '../maintenance/processes.ts';
+import { selectServer } from '../server/select.ts';
+import { withServer } from '../server/server.ts';
 
 export interface TerminateProcessOptions {
   readonly serverName: string;

@@ -1,9 +1,9 @@
 /** `barman verify-backup SERVER BACKUP_ID`: is the backup still what its manifest says? Source: spec cli.md 4.30. */
-import type { CommandContext } from '../operations/context.ts';
-import { requireBackup } from '../operations/find-backup.ts';
-import { verifyBackup } from '../operations/manifest/verify.ts';
-import { selectServer } from '../operations/select-servers.ts';
-import { type Server, withServer } from '../operations/server.ts';
+import type { CommandContext } from '../server/context.ts';
+import { requireBackup } from '../server/find-backup.ts';
+import { verifyBackup } from '../exchange/manifest/verify.ts';
+import { selectServer } from '../server/select.ts';
+import { type Server, withServer } from '../server/server.ts';
 
 export interface VerifyBackupOptions {
   readonly serverName: string;

@@ -4,7 +4,7 @@
  * Source: spec config.md sections 3 and 11.
  */
 import { ConfigError } from '../domain/errors.ts';
-import { pythonRepr } from '../domain/python-repr.ts';
+import { pythonRepr } from '../domain/text/python-repr.ts';
 import { parseIni } from './ini.ts';
 
 /** Where lines of an option or of a section begin and end; `end` is the line behind. */

@@ -3,7 +3,7 @@
  * Error texts are the ones administrators know. Source: spec config.md section 3.
  */
 import { ConfigError } from '../domain/errors.ts';
-import { pythonRepr } from '../domain/python-repr.ts';
+import { pythonRepr } from '../domain/text/python-repr.ts';
 
 export type IniSection = ReadonlyMap<string, string>;
 /** Sections in file order; `[DEFAULT]` is already copied into each and `%(key)s` resolved once. */

@@ -3,9 +3,9 @@
  * `Ignoring invalid configuration value ...`; null means "as if the option were absent at this level".
  * Source: spec config.md section 4.
  */
-import { parseInterval } from '../domain/duration.ts';
-import { parseSize } from '../domain/size.ts';
-import { pythonRepr } from '../domain/python-repr.ts';
+import { parseInterval } from '../domain/time/duration.ts';
+import { parseSize } from '../domain/text/size.ts';
+import { pythonRepr } from '../domain/text/python-repr.ts';
 
 /** Where a value was found: some reasons name it. `section` is `[NAME]` without the brackets. */
 export interface Place {

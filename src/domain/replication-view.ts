@@ -1,6 +1,6 @@
 /** How a client of pg_stat_replication is seen: what it is and how far it follows. Source: spec check.md 4. */
-import type { Timestamp } from './backup-info.ts';
-import type { Lsn } from './lsn.ts';
+import type { Timestamp } from './backup/backup-info.ts';
+import type { Lsn } from './wal/lsn.ts';
 
 export interface Positions {
   readonly currentLsn: Lsn | null;

@@ -2,7 +2,7 @@
  * What a command may say. Levels follow Barman: debug and info are news, a warning changes nothing, an error or an
  * exception sets the exit code. Results carry their own two faces, so that a command loads only what it prints.
  */
-import type { CheckResult } from '../domain/check.ts';
+import type { CheckResult } from '../domain/check-result.ts';
 import type { JsonFloat } from './json-text.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject | JsonFloat;

@@ -2,8 +2,8 @@
  * Values as Barman prints them: the spelling is that of Python's str() and repr(), which scripts have learned to read.
  * Source: spec check.md section 5.
  */
-import { formatLsn, type Lsn } from '../domain/lsn.ts';
-import { pythonRepr } from '../domain/python-repr.ts';
+import { formatLsn, type Lsn } from '../domain/wal/lsn.ts';
+import { pythonRepr } from '../domain/text/python-repr.ts';
 
 /** The members of a configuration set under the name Barman gives it: `BackupOptions({'concurrent_backup'})`. */
 export function pythonSet(name: string, members: ReadonlySet<string>): string {

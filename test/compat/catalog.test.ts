@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Catalog } from '../../src/catalog/catalog.ts';
-import { type BackupInfo, emptyBackupInfo } from '../../src/domain/backup-info.ts';
-import { formatBackupInfo } from '../../src/domain/backup-info-file.ts';
-import { lsn } from '../../src/domain/lsn.ts';
+import { type BackupInfo, emptyBackupInfo } from '../../src/domain/backup/backup-info.ts';
+import { formatBackupInfo } from '../../src/domain/backup/backup-info-file.ts';
+import { lsn } from '../../src/domain/wal/lsn.ts';
 import { makeSandbox, referenceFolder, type Sandbox } from '../support/sandbox.ts';
 import { makeHome } from '../unit/catalog/home.ts';
 

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { lockHolder } from '../../src/adapters/lock.ts';
+import { lockHolder } from '../../src/host/lock.ts';
 import { eventually } from '../support/archiving-server.ts';
 import { makeSandbox, referenceFolder, type Sandbox } from '../support/sandbox.ts';
 

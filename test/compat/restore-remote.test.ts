@@ -4,7 +4,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { canonicalName } from '../../src/operations/recovery/canonical-name.ts';
+import { canonicalName } from '../../src/restore/canonical-name.ts';
 import { temporaryFolder } from '../support/cluster.ts';
 import { type RsyncServer, startRsyncServer } from '../support/rsync-server.ts';
 import { type ProgramResult, referenceFolder } from '../support/sandbox.ts';

@@ -3,7 +3,7 @@
  * no source goes before its copy, and no exit code 0 comes before the directories are flushed.
  */
 import { dirname } from 'node:path';
-import { parseWalName } from '../../src/domain/wal.ts';
+import { parseWalName } from '../../src/domain/wal/wal.ts';
 import type { Step } from './shim.ts';
 
 const QUEUE = /(?:^|\/)(?:incoming|streaming|errors)\/([^/]+)$/;

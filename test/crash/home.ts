@@ -2,7 +2,7 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
-import { parseWalName } from '../../src/domain/wal.ts';
+import { parseWalName } from '../../src/domain/wal/wal.ts';
 import { catalogHome, type RecordTexts } from '../support/catalog-home.ts';
 import { SYSTEM_ID, walSegment } from '../support/wal-files.ts';
 

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { emptyBackupInfo } from '../../src/domain/backup-info.ts';
-import { asInterrupted } from '../../src/operations/delete/interrupted.ts';
+import { emptyBackupInfo } from '../../src/domain/backup/backup-info.ts';
+import { asInterrupted } from '../../src/maintenance/delete/interrupted.ts';
 import { walTar } from '../support/tar.ts';
 import { segmentName, walSegment } from '../support/wal-files.ts';
 import { barmanProgram, runProgram } from '../support/sandbox.ts';

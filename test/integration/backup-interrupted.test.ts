@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { acquireLock } from '../../src/adapters/lock.ts';
+import { acquireLock } from '../../src/host/lock.ts';
 import {
   type ArchivingServer,
   eventually,

@@ -1,7 +1,7 @@
 /** list-backups, show-backup and keep as an administrator meets them, on catalogs with damage. Needs no PostgreSQL. */
 import { appendFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireLock } from '../../src/adapters/lock.ts';
+import { acquireLock } from '../../src/host/lock.ts';
 import { type CatalogHome, catalogHome, recordText, segment, segments, span } from '../support/catalog-home.ts';
 import { makeSandbox, type Sandbox } from '../support/sandbox.ts';
 

@@ -3,7 +3,7 @@ import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { acquireLock } from '../../src/adapters/lock.ts';
+import { acquireLock } from '../../src/host/lock.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { makeSandbox, type Sandbox, streamingSection } from '../support/sandbox.ts';
 

@@ -2,7 +2,7 @@
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { acquireLock, lockHolder } from '../../src/adapters/lock.ts';
+import { acquireLock, lockHolder } from '../../src/host/lock.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { eventually } from '../support/archiving-server.ts';
 import { makeSandbox, type Sandbox, streamingSection } from '../support/sandbox.ts';

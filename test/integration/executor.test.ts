@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { Executor } from '../../src/adapters/executor.ts';
-import { localExecutor } from '../../src/adapters/executor/local.ts';
-import { sshExecutor } from '../../src/adapters/executor/openssh.ts';
-import { ssh2Executor } from '../../src/adapters/executor/ssh2.ts';
+import type { Executor } from '../../src/host/executor.ts';
+import { localExecutor } from '../../src/host/executor/local.ts';
+import { sshExecutor } from '../../src/host/executor/openssh.ts';
+import { ssh2Executor } from '../../src/host/executor/ssh2.ts';
 import { type Sshd, startSshd } from '../support/sshd.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 

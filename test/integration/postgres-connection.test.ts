@@ -8,9 +8,9 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { openPostgres } from '../../src/adapters/postgres/sql-connection.ts';
-import { openStreaming } from '../../src/adapters/postgres/streaming-connection.ts';
-import type { PostgresConnection, StreamingConnection } from '../../src/adapters/postgres.ts';
+import { openPostgres } from '../../src/postgres/sql-connection.ts';
+import { openStreaming } from '../../src/postgres/streaming-connection.ts';
+import type { PostgresConnection, StreamingConnection } from '../../src/postgres/connections.ts';
 import { messageOf } from '../../src/domain/errors.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { sqlStateOf } from '../../src/adapters/postgres/failure.ts';
-import { openPostgres } from '../../src/adapters/postgres/sql-connection.ts';
-import { openStreaming } from '../../src/adapters/postgres/streaming-connection.ts';
-import type { PostgresConnection, StreamingConnection } from '../../src/adapters/postgres.ts';
+import { sqlStateOf } from '../../src/postgres/libpq/failure.ts';
+import { openPostgres } from '../../src/postgres/sql-connection.ts';
+import { openStreaming } from '../../src/postgres/streaming-connection.ts';
+import type { PostgresConnection, StreamingConnection } from '../../src/postgres/connections.ts';
 import { messageOf } from '../../src/domain/errors.ts';
-import { formatLsn } from '../../src/domain/lsn.ts';
+import { formatLsn } from '../../src/domain/wal/lsn.ts';
 import { type Cluster, clusterAt, freePort, startCluster } from '../support/cluster.ts';
 
 const exec = promisify(execFile);

@@ -3,12 +3,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openLog } from '../../src/adapters/log.ts';
+import { openLog } from '../../src/host/log.ts';
 import { loadConfig, readMainFile } from '../../src/config/load.ts';
-import { isReadyForBackup, walStreamingChecks } from '../../src/operations/check.ts';
-import { silentOutput } from '../../src/operations/checks/silent-output.ts';
-import type { CommandContext } from '../../src/operations/context.ts';
-import { type Server, withServer } from '../../src/operations/server.ts';
+import { isReadyForBackup, walStreamingChecks } from '../../src/checks/run.ts';
+import { silentOutput } from '../../src/checks/silent-output.ts';
+import type { CommandContext } from '../../src/server/context.ts';
+import { type Server, withServer } from '../../src/server/server.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { makeSandbox, type Sandbox } from '../support/sandbox.ts';
 

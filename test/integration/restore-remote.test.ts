@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { quoteForShell } from '../../src/domain/shell-words.ts';
+import { quoteForShell } from '../../src/domain/text/shell-words.ts';
 import { eventually, startBarman } from '../support/archiving-server.ts';
 import { type Cluster, clusterAt, freePort, temporaryFolder } from '../support/cluster.ts';
 import { type RsyncServer, startRsyncServer } from '../support/rsync-server.ts';

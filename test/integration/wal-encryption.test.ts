@@ -4,8 +4,8 @@ import { chmod, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile }
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { which } from '../../src/adapters/process.ts';
-import { identifyWal } from '../../src/domain/wal-content.ts';
+import { which } from '../../src/host/process.ts';
+import { identifyWal } from '../../src/domain/wal/wal-content.ts';
 import { eventually } from '../support/archiving-server.ts';
 import { type GpgHome, makeGpgHome } from '../support/gpg-home.ts';
 import { barmanProgram, makeSandbox, type ProgramResult, type Sandbox } from '../support/sandbox.ts';

@@ -1,7 +1,7 @@
 /** Short-hand records for tests of pure rules. */
-import { type BackupInfo, emptyBackupInfo } from '../../src/domain/backup-info.ts';
-import { parseTimestamp } from '../../src/domain/timestamp.ts';
-import { parseWalName } from '../../src/domain/wal.ts';
+import { type BackupInfo, emptyBackupInfo } from '../../src/domain/backup/backup-info.ts';
+import { parseTimestamp } from '../../src/domain/time/timestamp.ts';
+import { parseWalName } from '../../src/domain/wal/wal.ts';
 
 /** `20261103T040000` for day 3. */
 export function idOfDay(day: number): string {

@@ -5,10 +5,10 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { sshExecutor } from '../../src/adapters/executor/openssh.ts';
-import { askSshSettings, settingOf } from '../../src/adapters/executor/ssh-config.ts';
-import type { Command } from '../../src/adapters/executor.ts';
-import { splitShellWords } from '../../src/domain/shell-words.ts';
+import { sshExecutor } from '../../src/host/executor/openssh.ts';
+import { askSshSettings, settingOf } from '../../src/host/executor/ssh-config.ts';
+import type { Command } from '../../src/host/executor.ts';
+import { splitShellWords } from '../../src/domain/text/shell-words.ts';
 import { expect } from 'vitest';
 import { eventually } from './archiving-server.ts';
 import { type BarmanHost, type Client, clientProgram, startBarmanHost } from './barman-host.ts';

@@ -2,11 +2,11 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openLog } from '../../src/adapters/log.ts';
+import { openLog } from '../../src/host/log.ts';
 import { loadConfig, readMainFile } from '../../src/config/load.ts';
-import type { CommandContext } from '../../src/operations/context.ts';
-import { openServer } from '../../src/operations/open-server.ts';
-import type { Server } from '../../src/operations/server.ts';
+import type { CommandContext } from '../../src/server/context.ts';
+import { openServer } from '../../src/server/open.ts';
+import type { Server } from '../../src/server/server.ts';
 import type { Output } from '../../src/output/output.ts';
 
 export interface WalServer {

@@ -1,8 +1,8 @@
 /** What `barman backup` reports: nothing on the console, the whole record at the top level of the JSON document. */
-import type { BackupInfo, Literal, Timestamp } from '../../domain/backup-info.ts';
-import { formatLsn } from '../../domain/lsn.ts';
-import { formatLiteral } from '../../domain/python-literal.ts';
-import { ctime } from '../../domain/timestamp.ts';
+import type { BackupInfo, Literal, Timestamp } from '../../domain/backup/backup-info.ts';
+import { formatLsn } from '../../domain/wal/lsn.ts';
+import { formatLiteral } from '../../domain/text/python-literal.ts';
+import { ctime } from '../../domain/time/timestamp.ts';
 import { JsonFloat } from '../json-text.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 

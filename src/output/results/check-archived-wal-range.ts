@@ -1,6 +1,6 @@
 /** `barman check-archived-wal-range`. Source: spec cli.md 4.4 and 6.7. */
-import { segmentRange, parseWalName } from '../../domain/wal.ts';
-import { countSegments, type WalRun } from '../../domain/wal-range.ts';
+import { segmentRange, parseWalName } from '../../domain/wal/wal.ts';
+import { countSegments, type WalRun } from '../../domain/wal/wal-range.ts';
 import type { JsonObject, Result } from '../output.ts';
 
 /** More missing segments than these are told as runs: a terabyte of WAL is 65,536 segments of 16 MiB. */

@@ -1,5 +1,5 @@
 /** `barman check`: a header and one line per check. Source: spec check.md 1, cli.md 6.1. */
-import type { CheckResult } from '../../domain/check.ts';
+import type { CheckResult } from '../../domain/check-result.ts';
 import type { Result } from '../output.ts';
 
 export interface CheckedServer {

@@ -1,10 +1,10 @@
 /** `barman coverage`: windows of recovery, gaps and the present risk, as text, as a drawing on a terminal, as JSON. */
-import type { BackupInfo } from '../../domain/backup-info.ts';
-import type { RecoveryWindow, TimelineCoverage, WalGap } from '../../domain/coverage.ts';
-import { humanDuration } from '../../domain/duration.ts';
-import { formatLsn, type Lsn } from '../../domain/lsn.ts';
-import { prettySize } from '../../domain/size.ts';
-import { epochSeconds, formatTimestamp, timestampOf } from '../../domain/timestamp.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import type { RecoveryWindow, TimelineCoverage, WalGap } from '../../domain/recovery/coverage.ts';
+import { humanDuration } from '../../domain/time/duration.ts';
+import { formatLsn, type Lsn } from '../../domain/wal/lsn.ts';
+import { prettySize } from '../../domain/text/size.ts';
+import { epochSeconds, formatTimestamp, timestampOf } from '../../domain/time/timestamp.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 
 export interface ShownExposure {

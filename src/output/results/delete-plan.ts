@@ -1,7 +1,7 @@
 /** `barman delete --dry-run`. */
-import type { BackupInfo } from '../../domain/backup-info.ts';
-import { prettySize } from '../../domain/size.ts';
-import { ctime } from '../../domain/timestamp.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import { prettySize } from '../../domain/text/size.ts';
+import { ctime } from '../../domain/time/timestamp.ts';
 import type { Result } from '../output.ts';
 
 export interface ShownRemoval {

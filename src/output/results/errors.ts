@@ -1,6 +1,6 @@
 /** `barman errors`: every rejected file with what it is and what may be done. */
-import { formatLsn } from '../../domain/lsn.ts';
-import type { WalHeader } from '../../domain/wal-header.ts';
+import { formatLsn } from '../../domain/wal/lsn.ts';
+import type { WalHeader } from '../../domain/wal/wal-header.ts';
 import type { Result } from '../output.ts';
 
 export interface ShownReject {

@@ -1,9 +1,9 @@
 /** `barman list-backups`: one line for each backup, newest first. Source: spec cli.md 6.2. */
-import { type BackupInfo, backupType, isCopyDone } from '../../domain/backup-info.ts';
-import type { RetentionVerdict } from '../../domain/retention.ts';
-import { prettySize } from '../../domain/size.ts';
-import { ctime } from '../../domain/timestamp.ts';
-import { type WalUsage } from '../../domain/wal-usage.ts';
+import { type BackupInfo, backupType, isCopyDone } from '../../domain/backup/backup-info.ts';
+import type { RetentionVerdict } from '../../domain/backup/retention.ts';
+import { prettySize } from '../../domain/text/size.ts';
+import { ctime } from '../../domain/time/timestamp.ts';
+import { type WalUsage } from '../../domain/wal/wal-usage.ts';
 import type { JsonObject, Result } from '../output.ts';
 
 export interface ListedBackup {

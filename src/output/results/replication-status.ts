@@ -1,8 +1,8 @@
 /** `barman replication-status`, full and minimal. Source: spec check.md 4, cli.md 6.5. */
-import { formatLsn, type Lsn } from '../../domain/lsn.ts';
+import { formatLsn, type Lsn } from '../../domain/wal/lsn.ts';
 import { isWalStreamer, lsnDiff, type StreamingClient, syncStage } from '../../domain/replication-view.ts';
-import { prettySize } from '../../domain/size.ts';
-import { formatTimestamp } from '../../domain/timestamp.ts';
+import { prettySize } from '../../domain/text/size.ts';
+import { formatTimestamp } from '../../domain/time/timestamp.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 
 export type ReplicationTarget = 'all' | 'hot-standby' | 'wal-streamer';

@@ -1,8 +1,8 @@
 /** What a restore reports when it is done. Source: spec recovery.md section 10, cli.md 6.8. */
-import type { Timestamp } from '../../domain/backup-info.ts';
-import { humanDuration } from '../../domain/duration.ts';
-import type { SettingNote } from '../../domain/postgres-conf.ts';
-import { formatTimestamp } from '../../domain/timestamp.ts';
+import type { Timestamp } from '../../domain/backup/backup-info.ts';
+import { humanDuration } from '../../domain/time/duration.ts';
+import type { SettingNote } from '../../domain/recovery/postgres-conf.ts';
+import { formatTimestamp } from '../../domain/time/timestamp.ts';
 import { JsonFloat } from '../json-text.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 

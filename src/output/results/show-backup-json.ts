@@ -1,11 +1,11 @@
 /** The JSON face of `barman show-backup`. Source: spec cli.md 6.3. */
-import { copyFigures, ownBytes, savings } from '../../domain/backup-figures.ts';
-import { type BackupInfo, backupType, isCopyDone, type Timestamp } from '../../domain/backup-info.ts';
-import { humanDuration } from '../../domain/duration.ts';
-import { formatLsn } from '../../domain/lsn.ts';
-import { prettySize } from '../../domain/size.ts';
-import { formatTimestamp } from '../../domain/timestamp.ts';
-import { walCompressionRatio, walRate } from '../../domain/wal-usage.ts';
+import { copyFigures, ownBytes, savings } from '../../domain/backup/backup-figures.ts';
+import { type BackupInfo, backupType, isCopyDone, type Timestamp } from '../../domain/backup/backup-info.ts';
+import { humanDuration } from '../../domain/time/duration.ts';
+import { formatLsn } from '../../domain/wal/lsn.ts';
+import { prettySize } from '../../domain/text/size.ts';
+import { formatTimestamp } from '../../domain/time/timestamp.ts';
+import { walCompressionRatio, walRate } from '../../domain/wal/wal-usage.ts';
 import { JsonFloat } from '../json-text.ts';
 import type { Json, JsonObject } from '../output.ts';
 import { LATEST, OLDEST, percentText, policyText, rateText, type ShownBackup } from './shown-backup.ts';

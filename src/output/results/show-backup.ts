@@ -2,13 +2,19 @@
  * `barman show-backup`: everything about one backup. Rows and keys appear under Barman's conditions. Source: spec
  * cli.md 6.3. The JSON face is in show-backup-json.ts.
  */
-import { copyFigures, ownBytes, savings } from '../../domain/backup-figures.ts';
-import { type BackupInfo, backupType, isCopyDone, type Literal, type Timestamp } from '../../domain/backup-info.ts';
-import { humanDuration } from '../../domain/duration.ts';
-import { formatLsn, type Lsn } from '../../domain/lsn.ts';
-import { prettySize } from '../../domain/size.ts';
-import { formatTimestamp } from '../../domain/timestamp.ts';
-import { walCompressionRatio, walRate } from '../../domain/wal-usage.ts';
+import { copyFigures, ownBytes, savings } from '../../domain/backup/backup-figures.ts';
+import {
+  type BackupInfo,
+  backupType,
+  isCopyDone,
+  type Literal,
+  type Timestamp,
+} from '../../domain/backup/backup-info.ts';
+import { humanDuration } from '../../domain/time/duration.ts';
+import { formatLsn, type Lsn } from '../../domain/wal/lsn.ts';
+import { prettySize } from '../../domain/text/size.ts';
+import { formatTimestamp } from '../../domain/time/timestamp.ts';
+import { walCompressionRatio, walRate } from '../../domain/wal/wal-usage.ts';
 import type { Result } from '../output.ts';
 import { shownBackupJson } from './show-backup-json.ts';
 import { LATEST, OLDEST, percentText, policyText, rateText, type ShownBackup } from './shown-backup.ts';

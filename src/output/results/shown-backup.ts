@@ -1,8 +1,8 @@
 /** What show-backup tells of a backup, and the words that both of its faces share. Source: spec cli.md 6.3. */
-import type { BackupInfo } from '../../domain/backup-info.ts';
-import { fixedText } from '../../domain/fixed-text.ts';
-import type { RetentionVerdict } from '../../domain/retention.ts';
-import type { WalUsage } from '../../domain/wal-usage.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import { fixedText } from '../../domain/text/fixed-text.ts';
+import type { RetentionVerdict } from '../../domain/backup/retention.ts';
+import type { WalUsage } from '../../domain/wal/wal-usage.ts';
 import { verdictText } from './list-backups.ts';
 
 export interface ShownBackup {

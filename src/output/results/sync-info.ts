@@ -1,8 +1,8 @@
 /** The record of a backup as `sync-info` prints it: the keys of backup.info in order, then three more. Source: spec wal.md 11. */
-import type { BackupInfo, Literal } from '../../domain/backup-info.ts';
-import { formatLiteral } from '../../domain/python-literal.ts';
-import { formatLsn } from '../../domain/lsn.ts';
-import { ctime, isoTimestamp } from '../../domain/timestamp.ts';
+import type { BackupInfo, Literal } from '../../domain/backup/backup-info.ts';
+import { formatLiteral } from '../../domain/text/python-literal.ts';
+import { formatLsn } from '../../domain/wal/lsn.ts';
+import { ctime, isoTimestamp } from '../../domain/time/timestamp.ts';
 import { JsonFloat } from '../json-text.ts';
 import type { Json, JsonObject } from '../output.ts';
 

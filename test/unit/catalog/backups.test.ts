@@ -12,8 +12,8 @@ import {
 } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type BackupInfo, emptyBackupInfo } from '../../../src/domain/backup-info.ts';
-import { formatBackupInfo } from '../../../src/domain/backup-info-file.ts';
+import { type BackupInfo, emptyBackupInfo } from '../../../src/domain/backup/backup-info.ts';
+import { formatBackupInfo } from '../../../src/domain/backup/backup-info-file.ts';
 import { BackupError } from '../../../src/domain/errors.ts';
 import { copyFixture, fixture, makeHome, type TestHome } from './home.ts';
 

@@ -1,5 +1,5 @@
 /** Claims backup ids beside other processes. Arguments: root, the moment in milliseconds, how many. Prints the ids. */
-import { emptyBackupInfo } from '../../../src/domain/backup-info.ts';
+import { emptyBackupInfo } from '../../../src/domain/backup/backup-info.ts';
 import { makeHome } from './home.ts';
 
 const [root = '', moment = '', count = ''] = process.argv.slice(2);

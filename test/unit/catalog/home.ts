@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Catalog } from '../../../src/catalog/catalog.ts';
 import { openCatalog } from '../../../src/catalog/open.ts';
 import type { GlobalConfig, ServerConfig } from '../../../src/config/options.ts';
-import type { WalRecord } from '../../../src/domain/xlogdb.ts';
+import type { WalRecord } from '../../../src/domain/wal/xlogdb.ts';
 
 export interface TestHome {
   readonly root: string;

@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireLock } from '../../../src/adapters/lock.ts';
+import { acquireLock } from '../../../src/host/lock.ts';
 import { makeHome, type TestHome, WAL_TIME } from './home.ts';
 
 const SEGMENT = '000000010000000000000001';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { HookAbortError } from '../../../src/domain/errors.ts';
-import { segmentName } from '../../../src/domain/wal.ts';
-import type { WalRecord } from '../../../src/domain/xlogdb.ts';
+import { segmentName } from '../../../src/domain/wal/wal.ts';
+import type { WalRecord } from '../../../src/domain/wal/xlogdb.ts';
 import { makeHome, type TestHome } from './home.ts';
 
 let home: TestHome;

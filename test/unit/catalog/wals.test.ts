@@ -13,11 +13,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireLock } from '../../../src/adapters/lock.ts';
+import { acquireLock } from '../../../src/host/lock.ts';
 import { serverLock } from '../../../src/catalog/layout.ts';
 import { WalError } from '../../../src/domain/errors.ts';
-import { segmentName } from '../../../src/domain/wal.ts';
-import { formatWalLine, type WalRecord } from '../../../src/domain/xlogdb.ts';
+import { segmentName } from '../../../src/domain/wal/wal.ts';
+import { formatWalLine, type WalRecord } from '../../../src/domain/wal/xlogdb.ts';
 import { copyFixture, fixture, makeHome, type TestHome, WAL_TIME } from './home.ts';
 
 const rebuildHintText = () => `Please run "barman rebuild-xlogdb pg" to solve this issue: '${index()}' is damaged`;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lsn } from '../../../src/domain/lsn.ts';
+import { lsn } from '../../../src/domain/wal/lsn.ts';
 import { lsnDiff, syncStage } from '../../../src/domain/replication-view.ts';
 
 const at = (sent: bigint | null, write: bigint | null, flush: bigint | null, replay: bigint | null) => ({

@@ -1,15 +1,15 @@
 /** The files of a catalog, as damage and attackers make them: every parser reads, or refuses in its documented way. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatBackupInfo, parseBackupInfo } from '../../../src/domain/backup-info-file.ts';
-import { isBackupId } from '../../../src/domain/backup-info.ts';
-import { parseBackupLabel } from '../../../src/domain/backup-label.ts';
+import { formatBackupInfo, parseBackupInfo } from '../../../src/domain/backup/backup-info-file.ts';
+import { isBackupId } from '../../../src/domain/backup/backup-info.ts';
+import { parseBackupLabel } from '../../../src/domain/backup/backup-label.ts';
 import { BackupError, WalError } from '../../../src/domain/errors.ts';
-import { formatLiteral, parseLiteral } from '../../../src/domain/python-literal.ts';
-import { parseTimelineHistory } from '../../../src/domain/timeline-history.ts';
-import { parseWalHeader, WAL_HEADER_LENGTH } from '../../../src/domain/wal-header.ts';
-import { hashDir, nextSegmentName, parseWalName, previousSegmentName } from '../../../src/domain/wal.ts';
-import { formatWalLine, isWholeLine, parseWalLine } from '../../../src/domain/xlogdb.ts';
+import { formatLiteral, parseLiteral } from '../../../src/domain/text/python-literal.ts';
+import { parseTimelineHistory } from '../../../src/domain/wal/timeline-history.ts';
+import { parseWalHeader, WAL_HEADER_LENGTH } from '../../../src/domain/wal/wal-header.ts';
+import { hashDir, nextSegmentName, parseWalName, previousSegmentName } from '../../../src/domain/wal/wal.ts';
+import { formatWalLine, isWholeLine, parseWalLine } from '../../../src/domain/wal/xlogdb.ts';
 import { recordText } from '../../support/catalog-home.ts';
 import { always, mutated, readOrRefuse, textNear } from '../../support/fuzz.ts';
 

@@ -4,8 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { interpolate, parseIni } from '../../../src/config/ini.ts';
 import { formatConninfo, parseConninfo, redactSecrets } from '../../../src/domain/conninfo.ts';
 import { ConfigError } from '../../../src/domain/errors.ts';
-import { formatRetentionPolicy, parseRetentionPolicy } from '../../../src/domain/retention-policy.ts';
-import { parseTargetTime } from '../../../src/domain/target-time.ts';
+import { formatRetentionPolicy, parseRetentionPolicy } from '../../../src/domain/backup/retention-policy.ts';
+import { parseTargetTime } from '../../../src/domain/time/target-time.ts';
 import { always, readOrRefuse, textNear } from '../../support/fuzz.ts';
 
 describe('configuration files', () => {

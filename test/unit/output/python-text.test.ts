@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseLsn } from '../../../src/domain/lsn.ts';
-import { pythonRepr } from '../../../src/domain/python-repr.ts';
+import { parseLsn } from '../../../src/domain/wal/lsn.ts';
+import { pythonRepr } from '../../../src/domain/text/python-repr.ts';
 import { pythonSet, pythonText } from '../../../src/output/python-text.ts';
 
 describe('pythonRepr', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseTimestamp } from '../../../../src/domain/timestamp.ts';
-import { NO_WAL, type WalUsage } from '../../../../src/domain/wal-usage.ts';
+import { parseTimestamp } from '../../../../src/domain/time/timestamp.ts';
+import { NO_WAL, type WalUsage } from '../../../../src/domain/wal/wal-usage.ts';
 import { jsonText } from '../../../../src/output/json-text.ts';
 import { listBackupsResult, minimalListResult } from '../../../../src/output/results/list-backups.ts';
 import { backupOfDay } from '../../../support/backup-infos.ts';

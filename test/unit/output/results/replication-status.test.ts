@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lsn } from '../../../../src/domain/lsn.ts';
+import { lsn } from '../../../../src/domain/wal/lsn.ts';
 import type { StreamingClient } from '../../../../src/domain/replication-view.ts';
 import {
   minimalReplicationStatusResult,

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { BackupInfo } from '../../../../src/domain/backup-info.ts';
-import { parseLsn } from '../../../../src/domain/lsn.ts';
-import { parseTimestamp } from '../../../../src/domain/timestamp.ts';
-import { NO_WAL, type WalUsage } from '../../../../src/domain/wal-usage.ts';
+import type { BackupInfo } from '../../../../src/domain/backup/backup-info.ts';
+import { parseLsn } from '../../../../src/domain/wal/lsn.ts';
+import { parseTimestamp } from '../../../../src/domain/time/timestamp.ts';
+import { NO_WAL, type WalUsage } from '../../../../src/domain/wal/wal-usage.ts';
 import { jsonText } from '../../../../src/output/json-text.ts';
 import { showBackupResult } from '../../../../src/output/results/show-backup.ts';
 import type { ShownBackup } from '../../../../src/output/results/shown-backup.ts';

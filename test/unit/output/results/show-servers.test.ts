@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseLsn } from '../../../../src/domain/lsn.ts';
+import { parseLsn } from '../../../../src/domain/wal/lsn.ts';
 import { showServersResult } from '../../../../src/output/results/show-servers.ts';
 
 const paint = { red: String, green: String, yellow: String };

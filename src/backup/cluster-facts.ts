@@ -1,0 +1,35 @@
+/** What every method asks PostgreSQL before it starts, and keeps in the record. Source: spec backup.md 2.2. */
+import type { ClusterFacts, PostgresConnection } from '../postgres/connections.ts';
+import { BackupError } from '../domain/errors.ts';
+import type { Server } from '../server/server.ts';
+
+/** PostgreSQL 9.6: the oldest that Barman 3.20 backs up. */
+const OLDEST_SERVER = 90_600;
+
+/** @throws BackupError */
+export function refuseOldServer({ version }: ClusterFacts): void {
+  if (version < OLDEST_SERVER) throw new BackupError('Postgres version not supported');
+}
+
+/** @throws BackupError without a usable conninfo */
+export function connectionOf(server: Server): PostgresConnection {
+  if (server.postgres === null) throw new BackupError(`Missing 'conninfo' parameter for server '${server.name}'`);
+  return server.postgres;
+}
+
+/** What the record keeps of the cluster. */
+export function recordedFacts(facts: ClusterFacts) {
+  return {
+    pgdata: facts.pgdata,
+    version: facts.version,
+    xlogSegmentSize: facts.segmentSize,
+    tablespaces: facts.tablespaces.length > 0 ? facts.tablespaces : null,
+    configFile: facts.configFile,
+    hbaFile: facts.hbaFile,
+    identFile: facts.identFile,
+    includedFiles: facts.includedFiles.length > 0 ? facts.includedFiles : null,
+    dataChecksums: facts.dataChecksums,
+    summarizeWal: facts.summarizeWal,
+    clusterSize: facts.clusterSize,
+  };
+}

@@ -1,0 +1,113 @@
+/**
+ * From "the copy is there" to the last message: flush and measure, drop the WAL that no backup can use, say the figures,
+ * wait for the WAL, archive, judge. Source: spec backup.md 1.1 steps 7-11, 2 steps 8-11, 4.5.
+ */
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { humanDuration } from '../domain/time/duration.ts';
+import { BarmanError } from '../domain/errors.ts';
+import { fixedText } from '../domain/text/fixed-text.ts';
+import { prettySize } from '../domain/text/size.ts';
+import { checkBackup } from '../wal/settle-backup.ts';
+import type { CommandContext } from '../server/context.ts';
+import type { Server } from '../server/server.ts';
+import { waitForWal } from '../wal/wait.ts';
+import { purgeOlderWals } from './first-backup.ts';
+import { syncTree } from '../transfer/measure.ts';
+import { stopIfInterrupted } from './method.ts';
+
+/** Flushes every byte of the backup, then saves it as WAITING_FOR_WALS: from here on it survives a power cut. */
+export async function settleOnDisk(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  directory: string,
+): Promise<BackupInfo> {
+  const sizes = await syncTree(directory, { onStep: () => stopIfInterrupted(ctx.signal) });
+  const settled: BackupInfo = { ...info, ...sizes, status: 'WAITING_FOR_WALS' };
+  await server.catalog.saveBackup(settled);
+  return settled;
+}
+
+/** The closing messages. The WAL before a first backup goes only now that the backup is safe. */
+export async function announce(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  facts: { readonly copyStart: number; readonly end: string },
+): Promise<void> {
+  // A method that copies by rsync has said already that it is the first.
+  const tell = info.mode === 'postgres' ? 'all' : 'removed';
+  await purgeOlderWals(ctx, server, info, { tell });
+  ctx.output.info(`Backup size: ${sizeText(info, server.config.reuseBackup === 'link')}`);
+  ctx.output.info(`Backup end at LSN: ${facts.end}`);
+  const elapsed = performance.timeOrigin / 1000 + performance.now() / 1000 - facts.copyStart / 1_000_000;
+  ctx.output.info(
+    `Backup completed (start time: ${localTime(facts.copyStart)}, elapsed time: ${humanDuration(elapsed)})`,
+  );
+}
+
+function sizeText({ size, deduplicatedSize }: BackupInfo, links: boolean): string {
+  const total = prettySize(size ?? 0);
+  if (!links || !size) return total;
+  const ratio = 1 - (deduplicatedSize ?? 0) / size;
+  return `${total}. Actual size on disk: ${prettySize(deduplicatedSize ?? 0)} (-${fixedText(ratio * 100, 2)}% deduplication ratio).`;
+}
+
+/** Python's `str(datetime)` in local time, microseconds included. */
+function localTime(epochMicros: number): string {
+  const date = new Date(epochMicros / 1000);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const micros = String(Math.floor(epochMicros) % 1_000_000).padStart(6, '0');
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${micros}`;
+}
+
+/** `--wait`: still under the server's backup lock. */
+export async function finishUnderLock(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  request: { readonly wait: boolean; readonly waitTimeout: number | null },
+): Promise<BackupInfo> {
+  if (!request.wait || info.endWal === null) return info;
+  await waitUnlessInterrupted(ctx, server, info.endWal, request.waitTimeout || null);
+  return checkBackup(ctx, server, info, { locked: true });
+}
+
+async function waitUnlessInterrupted(ctx: CommandContext, server: Server, wal: string, timeoutSeconds: number | null) {
+  try {
+    await waitForWal(ctx, server, wal, { timeoutSeconds });
+  } catch (error) {
+    // Ctrl-C while a segment was being archived: that run was left cleanly, and the backup is good either way.
+    if (ctx.signal.aborted && ctx.signal.reason === 'SIGINT') {
+      ctx.output.info(`Got CTRL-C. Continuing without waiting for '${wal}' to be archived`);
+    } else if (error instanceof BarmanError) reportTrouble(ctx, error);
+    else throw error;
+  }
+}
+
+function reportTrouble(ctx: CommandContext, error: BarmanError): void {
+  ctx.output.error(error.hint ? `${error.message}\nHINT: ${error.hint}` : error.message);
+}
+
+/** After the lock: archive what is there, judge, trim, and warn when WAL is still missing. */
+export async function finishAfterLock(ctx: CommandContext, server: Server, taken: BackupInfo): Promise<void> {
+  const { archiveWals } = await import('../wal/archive/archive.ts');
+  try {
+    await archiveWals(ctx, server, { verbose: false });
+  } catch (error) {
+    if (!(error instanceof BarmanError)) throw error;
+    reportTrouble(ctx, error);
+  }
+  let info = taken;
+  if (info.status === 'WAITING_FOR_WALS') info = await checkBackup(ctx, server, info);
+  if (info.status !== 'FAILED') await purgeOlderWals(ctx, server, info, { tell: 'nothing' });
+  if (info.status !== 'WAITING_FOR_WALS') return;
+  ctx.output.warning(
+    [
+      'IMPORTANT: this backup is classified as WAITING_FOR_WALS, meaning that Barman has not received yet all the required WAL files for the backup consistency.',
+      'This is a common behaviour in concurrent backup scenarios, and Barman automatically set the backup as DONE once all the required WAL files have been archived.',
+      "Hint: execute the backup command with '--wait'",
+    ].join('\n'),
+  );
+}

@@ -1,0 +1,83 @@
+/**
+ * The WAL from before the first backup of a server can restore nothing: it is dropped, file by file, by name.
+ * Source: spec backup.md 4.5, wal.md 9; faults.md REF7.
+ */
+import { listNames } from '../host/files.ts';
+import { type BackupInfo, isBackupId, isCopyDone } from '../domain/backup/backup-info.ts';
+import { messageOf } from '../domain/errors.ts';
+import { parseWalName } from '../domain/wal/wal.ts';
+import type { WalRecord } from '../domain/wal/xlogdb.ts';
+import { walDeleteHooks } from '../wal/delete-hooks.ts';
+import type { CommandContext } from '../server/context.ts';
+import type { Server } from '../server/server.ts';
+
+/**
+ * Drops the archived WAL older than `info` when it is the only backup there is. A backup that failed, a record that cannot
+ * be read and a data directory without a record all count as reasons to keep every file.
+ */
+export async function purgeOlderWals(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  options: { readonly tell: 'all' | 'removed' | 'nothing' },
+): Promise<void> {
+  try {
+    await purge(ctx, server, info, options);
+  } catch (error) {
+    // The backup is complete; only the space is not free yet.
+    ctx.output.warning(`cannot remove the older WAL files of server ${server.name}: ${messageOf(error)}`);
+  }
+}
+
+async function purge(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  { tell }: { readonly tell: 'all' | 'removed' | 'nothing' },
+) {
+  const { beginWal } = info;
+  if (!isCopyDone(info) || beginWal === null) return;
+  const { backups, damaged } = await server.catalog.listBackups();
+  if (backups.some((other) => other.backupId < info.backupId && isCopyDone(other))) return;
+  const silent = tell === 'nothing';
+  if (tell === 'all') ctx.output.info(`This is the first backup for server ${server.name}`);
+  if (server.config.wormMode) {
+    if (!silent) ctx.output.info("'worm_mode' is enabled, skip purging of unused WAL files.");
+    return;
+  }
+  // A clock that was set back gives a new backup a lower id: what older-looking WAL others need stays.
+  const others = backups.filter((other) => other.backupId !== info.backupId);
+  if (damaged.length > 0 || others.some(isCopyDone) || (await hasUnknownBackup(server, backups))) {
+    ctx.log
+      .named('barman.backup')
+      .warning(
+        `WAL files before ${beginWal} are kept: server ${server.name} has other or unreadable backups that may need them`,
+      );
+    return;
+  }
+  const removed = await server.catalog.removeWals(isOlderThan(beginWal), walDeleteHooks(ctx, server));
+  if (removed.length === 0 || silent) return;
+  ctx.output.info('WAL segments preceding the current backup have been found:');
+  for (const { name } of removed) ctx.output.info(`\t${name} from server ${server.name} has been removed`);
+}
+
+/** True while no earlier backup has its data. */
+export async function isFirstBackup(server: Server, backupId: string): Promise<boolean> {
+  const { backups } = await server.catalog.listBackups();
+  return !backups.some((other) => other.backupId < backupId && isCopyDone(other));
+}
+
+/** Plain, partial and label files of segments below `beginWal`; names that are no WAL name are not ours to judge. */
+export function isOlderThan(beginWal: string): (record: WalRecord) => boolean {
+  return ({ name }) => {
+    const file = parseWalName(name);
+    return file !== undefined && file.kind !== 'history' && name < beginWal;
+  };
+}
+
+/** A directory in base/ that no record speaks of may be a backup whose record was lost. */
+async function hasUnknownBackup(server: Server, backups: readonly BackupInfo[]): Promise<boolean> {
+  const known = new Set(backups.map(({ backupId }) => backupId));
+  const names = await listNames(server.catalog.layout.baseDirectory);
+  return names.some((name) => isBackupId(name) && !known.has(name));
+}

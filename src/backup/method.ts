@@ -1,0 +1,60 @@
+/**
+ * What a backup method is: it copies the cluster into `base/<id>` and says what it found. It never touches the catalog;
+ * the run (run.ts) owns the record, its status and every save.
+ */
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { BackupError } from '../domain/errors.ts';
+import type { CommandContext } from '../server/context.ts';
+import type { Server } from '../server/server.ts';
+
+/** The step that `error=failure ACTION (...)` names. Source: spec backup.md 2.1. */
+export type BackupAction =
+  | 'starting backup'
+  | 'issuing start backup command'
+  | 'copying files'
+  | 'issuing stop backup command (native concurrent)'
+  | 'writing backup label'
+  | 'detecting tablespaces'
+  | 'calculating backup size'
+  | 'issuing stop of the backup';
+
+/** Fields of the record that a method learns. */
+export type BackupChanges = Partial<Omit<BackupInfo, 'backupId' | 'status' | 'error'>>;
+
+export interface BackupJob {
+  readonly ctx: CommandContext;
+  readonly server: Server;
+  readonly backupId: string;
+  /** `base/<id>`; it exists and is empty. */
+  readonly directory: string;
+  /** Of the cluster; null when it cannot be told. */
+  readonly systemid: string | null;
+  /** Names the step from now on. */
+  enter(action: BackupAction): void;
+  /** PostgreSQL has begun: saves the record as STARTED and prints where. */
+  recordStart(changes: BackupChanges): Promise<void>;
+  /** For the record, whether the backup works out or not; saved with its next status. */
+  note(changes: BackupChanges): void;
+}
+
+/** Fields to merge into the record once the copy is on disk (not yet flushed). */
+export interface CopyOutcome {
+  readonly changes: BackupChanges;
+  /** When the copy itself began, microseconds since 1970. */
+  readonly copyStart: number;
+}
+
+export type BackupMethod = (job: BackupJob) => Promise<CopyOutcome>;
+
+/** SIGINT or SIGTERM during a backup, in Barman's words. Source: spec cli.md 5.7. */
+export class BackupInterrupted extends BackupError {}
+
+/** @throws BackupInterrupted once the program was told to stop */
+export function stopIfInterrupted(signal: AbortSignal): void {
+  if (signal.aborted) throw interruption(signal);
+}
+
+/** What Barman records: `KeyboardInterrupt`, or the exit code that SIGTERM stands for. */
+export function interruption(signal: AbortSignal): BackupInterrupted {
+  return new BackupInterrupted(signal.reason === 'SIGTERM' ? '143' : 'KeyboardInterrupt');
+}

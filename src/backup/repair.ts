@@ -1,0 +1,118 @@
+/**
+ * Backups whose process was killed. While a backup runs, its process holds `.SERVER-backup.lock` (the reference's too), so
+ * a record that is EMPTY or STARTED while we hold that lock is one that nobody works on any more. Barman leaves them as
+ * they are; here they become FAILED. PostgreSQL needs no help: a backup of pg_basebackup ends with its connection.
+ */
+import { lstat, readdir, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { listNames, rmdirIfEmpty } from '../host/files.ts';
+import { acquireLock, type HeldLock } from '../host/lock.ts';
+import { backupPath, serverLock } from '../catalog/layout.ts';
+import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';
+import { LockBusyError, messageOf } from '../domain/errors.ts';
+import type { CommandContext } from '../server/context.ts';
+import type { Server } from '../server/server.ts';
+
+/** For cron: looks for traces of interrupted backups and, only when there are some, takes the lock and repairs them. */
+export async function repairInterruptedBackups(ctx: CommandContext, server: Server): Promise<void> {
+  if (server.isPassive) return;
+  const { backups, damaged } = await server.catalog.listBackups();
+  const known = new Set([...backups, ...damaged].map(({ backupId }) => backupId));
+  if (!backups.some(isUnfinished) && (await unusedClaims(server, known)).length === 0) return;
+  let lock: HeldLock;
+  try {
+    lock = await acquireLock(serverLock(server.catalog.layout, 'backup'), { wait: false });
+  } catch (error) {
+    if (error instanceof LockBusyError) return;
+    throw error;
+  }
+  try {
+    await repairUnderLock(ctx, server);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Marks every unfinished backup FAILED. The caller holds the server's backup lock. */
+export async function repairUnderLock(ctx: CommandContext, server: Server): Promise<void> {
+  const { backups, damaged } = await server.catalog.listBackups();
+  for (const { backupId } of backups.filter(isUnfinished)) {
+    // Read again: the listing may be older than the lock.
+    const info = await server.catalog.getBackup(backupId);
+    if (info === undefined || !isUnfinished(info)) continue;
+    await endOrphan(ctx, server, info);
+    await server.catalog.saveBackup({ ...info, status: 'FAILED', error: reasonOf(info) });
+    ctx.output.warning(
+      `Backup ${backupId} of server ${server.name} was interrupted: its process is gone. It is now marked as FAILED`,
+    );
+  }
+  const known = new Set([...backups, ...damaged].map(({ backupId }) => backupId));
+  for (const backupId of await unusedClaims(server, known)) {
+    await rmdirIfEmpty(backupPath(server.catalog.layout, backupId));
+  }
+}
+
+function isUnfinished({ status }: BackupInfo): boolean {
+  return status === 'EMPTY' || status === 'STARTED';
+}
+
+function reasonOf({ status }: BackupInfo): string {
+  const action = status === 'EMPTY' ? 'starting backup' : 'copying files';
+  return `failure ${action} (the backup process ended before its time: killed, or the host went down)`;
+}
+
+/** A process that died between claiming an id and saving its record leaves an empty directory. */
+async function unusedClaims(server: Server, known: ReadonlySet<string>): Promise<readonly string[]> {
+  const { baseDirectory } = server.catalog.layout;
+  const claims: string[] = [];
+  for (const name of await listNames(baseDirectory)) {
+    if (!isBackupId(name) || known.has(name)) continue;
+    // One that holds something stays, and must not make every cron take the lock of the backups.
+    const content = await listNames(backupPath(server.catalog.layout, name)).catch(() => null);
+    if (content?.length === 0) claims.push(name);
+  }
+  return claims;
+}
+
+/**
+ * Ends a pg_basebackup or rsync that still writes into this backup: one started by the reference, or on a host without
+ * setpriv(1). It is found by the destination among its arguments.
+ */
+async function endOrphan(ctx: CommandContext, server: Server, info: BackupInfo): Promise<void> {
+  const directory = backupPath(server.catalog.layout, info.backupId);
+  for (const { pid, name } of await copiersInto(directory)) {
+    ctx.log.named('barman.backup').warning(`ending ${name} (pid ${pid}) of the interrupted backup ${info.backupId}`);
+    try {
+      process.kill(pid, 'SIGTERM');
+      for (let wait = 0; wait < 50 && (await copierInto(pid, directory)); wait += 1) await sleep(100);
+      if (await copierInto(pid, directory)) process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      ctx.log.named('barman.backup').warning(`cannot end process ${pid}: ${messageOf(error)}`);
+    }
+  }
+}
+
+async function copiersInto(directory: string): Promise<{ pid: number; name: string }[]> {
+  const found: { pid: number; name: string }[] = [];
+  for (const entry of await readdir('/proc').catch(() => [])) {
+    const name = /^\d+$/.test(entry) ? await copierInto(Number(entry), directory) : undefined;
+    if (name !== undefined) found.push({ pid: Number(entry), name });
+  }
+  return found;
+}
+
+/** The name of the program that this process runs, when it is one that copies into the directory. */
+async function copierInto(pid: number, directory: string): Promise<string | undefined> {
+  try {
+    if ((await lstat(`/proc/${pid}`)).uid !== process.getuid?.()) return undefined;
+    const [program = '', ...words] = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    const name = basename(program);
+    const destinations = name === 'pg_basebackup' ? [`--pgdata=${directory}/data`] : [];
+    const writes = (word: string) => destinations.includes(word) || word.startsWith(`${directory}/`);
+    return (name === 'pg_basebackup' || name === 'rsync') && words.some(writes) ? name : undefined;
+  } catch {
+    // Gone while we looked, or not ours to look at.
+    return undefined;
+  }
+}

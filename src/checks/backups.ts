@@ -1,0 +1,84 @@
+/** Age, size and number of the backups, and the WAL behind the newest one. Source: spec check.md rows 15 to 23. */
+import type { CatalogListing } from '../catalog/catalog.ts';
+import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import {
+  judgeBackupAge,
+  judgeBackupSize,
+  judgeFailedBackups,
+  judgeRedundancy,
+  judgeWalAge,
+  walUsageOf,
+  type WalUsage,
+} from '../domain/check-verdicts.ts';
+import { prettySize } from '../domain/text/size.ts';
+import { epochSeconds } from '../domain/time/timestamp.ts';
+import type { CheckScope } from './scope.ts';
+
+const NO_WAL: WalUsage = { bytesAfter: 0, lastTime: null };
+
+/** Rows 15 and 16. */
+export async function checkLastBackup(scope: CheckScope): Promise<void> {
+  const { catalog, config } = scope.server;
+  await scope.check('backup maximum age', async () => {
+    const end = lastBackup(await catalog.listBackups())?.endTime ?? null;
+    const lastEnd = end === null ? null : epochSeconds(end);
+    return judgeBackupAge(config.lastBackupMaximumAge, lastEnd, seconds(scope));
+  });
+  await scope.check('backup minimum size', async () => {
+    const last = lastBackup(await catalog.listBackups());
+    return judgeBackupSize(config.lastBackupMinimumSize, last?.size ?? 0);
+  });
+}
+
+/** Rows 19 and 20: one pass over the index serves both. */
+export async function checkLastWals(scope: CheckScope): Promise<void> {
+  const { config } = scope.server;
+  let usage: Promise<WalUsage> | undefined;
+  const measured = () => (usage ??= measureWals(scope));
+  await scope.check('wal maximum age', async () =>
+    judgeWalAge(config.lastWalMaximumAge, (await measured()).lastTime, seconds(scope)),
+  );
+  await scope.check('wal size', async () => {
+    const { bytesAfter } = await measured();
+    return { ok: true, hint: prettySize(bytesAfter), bytes: bytesAfter };
+  });
+}
+
+/** Rows 22 and 23, and the records that cannot be read: the reference dies on those. */
+export async function checkRedundancy(scope: CheckScope): Promise<void> {
+  const { catalog, config } = scope.server;
+  await scope.check('failed backups', async () => {
+    const { backups } = await catalog.listBackups();
+    return judgeFailedBackups(backups.filter((backup) => backup.status === 'FAILED').length);
+  });
+  await scope.check('backup catalog', async () => {
+    const [first, ...others] = (await catalog.listBackups()).damaged;
+    if (first === undefined) return null;
+    const more = others.length === 0 ? '' : `; ${others.length} more`;
+    return { ok: false, hint: `cannot read ${first.path}: ${first.reason}${more}` };
+  });
+  await scope.check('minimum redundancy requirements', async () => {
+    const { backups } = await catalog.listBackups();
+    const full = backups.filter((backup) => backup.status === 'DONE' && backup.parentBackupId === null);
+    return judgeRedundancy(full.length, config.minimumRedundancy);
+  });
+}
+
+/** The newest backup whose copy is complete, its WAL archived or not. */
+function lastBackup(listing: CatalogListing): BackupInfo | undefined {
+  return listing.backups.findLast(isCopyDone);
+}
+
+async function measureWals(scope: CheckScope): Promise<WalUsage> {
+  const { catalog } = scope.server;
+  const last = lastBackup(await catalog.listBackups());
+  if (!last?.beginWal || !last.endWal) return NO_WAL;
+  if (!(await catalog.hasWals())) return NO_WAL;
+  const { visit, usage } = walUsageOf(last.beginWal, last.endWal);
+  await catalog.readWals(visit);
+  return usage();
+}
+
+function seconds(scope: CheckScope): number {
+  return scope.ctx.now().getTime() / 1000;
+}

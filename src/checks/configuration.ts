@@ -1,0 +1,117 @@
+/** What the configuration asks for, and whether it can be had. Source: spec check.md rows 13, 14, 17, 18, 21, 24b. */
+import { compressionSettings, missingFor } from '../codec/compression.ts';
+import { tryEncryption } from '../codec/gpg.ts';
+import type { ServerConfig } from '../config/options.ts';
+import type { MaybeVerdict, Verdict } from '../domain/check-verdicts.ts';
+import { BarmanError, messageOf } from '../domain/errors.ts';
+import type { CheckScope } from './scope.ts';
+
+export async function checkDirectories(scope: CheckScope): Promise<void> {
+  if (scope.server.problems.length > 0 || usesCloud(scope.server.config)) return;
+  await scope.check('directories', async () => {
+    await scope.server.catalog.createDirectories();
+    return { ok: true };
+  });
+}
+
+export async function checkRetention(scope: CheckScope): Promise<void> {
+  const { retentionPolicy } = scope.server.config;
+  await scope.check('retention policy settings', () =>
+    retentionPolicy !== null && retentionPolicy.policy === null ? { ok: false, hint: 'see log' } : { ok: true },
+  );
+}
+
+export async function checkEncryption(scope: CheckScope): Promise<void> {
+  const { config } = scope.server;
+  if (config.encryption === null) return;
+  await scope.check('encryption', () => misconfigured(config) ?? tryIt(scope));
+}
+
+export async function checkCloud(scope: CheckScope): Promise<void> {
+  const { config } = scope.server;
+  if (!usesCloud(config)) return;
+  await scope.check('cloud storage configuration', () => judgeCloud(config));
+}
+
+export async function checkCompression(scope: CheckScope): Promise<void> {
+  const { config, searchPath } = scope.server;
+  await scope.check('compression settings', () => {
+    if (config.compression === null) return { ok: true };
+    return config.compression === 'custom' ? judgeFilters(config) : judgeCompression(config.compression, searchPath);
+  });
+}
+
+/** The configuration errors that disabled the server, each on a line of its own. */
+export async function checkProblems(scope: CheckScope): Promise<void> {
+  const { problems } = scope.server;
+  const verdict: MaybeVerdict = problems.length === 0 ? null : { ok: false };
+  await scope.check('configuration', () => verdict);
+  for (const problem of problems) scope.note(`\t\t${problem}`);
+}
+
+/** True when base backups or WAL go to an object store. */
+export function usesCloud(config: ServerConfig): boolean {
+  return [config.basebackupsDirectory, config.walsDirectory].some((path) => path.includes('://'));
+}
+
+/** Can this host compress at all? */
+function judgeCompression(name: string, searchPath: string): Verdict {
+  const missing = missingFor(name, { searchPath });
+  return missing === null ? { ok: true } : { ok: false, hint: missing.message };
+}
+
+/** The reference dies with an empty EXCEPTION when one of the two is missing. */
+function judgeFilters(config: ServerConfig): Verdict {
+  const missing = [
+    ...(config.customCompressionFilter ? [] : ['custom_compression_filter']),
+    ...(config.customDecompressionFilter ? [] : ['custom_decompression_filter']),
+  ];
+  if (missing.length === 0) return { ok: true };
+  return { ok: false, hint: `compression = custom requires ${missing.join(' and ')}` };
+}
+
+function misconfigured(config: ServerConfig): Verdict | null {
+  const option = `Encryption is set as ${config.encryption}, but`;
+  if (config.encryptionKeyId === null) return { ok: false, hint: `${option} encryption_key_id is unset` };
+  if (config.backupMethod !== 'postgres') return { ok: false, hint: `${option} backup_method != postgres` };
+  if (config.backupCompression === null) return { ok: false, hint: `${option} backup_compression is unset` };
+  if (config.backupCompressionFormat !== 'tar') {
+    return { ok: false, hint: `${option} backup_compression_format != tar` };
+  }
+  return null;
+}
+
+async function tryIt({ ctx, server: { name, config, searchPath } }: CheckScope): Promise<Verdict> {
+  try {
+    await tryEncryption(compressionSettings(config, searchPath, { ...ctx.env, PATH: searchPath }));
+    // compat 3.20.1: OK (encryption test succeeded).
+    return { ok: false, hint: 'encryption test succeeded, but this release encrypts WAL only: no backup can be taken' };
+  } catch (error) {
+    if (!(error instanceof BarmanError)) throw error;
+    ctx.log.named('barman.server').error(`encryption test of server ${name} failed: ${messageOf(error)}`);
+    return { ok: false, hint: 'encryption test failed. Check the log file for more details' };
+  }
+}
+
+function judgeCloud(config: ServerConfig): Verdict {
+  const failed = (hint: string): Verdict => ({ ok: false, hint });
+  const cloud = 'when the backup destination is a cloud storage';
+  if (config.backupCompression !== null && config.backupCompression !== 'none') {
+    return failed(`compression is not supported ${cloud}`);
+  }
+  if (config.compression === 'pigz' || config.compression === 'custom') {
+    return failed(
+      'cloud WAL storage only supports in-memory compression algorithms (gzip, bzip2, xz, zstd, lz4, snappy). ' +
+        `'${config.compression}' is not supported`,
+    );
+  }
+  if (config.encryption !== null) return failed(`encryption is not supported ${cloud}`);
+  if (config.backupMethod !== 'postgres' && config.backupMethod !== 'local-to-cloud') {
+    return failed(
+      "cloud backup destination is only supported with 'backup_method = postgres' or 'backup_method = local-to-cloud'",
+    );
+  }
+  if (config.wormMode)
+    return failed('WORM mode is not supported when the backup or WAL destination is a cloud storage');
+  return failed('cloud storage is not supported yet: use local directories');
+}

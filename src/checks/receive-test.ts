@@ -1,0 +1,99 @@
+/** Everything that receive-wal needs, tried one after the other without receiving anything: `receive-wal --test`. A command of our own. */
+import { open, statfs, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { makeDirectory } from '../host/files.ts';
+import { lockHolder } from '../host/lock.ts';
+import type { SlotState } from '../postgres/connections.ts';
+import { serverLock } from '../catalog/layout.ts';
+import type { Verdict } from '../domain/check-verdicts.ts';
+import { prettySize } from '../domain/text/size.ts';
+import { DEFAULT_SEGMENT_SIZE } from '../domain/wal/wal.ts';
+import type { RemoteStatus } from '../server/status.ts';
+import { checkClientProgram } from './client-program.ts';
+import { checkStreaming, checkSystemId, checkWalLevel } from './postgres.ts';
+import type { CheckScope } from './scope.ts';
+
+/** pg_receivewal fills a segment before it writes into it, and begins the next one while we archive this one. */
+const SEGMENTS_OF_ROOM = 4;
+
+export async function checkReceiver(scope: CheckScope): Promise<void> {
+  const { server } = scope;
+  const { config } = server;
+  const isOn = await scope.check('streaming_archiver', () =>
+    config.streamingArchiver && !server.isPassive
+      ? { ok: true }
+      : { ok: false, hint: `set "streaming_archiver = on" in the section [${server.name}] of the configuration` },
+  );
+  if (!isOn) return;
+  const status = await scope.status();
+  const holder = await lockHolder(serverLock(server.catalog.layout, 'receive-wal'));
+  await checkStreaming(scope, status, '');
+  if (status.streaming === true) {
+    await checkWalLevel(scope, status, '');
+    await checkSystemId(scope, status, '');
+    await checkSenders(scope, status);
+    await scope.check('replication slot', () => judgeSlot(scope, status, holder !== undefined));
+  }
+  await checkClientProgram(
+    scope,
+    'pg_receivexlog',
+    `install the client programs of PostgreSQL, or set path_prefix in the section [${server.name}] to the directory of pg_receivewal`,
+  );
+  await checkDirectory(scope, status);
+  await scope.check('receive-wal lock', () => ({
+    ok: true,
+    hint: holder === undefined ? 'free' : `held: receive-wal runs with pid ${holder.pid ?? 'unknown'}`,
+  }));
+}
+
+/** The connection that asks is a sender itself: that it was let in leaves room for at least one. */
+async function checkSenders({ server, check }: CheckScope, status: RemoteStatus): Promise<void> {
+  const { postgres } = server;
+  const limit = Number(status.max_wal_senders);
+  if (postgres === null || !Number.isSafeInteger(limit)) return;
+  await check('max_wal_senders', async () => {
+    const [row] = await postgres.query<{ used: number }>('SELECT count(*)::int AS used FROM pg_stat_replication');
+    return { ok: true, hint: `${row?.used ?? 0} of ${limit} in use` };
+  });
+}
+
+function judgeSlot({ server }: CheckScope, status: RemoteStatus, isRunning: boolean): Verdict {
+  const { slotName, createSlot } = server.config;
+  const create = `barman receive-wal --create-slot ${server.name}`;
+  if (slotName === null) {
+    return { ok: true, hint: 'slot_name is not set: PostgreSQL may remove WAL before it was streamed' };
+  }
+  const slot = status.replication_slot as SlotState | null | undefined;
+  if (slot == null) {
+    if (createSlot === 'auto') return { ok: true, hint: `'${slotName}' will be created (create_slot = auto)` };
+    return { ok: false, hint: `replication slot '${slotName}' doesn't exist. Please execute '${create}'` };
+  }
+  if (!slot.active) return { ok: true };
+  if (isRunning) return { ok: true, hint: `'${slotName}' is used by the receive-wal that runs` };
+  return {
+    ok: false,
+    hint: `'${slotName}' is in use by another receiver: see pg_stat_replication on the server for its address and stop it`,
+  };
+}
+
+async function checkDirectory({ server, check }: CheckScope, status: RemoteStatus): Promise<void> {
+  const directory = server.config.streamingWalsDirectory;
+  await check('streaming directory', async () => {
+    await makeDirectory(directory);
+    // Hidden files are nobody's WAL.
+    const probe = join(directory, `.${process.pid}-test`);
+    const handle = await open(probe, 'wx', 0o600);
+    try {
+      await handle.writeFile('test');
+      await handle.sync();
+    } finally {
+      await handle.close();
+      await unlink(probe);
+    }
+    const { bavail, bsize } = await statfs(directory);
+    const segment = typeof status.xlog_segment_size === 'number' ? status.xlog_segment_size : DEFAULT_SEGMENT_SIZE;
+    const free = bavail * bsize;
+    if (free >= SEGMENTS_OF_ROOM * segment) return { ok: true, hint: `${prettySize(free)} free` };
+    return { ok: false, hint: `only ${prettySize(free)} are free: make space in '${directory}'` };
+  });
+}

@@ -1,9 +1,0 @@
-/** Decompression on the database host, with the programs of this host. Loaded when something compressed arrives. */
-import type { Duplex } from 'node:stream';
-import { compressionSettingsHere } from './compress-wal.ts';
-import { decompressor } from '../adapters/compression.ts';
-
-/** @throws WalError when this host cannot do it */
-export function unpacker(compression: string): Duplex {
-  return decompressor(compression, compressionSettingsHere());
-}

@@ -1,0 +1,31 @@
+/** Options as Barman's JSON documents (sync-info, diagnose) have them, without their secrets. Source: spec cli.md 6.9, 6.10. */
+import type { OptionName } from './options.ts';
+import { redactSecrets } from '../domain/conninfo.ts';
+import { humanDuration } from '../domain/time/duration.ts';
+import { formatRetentionPolicy, type RetentionSetting } from '../domain/backup/retention-policy.ts';
+import type { Json } from '../output/output.ts';
+
+/** Values that are a secret as a whole. */
+const SECRETS: ReadonlySet<string> = new Set(['aws_sse_customer_key'] satisfies OptionName[]);
+
+/** The value of an option, or what stands for it when it is a secret. */
+export function withoutSecret(name: string, value: string): string {
+  return SECRETS.has(name) ? '*REDACTED*' : value;
+}
+
+export function optionJson(name: OptionName, value: unknown): Json {
+  if (value === null || value === undefined) return null;
+  if (typeof value === 'string') return redactSecrets(withoutSecret(name, value));
+  switch (name) {
+    case 'last_backup_maximum_age':
+    case 'last_wal_maximum_age':
+      return humanDuration(value as number);
+    case 'retention_policy': {
+      const { policy, text } = value as RetentionSetting;
+      return policy ? formatRetentionPolicy(policy) : text;
+    }
+    default:
+      if (value instanceof Set) return [...value].join(',');
+      return value instanceof Map ? Object.fromEntries(value as Map<string, Json>) : (value as Json);
+  }
+}

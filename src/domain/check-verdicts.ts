@@ -1,0 +1,172 @@
+/**
+ * The judgements behind `barman check`: plain facts in, verdict out. The words are Barman's. Source: spec check.md 1.1.
+ */
+import { humanDuration } from './time/duration.ts';
+import { prettySize } from './text/size.ts';
+import { parseWalName, type WalFile } from './wal/wal.ts';
+import type { WalRecord } from './wal/xlogdb.ts';
+
+/** What a check found; `name` only when a failure goes by another name. */
+export interface Verdict {
+  readonly ok: boolean;
+  readonly hint?: string;
+  readonly name?: string;
+  /** Bytes, for Nagios. */
+  readonly bytes?: number;
+}
+
+/** A check that has nothing to say: no line at all. */
+export type MaybeVerdict = Verdict | null;
+
+/** Age of the newest complete copy. `maximum` and both times in seconds; null for unset or none. */
+export function judgeBackupAge(maximum: number | null, lastEnd: number | null, now: number): Verdict {
+  if (maximum === null) return { ok: true, hint: 'no last_backup_maximum_age provided' };
+  const interval = `interval provided: ${humanDuration(maximum)}, latest backup age: `;
+  if (lastEnd === null) return { ok: false, hint: `${interval}No available backups` };
+  const age = now - lastEnd;
+  return { ok: age <= maximum, hint: interval + humanDuration(age) };
+}
+
+/** Bytes of the newest backup against last_backup_minimum_size. */
+export function judgeBackupSize(minimum: number | null, bytes: number): Verdict {
+  if (minimum === null) return { ok: true, hint: prettySize(bytes), bytes };
+  const ok = bytes >= minimum;
+  return { ok, hint: `last backup size ${prettySize(bytes)} ${ok ? '>' : '<'} ${prettySize(minimum)} minimum`, bytes };
+}
+
+/** Age of the last WAL of the newest backup, seconds. */
+export function judgeWalAge(maximum: number | null, lastWal: number | null, now: number): Verdict {
+  if (maximum === null) return { ok: true, hint: 'no last_wal_maximum_age provided' };
+  if (lastWal === null) return { ok: false, hint: 'No WAL files archived for last backup' };
+  const age = now - lastWal;
+  return {
+    ok: age <= maximum,
+    hint: `interval provided: ${humanDuration(maximum)}, latest wal age: ${humanDuration(age)}`,
+  };
+}
+
+export function judgeFailedBackups(count: number): Verdict {
+  return { ok: count === 0, hint: `there are ${count} failed backups` };
+}
+
+/** `count`: complete backups that are not incremental. */
+export function judgeRedundancy(count: number, minimum: number): Verdict {
+  return { ok: count >= minimum, hint: `have ${count} non-incremental backups, expected at least ${minimum}` };
+}
+
+/** The queue of an archiver: files that wait in its directory. */
+export function judgeQueue(
+  queue: { readonly directory: string; readonly option: 'archiver' | 'streaming_archiver'; readonly enabled: boolean },
+  waiting: number,
+  maximum: number | null,
+): MaybeVerdict {
+  if (!queue.enabled) {
+    return waiting === 0 ? null : { ok: false, hint: `'${queue.directory}' must be empty when ${queue.option}=off` };
+  }
+  if (maximum === null || waiting <= maximum) return null;
+  return { ok: false, hint: `there are too many WALs in queue: ${waiting}, max ${maximum}` };
+}
+
+/** True for a name that counts as waiting in an archiver's directory. */
+export function isWaitingName(name: string): boolean {
+  return !name.startsWith('.') && !name.endsWith('.tmp') && !name.endsWith('.partial');
+}
+
+/** Two answers about the system id, and the one we remember. */
+export function judgeSystemId(known: {
+  readonly streaming: string | null;
+  readonly sql: string | null;
+  /** null when identity.json is not there. */
+  readonly stored: string | null;
+  readonly path: string;
+}): Verdict {
+  const { streaming, sql, stored } = known;
+  if (streaming !== null && sql !== null && streaming !== sql) {
+    return {
+      ok: false,
+      hint: 'is the streaming DSN targeting the same server of the PostgreSQL connection string?',
+    };
+  }
+  const current = streaming ?? sql;
+  if (current === null) return { ok: true, hint: 'no system Id available' };
+  if (stored === null) return { ok: true, hint: 'no system Id stored on disk' };
+  if (stored === current) return { ok: true };
+  return {
+    ok: false,
+    hint: `the system Id of the connected PostgreSQL server changed, stored in "${known.path}"`,
+  };
+}
+
+/** The replication slot as check sees it; `state` is null when it is missing or cannot be asked for. */
+export function judgeSlot(
+  slot: { readonly name: string; readonly server: string; readonly needed: boolean },
+  state: { readonly active: boolean; readonly hasRestartLsn: boolean } | null,
+): MaybeVerdict {
+  if (!slot.needed) {
+    if (state === null || !state.hasRestartLsn) return null;
+    const word = state.active ? 'active' : 'initialised';
+    return { ok: true, hint: `WARNING: slot '${slot.name}' is ${word} but not required by the current config` };
+  }
+  if (state === null) {
+    return {
+      ok: false,
+      hint:
+        `replication slot '${slot.name}' doesn't exist. ` +
+        `Please execute 'barman receive-wal --create-slot ${slot.server}'`,
+    };
+  }
+  if (!state.hasRestartLsn) {
+    return { ok: false, hint: `slot '${slot.name}' not initialised: is 'receive-wal' running?` };
+  }
+  if (!state.active) return { ok: false, hint: `slot '${slot.name}' not active: is 'receive-wal' running?` };
+  return { ok: true };
+}
+
+const REJECT_WORDS: Readonly<Record<string, string>> = {
+  error: 'not relevant',
+  duplicate: 'duplicates',
+  unknown: 'unknown',
+};
+
+/** The files of the errors directory, counted by kind in the order in which the kinds first turn up. */
+export function judgeRejects(names: readonly string[]): Verdict {
+  const counts = new Map<string, number>();
+  for (const name of names) {
+    const word = REJECT_WORDS[name.slice(name.lastIndexOf('.') + 1)] ?? 'unknown failure';
+    counts.set(word, (counts.get(word) ?? 0) + 1);
+  }
+  if (counts.size === 0) return { ok: true };
+  return { ok: false, hint: [...counts].map(([word, count]) => `${word}: ${count}`).join(', ') };
+}
+
+/** What the newest backup has in the WAL archive. */
+export interface WalUsage {
+  /** Bytes of the segments after its end. */
+  readonly bytesAfter: number;
+  /** Modification time of its last segment in index order, seconds since 1970; null when it has none. */
+  readonly lastTime: number | null;
+}
+
+/**
+ * Adds up the index lines of the newest backup: plain segments of its own timeline from `beginWal` on. compat 3.20.1: the
+ * last line counts, not the newest file, and later timelines are not seen.
+ */
+export function walUsageOf(
+  beginWal: string,
+  endWal: string,
+): { readonly visit: (record: WalRecord) => void; readonly usage: () => WalUsage } {
+  const timeline = parseWalName(beginWal)?.timeline;
+  let bytesAfter = 0;
+  let lastTime: number | null = null;
+  return {
+    visit: (record) => {
+      // The text comparison comes first: it dismisses most of a long index without taking the name apart.
+      if (record.name < beginWal || record.name.length !== beginWal.length) return;
+      const file: WalFile | undefined = parseWalName(record.name);
+      if (file?.kind !== 'segment' || file.timeline !== timeline) return;
+      lastTime = record.time;
+      if (record.name > endWal) bytesAfter += record.size;
+    },
+    usage: () => ({ bytesAfter, lastTime }),
+  };
+}

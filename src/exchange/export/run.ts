@@ -1,0 +1,232 @@
+/**
+ * One backup into one file. The file gets its name when all of it is on disk, so a kill at any instant leaves at worst a
+ * `.tmp` that the next export of this backup into the same directory removes. Source: spec cli.md 4.13, catalog.md 13.
+ */
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, type FileHandle, lstat, open, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PassThrough, Readable, Transform, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { readAccountNames } from '../../host/account-names.ts';
+import { compressorAt } from '../../codec/compression.ts';
+import { listNames, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
+import { withLock } from '../../host/lock.ts';
+import { tarStream } from '../../codec/tar-writer.ts';
+import { backupLock, backupPath } from '../../catalog/layout.ts';
+import { isLink } from '../../catalog/paths.ts';
+import { systemReason } from '../../catalog/reason.ts';
+import { type BackupInfo, backupType } from '../../domain/backup/backup-info.ts';
+import { BackupError, errnoOf, LockBusyError } from '../../domain/errors.ts';
+import { type ExportCompression, exportName, exportStem } from '../../domain/backup/export-name.ts';
+import { watchProgress } from '../../transfer/progress.ts';
+import type { CommandContext } from '../../server/context.ts';
+import type { Server } from '../../server/server.ts';
+import { describeEnvironment } from './environment.ts';
+import { members, requiredWals } from './members.ts';
+
+export interface ExportRequest {
+  /** The backup as the administrator named it. */
+  readonly backupId: string;
+  readonly outputDirectory: string;
+  readonly compression?: ExportCompression;
+  readonly compressionLevel?: number;
+}
+
+/** Levels that Barman takes, and the one that it means by none. */
+const LEVELS: Readonly<Record<ExportCompression, { readonly min: number; readonly usual: number }>> = {
+  gzip: { min: 1, usual: 9 },
+  bzip2: { min: 1, usual: 9 },
+  xz: { min: 0, usual: 6 },
+};
+const MAX_LEVEL = 9;
+
+/** Says where the file is. @throws BackupError, WalError */
+export async function exportBackup(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  request: ExportRequest,
+): Promise<void> {
+  await refuseUnfit(server, info, request);
+  ctx.output.info(
+    `Exporting backup '${request.backupId}' from server '${server.name}' to '${request.outputDirectory}'`,
+  );
+  const path = await whilePinned(server, info.backupId, (current) => writeExport(ctx, server, current, request));
+  ctx.output.info(`Export completed successfully: ${path}`);
+}
+
+/** In Barman's order. */
+async function refuseUnfit(server: Server, info: BackupInfo, request: ExportRequest): Promise<void> {
+  if (info.parentBackupId !== null) {
+    throw new BackupError(
+      `Cannot export backup ${info.backupId} from server ${server.name}: it is an incremental backup.\nOnly full backups are eligible for exporting.`,
+    );
+  }
+  refuseUnfinished(server, info, request.backupId);
+  if (server.catalog.layout.baseDirectory.includes('://') || server.catalog.layout.walsDirectory.includes('://')) {
+    throw new BackupError('Backup export is not supported for cloud storage');
+  }
+  if (backupType(info) === 'snapshot') {
+    throw new BackupError(`Cannot export backup '${info.backupId}': its data is a disk snapshot, not files`);
+  }
+  await refuseDirectory(request.outputDirectory);
+  refuseLevel(request);
+}
+
+function refuseUnfinished(server: Server, { status }: BackupInfo, named: string): void {
+  if (status === 'DONE') return;
+  throw new BackupError(
+    `Cannot export backup '${named}' from server '${server.name}': backup status is '${status}', expected 'DONE'`,
+  );
+}
+
+async function refuseDirectory(path: string): Promise<void> {
+  const facts = await stat(path).catch(() => null);
+  if (facts === null) throw new BackupError(`Output directory '${path}' does not exist`);
+  if (!facts.isDirectory()) throw new BackupError(`Output directory '${path}' is not a directory`);
+  try {
+    await access(path, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new BackupError(`Output directory '${path}' does not have the required write and execute permissions`, {
+      cause,
+    });
+  }
+}
+
+function refuseLevel({ compression, compressionLevel: level }: ExportRequest): void {
+  if (level === undefined) return;
+  if (compression === undefined) throw new BackupError('--compression-level requires --compression to be set');
+  const { min } = LEVELS[compression];
+  if (level >= min && level <= MAX_LEVEL) return;
+  const valid = Array.from({ length: MAX_LEVEL - min + 1 }, (_, index) => min + index).join(', ');
+  throw new BackupError(
+    `Invalid compression level '${level}' for algorithm '${compression}'. Valid levels are: ${valid}`,
+  );
+}
+
+/** Neither make of Barman deletes a backup whose lock is taken. `body` gets the record as it is under the lock. */
+async function whilePinned<T>(server: Server, backupId: string, body: (current: BackupInfo) => Promise<T>): Promise<T> {
+  try {
+    return await withLock(backupLock(server.catalog.layout, backupId), { wait: false }, async () => {
+      const current = await server.catalog.getBackup(backupId);
+      if (current === undefined) throw new BackupError(`Unknown backup '${backupId}' for server '${server.name}'`);
+      refuseUnfinished(server, current, backupId);
+      return body(current);
+    });
+  } catch (error) {
+    if (!(error instanceof LockBusyError)) throw error;
+    throw new BackupError(
+      `Another backup operation is already running on backup '${backupId}' for server '${server.name}'`,
+      { cause: error },
+    );
+  }
+}
+
+async function writeExport(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  request: ExportRequest,
+): Promise<string> {
+  const { backupId } = info;
+  const identity = await server.catalog.readIdentity();
+  if (identity === null) {
+    throw new BackupError(
+      `No identity file found for server '${server.name}'. The identity file is required to validate the backup during import.`,
+    );
+  }
+  const root = backupPath(server.catalog.layout, backupId);
+  if (await isLink(root)) throw new BackupError(`'${root}' is a symbolic link: it cannot be exported`);
+  const now = ctx.now();
+  const facts = {
+    info,
+    identity,
+    environment: await describeEnvironment(now, { ...ctx.env, PATH: server.searchPath }),
+    ...(await requiredWals(server, info)),
+    accounts: await readAccountNames(),
+    now,
+  };
+  const { outputDirectory: directory, compression = null } = request;
+  await removeAbandoned(directory, server.name, backupId, now);
+  const stem = exportStem(server.name, backupId, now);
+  const temporary = join(directory, `${stem}.tmp`);
+  try {
+    const sha256 = await writeFlushed(ctx, server, temporary, tarStream(members(server, root, facts)), request);
+    const path = join(directory, exportName(stem, sha256, compression));
+    await rename(temporary, path);
+    await syncDirectory(directory);
+    return shown(directory, exportName(stem, sha256, compression));
+  } catch (error) {
+    await unlinkIfPresent(temporary).catch(() => {});
+    if (errnoOf(error) === undefined) throw error;
+    throw new BackupError(`cannot write '${temporary}': ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** compat 3.20.1: the directory as it was typed. */
+function shown(directory: string, name: string): string {
+  return directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`;
+}
+
+/** Writes the archive to a new file and flushes it; the SHA-256 of its bytes. */
+async function writeFlushed(
+  ctx: CommandContext,
+  server: Server,
+  path: string,
+  archive: AsyncIterable<Buffer>,
+  { compression, compressionLevel }: ExportRequest,
+): Promise<string> {
+  const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+  try {
+    const hash = createHash('sha256');
+    let done = 0;
+    const packer =
+      compression === undefined
+        ? new PassThrough()
+        : compressorAt(compression, compressionLevel ?? LEVELS[compression].usual, {
+            searchPath: server.searchPath,
+            env: ctx.env,
+          });
+    const counted = new Transform({
+      transform(chunk: Buffer, _encoding, next) {
+        done += chunk.length;
+        next(null, chunk);
+      },
+    });
+    const watch = watchProgress(ctx.output.progress, 'Exporting', async () => ({ done, total: null }));
+    try {
+      const sink = new Writable({
+        write(chunk: Buffer, _encoding, next) {
+          hash.update(chunk);
+          writeAll(handle, chunk).then(() => next(), next);
+        },
+      });
+      await pipeline(Readable.from(archive, { objectMode: false }), counted, packer, sink, { signal: ctx.signal });
+    } finally {
+      await watch.stop();
+    }
+    await handle.sync();
+    return hash.digest('hex');
+  } finally {
+    await handle.close();
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
+  for (let from = 0; from < bytes.length;) from += (await handle.write(bytes, from)).bytesWritten;
+}
+
+/** Nobody writes a file for an hour without adding to it. Milliseconds. */
+const ABANDONED = 3_600_000;
+
+/** What killed exports of this very backup left in this directory. */
+async function removeAbandoned(directory: string, server: string, backupId: string, now: Date): Promise<void> {
+  const prefix = `backup-export-${server}-${backupId}-`;
+  for (const name of await listNames(directory)) {
+    if (!name.startsWith(prefix) || !/^\d{8}T\d{6}\.tmp$/.test(name.slice(prefix.length))) continue;
+    const path = join(directory, name);
+    const facts = await lstat(path).catch(() => null);
+    if (facts?.isFile() && now.getTime() - facts.mtimeMs > ABANDONED) await unlinkIfPresent(path);
+  }
+}

@@ -1,0 +1,168 @@
+/** Whether what an import gathered is a backup of this server that can be restored: asked before anybody can see it. */
+import { compressionSettings } from '../../codec/compression.ts';
+import { exists } from '../../host/files.ts';
+import type { Identity } from '../../catalog/catalog.ts';
+import { isCopyDone, type BackupInfo, backupType } from '../../domain/backup/backup-info.ts';
+import { parseBackupInfo } from '../../domain/backup/backup-info-file.ts';
+import { BackupError, messageOf } from '../../domain/errors.ts';
+import { isSegmentOfSize } from '../../domain/wal/wal-range.ts';
+import { countSegments, parseWalName, segmentRange } from '../../domain/wal/wal.ts';
+import { parseWalLine, type WalRecord } from '../../domain/wal/xlogdb.ts';
+import type { CommandContext } from '../../server/context.ts';
+import type { Server } from '../../server/server.ts';
+import { haveSameContent, openWal } from '../../wal/content/content.ts';
+import { type Staging, stagedWal, type TextName } from './staging.ts';
+
+export interface Judged {
+  readonly info: BackupInfo;
+  readonly records: readonly WalRecord[];
+}
+
+const bad = (text: string) => new BackupError(text, { level: 'exception' });
+
+/** identity.json of the archive against that of the server; the version only warns. */
+export async function judgeIdentity(ctx: CommandContext, bytes: Buffer, local: Identity): Promise<void> {
+  const z = await import('zod');
+  const schema = z.object({ systemid: z.coerce.string(), version: z.string().nullish() });
+  let theirs: { readonly systemid: string; readonly version?: string | null | undefined };
+  try {
+    theirs = schema.parse(JSON.parse(bytes.toString('utf8')));
+  } catch (cause) {
+    throw new BackupError('Exported tarball contains an identity.json that cannot be read', {
+      cause,
+      level: 'exception',
+    });
+  }
+  if (theirs.systemid !== local.systemid) {
+    throw bad(
+      `Server identity mismatch: exported backup has systemid '${theirs.systemid}' but target server has systemid '${local.systemid}'`,
+    );
+  }
+  if (theirs.version !== local.version) {
+    ctx.output.warning(
+      `PostgreSQL version mismatch: exported backup has version '${theirs.version}' but target server has version '${local.version}'`,
+    );
+  }
+}
+
+export function judgeRecord(bytes: Buffer, backupId: string, path: string, local: Identity): BackupInfo {
+  let info: BackupInfo;
+  try {
+    info = parseBackupInfo(new TextDecoder('utf-8', { fatal: true }).decode(bytes), backupId, path);
+  } catch (error) {
+    throw bad(`Failed to load backup.info: ${messageOf(error)}`);
+  }
+  const refuse = (why: string) => bad(`Cannot import backup '${backupId}': ${why}`);
+  if (info.status !== 'DONE' || !isCopyDone(info)) throw refuse(`backup status is '${info.status}', expected 'DONE'`);
+  if (backupType(info) === 'incremental') throw refuse('it is an incremental backup');
+  if (backupType(info) === 'snapshot') throw refuse('its data is a disk snapshot');
+  if (info.systemid !== null && info.systemid !== local.systemid) {
+    throw refuse(`its backup.info is of the PostgreSQL system '${info.systemid}'`);
+  }
+  return info;
+}
+
+/** Everything that can only be told when the whole archive was read. */
+export async function judgeWhole(
+  ctx: CommandContext,
+  server: Server,
+  staging: Staging,
+  info: BackupInfo,
+): Promise<Judged> {
+  if (!staging.hasData) throw bad("Exported tarball does not contain a 'backup/' directory");
+  if (staging.wals.length === 0) throw bad("Exported tarball does not contain a 'wals/' directory");
+  const records = requiredRecords(staging, info);
+  if (!(await exists(`${staging.path}/backup/data`)))
+    throw bad("Exported tarball does not contain a 'backup/data' directory");
+  await refuseConflicts(ctx, server, staging, records);
+  return { info, records };
+}
+
+export function text(staging: Staging, name: TextName): Buffer {
+  const bytes = staging.texts.get(name);
+  if (bytes !== undefined) return bytes;
+  throw bad(`Exported tarball does not contain ${name === 'identity.json' ? name : `a '${name}' file`}`);
+}
+
+/** The WAL of the archive is that from begin to end of the backup, each segment with its line. */
+function requiredRecords(staging: Staging, info: BackupInfo): readonly WalRecord[] {
+  const lines = text(staging, 'xlog.db')
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => line !== '');
+  const parsed = lines.map((line) => parseWalLine(line));
+  const byName = new Map(parsed.map((record) => [record?.name, record]));
+  if (byName.size !== lines.length || byName.has(undefined)) throw bad('Exported tarball contains a damaged xlog.db');
+  const [begin, end] = [parseWalName(info.beginWal ?? ''), parseWalName(info.endWal ?? '')];
+  const isRange =
+    begin !== undefined &&
+    end !== undefined &&
+    begin.timeline === end.timeline &&
+    [begin, end].every((file) => isSegmentOfSize(file, info.xlogSegmentSize)) &&
+    countSegments(begin, end, info.xlogSegmentSize) === staging.wals.length;
+  const wanted = isRange ? [...segmentRange(begin, end, info.xlogSegmentSize)] : [];
+  const sizes = new Map(staging.wals.map(({ name, size }) => [name, size]));
+  if (!isRange || byName.size !== wanted.length || !wanted.every((name) => sizes.has(name) && byName.has(name))) {
+    throw bad(
+      `Exported tarball does not contain exactly the WAL that makes the backup consistent: ${info.beginWal} to ${info.endWal}`,
+    );
+  }
+  return wanted.flatMap((name) => byName.get(name) ?? []);
+}
+
+/** Names told before the rest is counted. */
+const TOLD = 10;
+
+async function refuseConflicts(
+  ctx: CommandContext,
+  server: Server,
+  staging: Staging,
+  records: readonly WalRecord[],
+): Promise<void> {
+  const conflicts = await conflicting(ctx, server, staging.path, records);
+  const sizes = new Map(staging.wals.map(({ name, size }) => [name, size]));
+  if (conflicts.length === 0) {
+    const wrong = records.find(({ name, size }) => sizes.get(name) !== size);
+    if (wrong !== undefined) throw bad(`Exported tarball lists ${wrong.name} with another size than it has`);
+    return;
+  }
+  const more = conflicts.length > TOLD ? ` (and ${conflicts.length - TOLD} more)` : '';
+  throw bad(
+    `WAL file(s) already exist in target server with conflicting content: ${conflicts.slice(0, TOLD).join(', ')}${more}`,
+  );
+}
+
+/** Names of the archive that hold, or are listed as, something else. */
+export async function conflicting(
+  ctx: CommandContext,
+  server: Server,
+  staging: string,
+  records: readonly WalRecord[],
+): Promise<readonly string[]> {
+  const listed = new Map<string, WalRecord>();
+  const wanted = new Set(records.map(({ name }) => name));
+  await server.catalog.readWals((record) => void (wanted.has(record.name) && listed.set(record.name, record)), {
+    from: records[0]?.name ?? '',
+  });
+  const found: string[] = [];
+  for (const record of records) {
+    const line = listed.get(record.name);
+    const isSameLine = line === undefined || line.compression !== record.compression || line.size === record.size;
+    if (!isSameLine || !(await isFree(ctx, server, staging, record.name))) found.push(record.name);
+  }
+  return found;
+}
+
+/** The archive has no such file, or one with the same content. */
+async function isFree(ctx: CommandContext, server: Server, staging: string, name: string): Promise<boolean> {
+  const path = server.catalog.walPath(name);
+  if (!(await exists(path))) return true;
+  const settings = compressionSettings(server.config, server.searchPath, ctx.env);
+  const [left, right] = [await openWal(stagedWal(staging, name)), await openWal(path)];
+  try {
+    return await haveSameContent(left, right, settings);
+  } finally {
+    await left.close();
+    await right.close();
+  }
+}

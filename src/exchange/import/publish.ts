@@ -1,0 +1,150 @@
+/**
+ * Makes a judged backup part of the catalog. From the mark `publishing` on everything is on disk, and each step can be
+ * repeated: a kill is completed by the next cron or import, never undone. Files, WAL, keep, and the record last.
+ */
+import { link, readFile, stat, utimes } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { copyFileDurably } from '../../host/copy-file.ts';
+import {
+  exists,
+  listNames,
+  makeDirectory,
+  renameDurably,
+  syncDirectory,
+  unlinkIfPresent,
+  writeDurably,
+} from '../../host/files.ts';
+import { acquireLock, type HeldLock } from '../../host/lock.ts';
+import { backupPath, importedId, importPath, serverLock } from '../../catalog/layout.ts';
+import { formatBackupInfo, parseBackupInfo } from '../../domain/backup/backup-info-file.ts';
+import { errnoOf, LockBusyError } from '../../domain/errors.ts';
+import { formatWalLine, parseWalLine, type WalRecord } from '../../domain/wal/xlogdb.ts';
+import { removeTree } from '../../transfer/backup-tree.ts';
+import type { CommandContext } from '../../server/context.ts';
+import type { Server } from '../../server/server.ts';
+import { conflicting, type Judged } from './judge.ts';
+import { stagedWal } from './staging.ts';
+
+const MARK = 'publishing';
+const RECORD = 'backup.info';
+const INDEX = 'xlog.db';
+
+/** Notes down what is to be published; with this the import is decided. */
+export async function decide(server: Server, { info, records }: Judged): Promise<void> {
+  const staging = importPath(server.catalog.layout, info.backupId);
+  await writeDurably(join(staging, RECORD), formatBackupInfo(info));
+  await writeDurably(join(staging, INDEX), records.map(formatWalLine).join(''));
+  await writeDurably(join(staging, MARK), `${info.backupId}\n`);
+}
+
+/** The caller holds the server's backup lock, and `decide` has been. */
+export async function publish(server: Server, backupId: string): Promise<void> {
+  const { catalog } = server;
+  const staging = importPath(catalog.layout, backupId);
+  const info = parseBackupInfo(await readFile(join(staging, RECORD), 'utf8'), backupId, join(staging, RECORD));
+  const target = backupPath(catalog.layout, backupId);
+  if (await exists(join(staging, 'backup'))) await renameDurably(join(staging, 'backup'), target);
+  const records = await stagedRecords(staging);
+  await publishWals(server, staging, records);
+  await catalog.setKeep(backupId, 'standalone');
+  await catalog.saveBackup(info);
+}
+
+async function stagedRecords(staging: string): Promise<readonly WalRecord[]> {
+  const lines = (await readFile(join(staging, INDEX), 'latin1')).split('\n').filter((line) => line !== '');
+  return lines.flatMap((line) => parseWalLine(line) ?? []);
+}
+
+async function publishWals({ catalog }: Server, staging: string, records: readonly WalRecord[]): Promise<void> {
+  const directories = new Set<string>();
+  for (const { name } of records) {
+    const path = catalog.walPath(name);
+    directories.add(dirname(path));
+    await makeDirectory(dirname(path));
+    // It is there already: the same content, as was judged.
+    if (!(await exists(path))) await giveName(stagedWal(staging, name), path);
+  }
+  for (const directory of directories) await syncDirectory(directory);
+  await catalog.mergeWals(records);
+}
+
+const NO_LINK: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** A second name for the flushed file, or a copy where the archive is on another file system. Never over another file. */
+async function giveName(source: string, path: string): Promise<void> {
+  try {
+    await link(source, path);
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return;
+    if (!NO_LINK.has(errnoOf(error) ?? '')) throw error;
+    const temporary = `${path}.tmp`;
+    await unlinkIfPresent(temporary);
+    const facts = await stat(source);
+    await copyFileDurably(source, temporary, facts.size, { mode: facts.mode & 0o777 });
+    await utimes(temporary, facts.atime, facts.mtime);
+    await link(temporary, path);
+    await unlinkIfPresent(temporary);
+  }
+}
+
+/** For cron: completes imports that were killed when they were decided, and removes what the others left. */
+export async function finishInterruptedImports(ctx: CommandContext, server: Server): Promise<void> {
+  const { layout } = server.catalog;
+  const ids = (await listNames(layout.baseDirectory)).flatMap((name) => importedId(name) ?? []);
+  if (ids.length === 0) return;
+  let lock: HeldLock;
+  try {
+    lock = await acquireLock(serverLock(layout, 'backup'), { wait: false });
+  } catch (error) {
+    if (error instanceof LockBusyError) return;
+    throw error;
+  }
+  try {
+    for (const backupId of ids) await finishImport(ctx, server, backupId);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The same for one; the caller holds the server's backup lock. */
+export async function finishImport(ctx: CommandContext, server: Server, backupId: string): Promise<void> {
+  const { catalog } = server;
+  const staging = importPath(catalog.layout, backupId);
+  if (await isPublishable(server, backupId)) {
+    const conflicts = await conflictsOf(ctx, server, staging);
+    if (conflicts.length > 0) {
+      ctx.output.warning(
+        `The interrupted import of backup ${backupId} into server ${server.name} is undone: the archive has another ${conflicts[0]} now`,
+      );
+      await removeTree(backupPath(catalog.layout, backupId));
+      await catalog.releaseKeep(backupId);
+    } else {
+      await publish(server, backupId);
+      ctx.output.warning(
+        `The import of backup ${backupId} into server ${server.name} was interrupted: it is completed now`,
+      );
+    }
+  }
+  await removeStaging(server, backupId);
+}
+
+/** Decided, its files here or there, and no record yet: with a record it was published, whatever became of it. */
+async function isPublishable({ catalog }: Server, backupId: string): Promise<boolean> {
+  const staging = importPath(catalog.layout, backupId);
+  if (!(await exists(join(staging, MARK)))) return false;
+  const { backups, damaged } = await catalog.listBackups();
+  if ([...backups, ...damaged].some((record) => record.backupId === backupId)) return false;
+  return (await exists(join(staging, 'backup'))) || (await exists(backupPath(catalog.layout, backupId)));
+}
+
+async function conflictsOf(ctx: CommandContext, server: Server, staging: string): Promise<readonly string[]> {
+  return conflicting(ctx, server, staging, await stagedRecords(staging));
+}
+
+/** The mark goes first: without it nothing is published again. */
+export async function removeStaging({ catalog }: Server, backupId: string): Promise<void> {
+  const staging = importPath(catalog.layout, backupId);
+  if (!(await exists(staging))) return;
+  if (await unlinkIfPresent(join(staging, MARK))) await syncDirectory(staging);
+  await removeTree(staging);
+}

@@ -1,0 +1,189 @@
+/**
+ * Takes in a file that export-backup of this program or of Barman wrote. Everything is judged before anything can be seen
+ * in the catalog: name, checksum, every member, the record, the WAL. Source: spec cli.md 4.14, catalog.md 13.
+ */
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { type CompressionSettings, compressionSettings } from '../../codec/compression.ts';
+import { digestFile } from '../../host/file-digest.ts';
+import { exists } from '../../host/files.ts';
+import { withLock } from '../../host/lock.ts';
+import type { Identity } from '../../catalog/catalog.ts';
+import { backupLock, backupPath, infoPath, serverLock } from '../../catalog/layout.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import { BackupError, LockBusyError } from '../../domain/errors.ts';
+import { CHECKSUM_DIGITS, parseExportName } from '../../domain/backup/export-name.ts';
+import { watchProgress } from '../../transfer/progress.ts';
+import type { CommandContext } from '../../server/context.ts';
+import { endFinishedDelete } from '../../server/stray-marks.ts';
+import type { Server } from '../../server/server.ts';
+import { inWords, membersOf } from './archive.ts';
+import { type Judged, judgeIdentity, judgeRecord, judgeWhole, text } from './judge.ts';
+import { decide, finishImport, publish, removeStaging } from './publish.ts';
+import { Staging } from './staging.ts';
+
+/** More members than any cluster has files. */
+const MAX_MEMBERS = 20_000_000;
+/** A record may be older than files that were added to its backup. Bytes beyond twice its size. */
+const GRACE = 1024 ** 3;
+
+/** @throws BackupError with Barman's words for everything that it refuses too */
+export async function importBackup(ctx: CommandContext, server: Server, tarball: string): Promise<void> {
+  const settings = compressionSettings(server.config, server.searchPath, ctx.env);
+  const size = await refuseUnreadable(tarball, settings);
+  ctx.output.info(`Importing backup from '${tarball}' to server '${server.name}'`);
+  const identity = await server.catalog.readIdentity();
+  if (identity === null) {
+    throw new BackupError(
+      `No identity file found for server '${server.name}'. The identity file is required to validate the backup during import.`,
+    );
+  }
+  if (server.catalog.layout.baseDirectory.includes('://') || server.catalog.layout.walsDirectory.includes('://')) {
+    throw new BackupError('Backup import is not supported for cloud storage');
+  }
+  await server.catalog.createDirectories();
+  const { backupId, checksum } = parseExportName(basename(tarball), server.name);
+  await refuseChecksum(ctx, tarball, checksum);
+  await whileNobodyElse(server, backupId, async () => {
+    await endFinishedDelete(server, backupId);
+    await finishImport(ctx, server, backupId);
+    await refuseExisting(server, backupId);
+    await takeIn(ctx, server, { tarball, size, settings, backupId, identity });
+  });
+  ctx.output.info(`Successfully imported backup '${backupId}' into server '${server.name}'`);
+}
+
+/** Bytes of the file. */
+async function refuseUnreadable(path: string, settings: CompressionSettings): Promise<number> {
+  const facts = await stat(path).catch(() => null);
+  if (facts === null) throw new BackupError(`Tarball file '${path}' does not exist`);
+  if (!facts.isFile()) throw new BackupError(`Tarball path '${path}' is not a file`);
+  try {
+    await access(path, constants.R_OK);
+  } catch (cause) {
+    throw new BackupError(`Tarball file '${path}' is not readable`, { cause });
+  }
+  const members = membersOf(path, facts.size, settings, 1);
+  try {
+    await members.next();
+  } catch (cause) {
+    throw new BackupError(`File '${path}' is not a valid tar file`, { cause });
+  } finally {
+    await members.return(undefined);
+  }
+  return facts.size;
+}
+
+async function refuseChecksum(ctx: CommandContext, path: string, checksum: string): Promise<void> {
+  let done = 0;
+  const watch = watchProgress(ctx.output.progress, 'Reading', async () => ({ done, total: null }));
+  try {
+    const onBytes = (bytes: number) => {
+      done += bytes;
+    };
+    const { hex } = await digestFile(path, 'SHA256', { onBytes, signal: ctx.signal });
+    const actual = hex.slice(0, CHECKSUM_DIGITS);
+    if (actual === checksum) return;
+    throw new BackupError(
+      `Tarball checksum mismatch: filename contains '${checksum}' but actual checksum is '${actual}'. The file may have been modified or corrupted.`,
+    );
+  } finally {
+    await watch.stop();
+  }
+}
+
+async function whileNobodyElse(server: Server, backupId: string, body: () => Promise<void>): Promise<void> {
+  const { layout } = server.catalog;
+  try {
+    await withLock(serverLock(layout, 'backup'), { wait: false }, () =>
+      withLock(backupLock(layout, backupId), { wait: false }, body),
+    );
+  } catch (cause) {
+    if (!(cause instanceof LockBusyError)) throw cause;
+    throw new BackupError(`Another backup operation is already running on server '${server.name}'`, { cause });
+  }
+}
+
+async function refuseExisting({ name, catalog }: Server, backupId: string): Promise<void> {
+  const places = [infoPath(catalog.layout, backupId), backupPath(catalog.layout, backupId)];
+  for (const path of places) {
+    if (!(await exists(path))) continue;
+    throw new BackupError(`Backup '${backupId}' already exists in the catalog for server '${name}'`, {
+      level: 'exception',
+    });
+  }
+}
+
+interface Import {
+  readonly tarball: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly settings: CompressionSettings;
+  readonly backupId: string;
+  readonly identity: Identity;
+}
+
+async function takeIn(ctx: CommandContext, server: Server, work: Import): Promise<void> {
+  const { backupId } = work;
+  let judged: Judged;
+  try {
+    judged = await gather(ctx, server, work);
+    ctx.signal.throwIfAborted();
+    await decide(server, judged);
+  } catch (error) {
+    await removeStaging(server, backupId);
+    throw inWords(error);
+  }
+  try {
+    await publish(server, backupId);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new BackupError(
+      `The import of backup '${backupId}' into server '${server.name}' is not complete: ${reason}`,
+      {
+        cause,
+        level: 'exception',
+        hint: 'all of it is on disk: the next "barman cron" completes it',
+      },
+    );
+  }
+  await removeStaging(server, backupId);
+}
+
+/** The archive into the staging directory, judged and on disk. */
+async function gather(ctx: CommandContext, server: Server, work: Import): Promise<Judged> {
+  const { tarball, size, settings, backupId, identity } = work;
+  const staging = new Staging(server.catalog.layout, backupId);
+  await staging.begin();
+  const seen = { identity: false };
+  let info: BackupInfo | undefined;
+  for await (const member of membersOf(tarball, size, settings, MAX_MEMBERS)) {
+    ctx.signal.throwIfAborted();
+    await staging.take(member);
+    if (member.name === 'identity.json') {
+      await judgeIdentity(ctx, text(staging, 'identity.json'), identity);
+      seen.identity = true;
+    }
+    if (member.name === 'backup.info') {
+      info = judgeRecord(text(staging, 'backup.info'), backupId, `${staging.path}/backup.info`, identity);
+    }
+    refuseBomb(staging, info);
+  }
+  if (!seen.identity) text(staging, 'identity.json');
+  if (info === undefined) {
+    text(staging, 'backup.info');
+    throw new Error('unreachable');
+  }
+  text(staging, 'xlog.db');
+  const judged = await judgeWhole(ctx, server, staging, info);
+  await staging.settle();
+  return judged;
+}
+
+function refuseBomb({ dataBytes }: Staging, info: BackupInfo | undefined): void {
+  if (info?.size == null || dataBytes <= 2 * info.size + GRACE) return;
+  throw new BackupError(`Tarball contains far more than the ${info.size} bytes that its backup.info tells`, {
+    level: 'exception',
+  });
+}

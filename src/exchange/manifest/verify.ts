@@ -1,0 +1,75 @@
+/**
+ * Is a backup still what its manifest says? By pg_verifybackup where it is installed, by our own reading elsewhere.
+ * Source: spec cli.md 4.30, catalog.md 12.
+ */
+import { run } from '../../host/process.ts';
+import { dataPath } from '../../catalog/layout.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import { BackupError, CommandError } from '../../domain/errors.ts';
+import { type ClientProgram, findClientProgram } from '../../postgres/client-programs.ts';
+import type { CommandContext } from '../../server/context.ts';
+import type { Server } from '../../server/server.ts';
+
+/** From this release on pg_verifybackup reads tar files. */
+const READS_TAR = 18;
+
+/** Verifies one backup and reports the verdict; a failure is an error. */
+export async function verifyBackup(ctx: CommandContext, server: Server, info: BackupInfo): Promise<void> {
+  const { output } = ctx;
+  const directory = dataPath(server.catalog.layout, info.backupId);
+  if (info.encryption !== null) {
+    return output.error('Backup verification is not supported for encrypted backups');
+  }
+  output.info('Calling pg_verifybackup');
+  const program = await findClientProgram(['pg_verifybackup'], server.searchPath, ctx.env);
+  if (info.compression !== null && (program === undefined || program.major < READS_TAR)) {
+    return output.error(
+      program === undefined
+        ? 'pg_verifybackup not found'
+        : `Verification of tar format backups requires pg_verifybackup from Postgres 18 or newer (found ${program.version})`,
+    );
+  }
+  const complaints =
+    program === undefined
+      ? await verifyOurselves(ctx, server, info, directory)
+      : await callProgram(ctx, program, info, directory);
+  if (complaints === null) return;
+  output.error(`verify backup failure on directory '${directory}'`);
+  output.error(complaints);
+}
+
+/** What pg_verifybackup prints on stderr; null when it is content, which is said in its own words. */
+async function callProgram(
+  ctx: CommandContext,
+  program: ClientProgram,
+  info: BackupInfo,
+  directory: string,
+): Promise<string | null> {
+  const args = ['-n', ...(info.compression === null ? [] : ['-F', 'tar']), directory];
+  const result = await run(program.path, args, { env: ctx.env, signal: ctx.signal });
+  ctx.signal.throwIfAborted();
+  if (result.signal !== null) throw new CommandError(`pg_verifybackup was ended by ${result.signal}`);
+  if (result.code !== 0) return result.stderr;
+  if (result.stdout.trim() !== '') ctx.output.info(result.stdout.trim());
+  return null;
+}
+
+async function verifyOurselves(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+  directory: string,
+): Promise<string | null> {
+  ctx.output.info('pg_verifybackup not found: comparing the files with the manifest without it');
+  const { compareWithManifest } = await import('./compare.ts');
+  let complaints: readonly string[];
+  try {
+    complaints = await compareWithManifest(ctx, server, info, directory);
+  } catch (error) {
+    if (!(error instanceof BackupError)) throw error;
+    complaints = [error.message];
+  }
+  if (complaints.length > 0) return complaints.map((text) => `pg_verifybackup: error: ${text}\n`).join('');
+  ctx.output.info('backup successfully verified');
+  return null;
+}

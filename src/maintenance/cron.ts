@@ -1,0 +1,241 @@
+/**
+ * One run of the maintenance. Cron decides and starts; the WAL work is in children, each an ordinary command with its own
+ * lock. Source: spec backup.md 7, wal.md 6.
+ *
+ * Servers are handled a few at a time and reported in name order. Nothing here opens a PostgreSQL connection.
+ */
+import { listNames, unlinkIfPresent } from '../host/files.ts';
+import { acquireLock, type HeldLock, lockHolder } from '../host/lock.ts';
+import { startEachInBackground, startInBackground } from '../host/self.ts';
+import { backupLock, importedId, serverLock } from '../catalog/layout.ts';
+import type { ServerConfig } from '../config/options.ts';
+import { BarmanError, LockBusyError, LockDeniedError, messageOf } from '../domain/errors.ts';
+import type { Output } from '../output/output.ts';
+import { takeTurns, type Turn } from '../output/ordered.ts';
+import { inParallel } from '../domain/in-parallel.ts';
+import { repairInterruptedBackups } from '../backup/repair.ts';
+import { applyChanges, withConfigurationLock } from './config-update/apply.ts';
+import type { CommandContext } from '../server/context.ts';
+import { isInterruptedDelete } from './delete/interrupted.ts';
+import { removeLeftovers } from './leftovers.ts';
+import { cleanLockDirectory } from './lock-cleanup.ts';
+import { removeStaleStages, stagingFolder } from '../restore/stage.ts';
+import { introduce, reportConflicts } from '../server/select.ts';
+import { openServer } from '../server/open.ts';
+import { needsReceiver, stopReceiver } from './receiver.ts';
+import type { Server } from '../server/server.ts';
+import { useWalConninfo } from '../server/wal-conninfo.ts';
+
+export interface CronOptions {
+  /** Children write to our standard output and error. */
+  readonly keepDescriptors: boolean;
+}
+
+/** Servers at work at once: enough to hide the waits for lock helpers. */
+const AT_ONCE = 8;
+
+/** One server between its two halves: decided upon, its cron lock still held. */
+interface Visit {
+  readonly ctx: CommandContext;
+  readonly server: Server;
+  readonly lock: HeldLock;
+  /** Arguments of the commands to start in the background. */
+  readonly children: (readonly string[])[];
+  readonly turn: Turn;
+}
+
+/**
+ * First every server is decided upon, then the children of all are started, then policies are enforced: a child competes with
+ * us for the processors from its first moment, and none must wait for a deletion, which may take hours.
+ */
+export async function runCron(ctx: CommandContext, options: CronOptions): Promise<void> {
+  if (reportConflicts(ctx)) return;
+  await applyPendingChanges(ctx);
+  for (const config of ctx.config.servers.values()) introduce(ctx, config);
+  const configs = [...ctx.config.servers.values()].map((config) => useWalConninfo(config));
+  for (const { note } of configs) if (note !== null) ctx.output.info(note);
+  const turns = takeTurns(ctx.output, configs.length);
+  const servers = configs.flatMap(({ config }, index) => (turns[index] ? [{ config, turn: turns[index] }] : []));
+  const visits: Visit[] = [];
+  await inParallel(servers, AT_ONCE, async ({ config, turn }) => {
+    const visit = ctx.signal.aborted ? null : await beginVisit({ ...ctx, output: turn.output }, config, turn);
+    if (visit === null) turn.done();
+    else visits.push(visit);
+  });
+  await startChildren(ctx, visits, options);
+  await inParallel(visits, AT_ONCE, async (visit) => {
+    if (!ctx.signal.aborted) await guarded(visit, () => enforcePolicy(visit.ctx, visit.server));
+    await endVisit(visit);
+  });
+  ctx.signal.throwIfAborted();
+  await removeStaleStages(
+    ctx,
+    configs.map(({ config }) => stagingFolder(config)),
+  );
+  if (ctx.config.global.lockDirectoryCleanup) await cleanLockDirectory(ctx);
+}
+
+/** What config-update could not finish. Its failure keeps no server from its maintenance. */
+async function applyPendingChanges(ctx: CommandContext): Promise<void> {
+  try {
+    await withConfigurationLock(ctx, { wait: false }, () => applyChanges(ctx));
+  } catch (error) {
+    if (error instanceof LockBusyError) ctx.output.warning('another process is updating barman configuration files');
+    else ctx.output.error(messageOf(error));
+  }
+}
+
+/** One server's trouble never keeps the others from their maintenance. */
+function reportFailure(output: Output, name: string, error: unknown): void {
+  if (error instanceof LockDeniedError) {
+    output.error(withHint(error));
+    return;
+  }
+  if (error instanceof BarmanError) output.error(`server '${name}': ${withHint(error)}`);
+  output.exception(
+    `Unable to run cron on server '${name}', please look in the barman log file for more details.`,
+    error instanceof Error ? error.stack : messageOf(error),
+  );
+}
+
+function withHint({ message, hint }: BarmanError): string {
+  return hint === undefined ? message : `${message}\nHINT: ${hint}`;
+}
+
+/** Takes the server's cron lock and decides what is to be done; null when there is nothing more to do for it. */
+async function beginVisit(ctx: CommandContext, config: ServerConfig, turn: Turn): Promise<Visit | null> {
+  let server: Server | undefined;
+  try {
+    server = await openServer(ctx, config, { offline: true });
+    const lock = await lockServer(ctx, server);
+    if (lock === null) return null;
+    const visit: Visit = { ctx, server, lock, children: [], turn };
+    await guarded(visit, () => decide(visit));
+    return visit;
+  } catch (error) {
+    reportFailure(ctx.output, config.name, error);
+    await server?.close();
+    return null;
+  }
+}
+
+async function lockServer(ctx: CommandContext, server: Server): Promise<HeldLock | null> {
+  if (server.problems.length > 0 && server.isActive) {
+    ctx.output.info(`Skipping temporarily disabled server '${server.name}'`);
+    return null;
+  }
+  try {
+    return await acquireLock(serverLock(server.catalog.layout, 'cron'), { wait: false });
+  } catch (error) {
+    if (!(error instanceof LockBusyError)) throw error;
+    ctx.output.info(`Another cron process is already running on server ${server.name}. Skipping to the next server`);
+    return null;
+  }
+}
+
+async function guarded({ ctx, server }: Visit, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    reportFailure(ctx.output, server.name, error);
+  }
+}
+
+/** Archiving goes through a queue: it concerns every server, every minute. */
+async function startChildren(ctx: CommandContext, visits: readonly Visit[], options: CronOptions): Promise<void> {
+  const commands = visits.flatMap(({ children }) => children);
+  const archiving = commands.flatMap(([name, server, ...rest]) =>
+    name === 'archive-wal' && server && !rest.length ? [server] : [],
+  );
+  try {
+    await startEachInBackground(ctx, 'archive-wal', archiving, options);
+  } catch (error) {
+    ctx.output.error(messageOf(error));
+  }
+  for (const visit of visits) {
+    for (const args of visit.children.filter(([name]) => name !== 'archive-wal')) {
+      await guarded(visit, async () => void (await startInBackground(visit.ctx, args, options)));
+    }
+  }
+}
+
+async function endVisit({ ctx, server, lock, turn }: Visit): Promise<void> {
+  try {
+    // Part of the clean-up, done while the lock is ours: it saves taking it once more.
+    if (ctx.config.global.lockDirectoryCleanup) await unlinkIfPresent(lock.path);
+  } finally {
+    await lock.release();
+    await server.close();
+    turn.done();
+  }
+}
+
+async function decide(visit: Visit): Promise<void> {
+  const { ctx, server } = visit;
+  if (!server.isActive) {
+    await stopReceiver(ctx, server, `Server '${server.name}' is inactive: stopping receive-wal subprocess`);
+    return;
+  }
+  if (server.isPassive) {
+    ctx.output.warning(
+      `Server '${server.name}' is a passive node: its synchronisation with the primary is not available in this release`,
+    );
+  } else {
+    await repairInterruptedBackups(ctx, server);
+    await repairInterruptedImports(ctx, server);
+    await decideArchiving(visit);
+    if (!server.config.streamingArchiver) await stopReceiver(ctx, server);
+    else if (await needsReceiver(ctx, server)) visit.children.push(['receive-wal', server.name]);
+  }
+  await decideBackupCheck(visit);
+}
+
+async function decideArchiving({ ctx, server, children }: Visit): Promise<void> {
+  if ((await lockHolder(serverLock(server.catalog.layout, 'archive-wal'))) !== undefined) {
+    ctx.output.info(
+      `Another archive-wal process is already running on server ${server.name}. Skipping to the next server`,
+    );
+    return;
+  }
+  ctx.output.info(`Starting WAL archiving for server ${server.name}`);
+  children.push(['archive-wal', server.name]);
+}
+
+/** The oldest backup that waits for WAL, one for each run. */
+async function decideBackupCheck({ ctx, server, children }: Visit): Promise<void> {
+  const { backups } = await server.catalog.listBackups();
+  const waiting = backups.find(({ status }) => status === 'WAITING_FOR_WALS');
+  if (waiting === undefined) return;
+  const { backupId } = waiting;
+  if ((await lockHolder(backupLock(server.catalog.layout, backupId))) !== undefined) {
+    ctx.output.info(`Another process is holding the lock for backup ${backupId} of server ${server.name}.`);
+    return;
+  }
+  ctx.output.info(`Starting check-backup for backup ${backupId} of server ${server.name}`);
+  children.push(['check-backup', server.name, backupId]);
+}
+
+async function enforcePolicy(ctx: CommandContext, server: Server): Promise<void> {
+  // An inactive server is left as it is.
+  if (!server.isActive) return;
+  await removeLeftovers(ctx, server);
+  const hasPolicy = server.config.retentionPolicy !== null;
+  if (!hasPolicy && !(await hasUnfinishedDelete(server))) return;
+  const { enforceRetention, finishInterruptedDeletes } = await import('./retention.ts');
+  await finishInterruptedDeletes(ctx, server);
+  await enforceRetention(ctx, server);
+}
+
+async function hasUnfinishedDelete({ catalog }: Server): Promise<boolean> {
+  const { backups } = await catalog.listBackups();
+  if (backups.some(isInterruptedDelete)) return true;
+  return (await listNames(catalog.layout.metaDirectory)).some((name) => name.endsWith('-delete_this'));
+}
+
+/** Loaded only when there is one. */
+async function repairInterruptedImports(ctx: CommandContext, server: Server): Promise<void> {
+  const names = await listNames(server.catalog.layout.baseDirectory);
+  if (!names.some((name) => importedId(name) !== undefined)) return;
+  const { finishInterruptedImports } = await import('../exchange/import/publish.ts');
+  await finishInterruptedImports(ctx, server);
+}

@@ -1,0 +1,185 @@
+/**
+ * `barman cron --daemon`: a scheduler that stays in the foreground. Every minute it runs the maintenance (an ordinary
+ * `barman cron` in a child process), and it starts the backups that the servers' `backup_schedule` asks for. A job that
+ * still runs is never started twice. The configuration is read again before each maintenance.
+ *
+ * SIGTERM and SIGINT: nothing new is started, running children are told to stop (a backup records itself as FAILED) and
+ * awaited, so that the service stops soon and the catalog tells the truth.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import type { ScheduledTask } from 'node-cron';
+import { acquireLock, type HeldLock } from '../host/lock.ts';
+import { ended } from '../host/process.ts';
+import { startSelf } from '../host/self.ts';
+import type { Config } from '../config/load.ts';
+import { BarmanError, LockBusyError, messageOf } from '../domain/errors.ts';
+import type { CommandContext } from '../server/context.ts';
+import { reportConflicts } from '../server/select.ts';
+
+const EVERY_MINUTE = '* * * * *';
+
+/** Runs until a signal arrives. */
+export async function runDaemon(ctx: CommandContext): Promise<void> {
+  if (reportConflicts(ctx)) return;
+  const lock = await lockDaemon(ctx);
+  if (lock === null) return;
+  const jobs = makeJobs(ctx);
+  const timetable = await makeTimetable(ctx, jobs);
+  try {
+    ctx.output.info(`Scheduler started (pid ${process.pid}): maintenance every minute, Ctrl-C or SIGTERM to stop`);
+    timetable.apply(ctx.config);
+    timetable.everyMinute(async () => {
+      await timetable.reload();
+      jobs.start('maintenance', ['-q', 'cron']);
+    });
+    jobs.start('maintenance', ['-q', 'cron']);
+    await aborted(ctx.signal);
+  } finally {
+    timetable.stop();
+    ctx.output.info('Scheduler stopping');
+    await jobs.stop();
+    await lock.release();
+  }
+  ctx.output.info('Scheduler stopped');
+}
+
+/** One daemon for each barman_home; Barman itself defines this lock and does not use it. */
+async function lockDaemon(ctx: CommandContext): Promise<HeldLock | null> {
+  const path = join(ctx.config.global.barmanLockDirectory, '.cron.lock');
+  try {
+    return await acquireLock(path, { wait: false });
+  } catch (error) {
+    if (!(error instanceof LockBusyError)) throw error;
+    ctx.output.error(`Another "barman cron --daemon" is already running: it holds '${path}'`);
+    return null;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+interface Jobs {
+  /** Starts `barman ARGS` unless the job of this name still runs. */
+  start(name: string, args: readonly string[]): void;
+  /** Tells every running job to stop and waits for its end. */
+  stop(): Promise<void>;
+}
+
+function makeJobs(ctx: CommandContext): Jobs {
+  const running = new Map<string, { readonly child: ChildProcess; readonly end: Promise<void> }>();
+  const isNews = (name: string) => name !== 'maintenance';
+  const watch = async (name: string, child: ChildProcess) => {
+    try {
+      const { code, signal } = await ended(child, 'barman');
+      if (code === 0) {
+        if (isNews(name)) ctx.output.info(`Finished: ${name}`);
+      } else ctx.output.warning(`${name} ended with ${signal ?? `exit code ${code}`}; its messages are in the log`);
+    } catch (error) {
+      ctx.output.warning(`${name} could not be started: ${messageOf(error)}`);
+    } finally {
+      running.delete(name);
+    }
+  };
+  let isStopping = false;
+  return {
+    start: (name, args) => {
+      if (isStopping) return;
+      if (running.has(name)) {
+        ctx.output.warning(`Skipped: ${name}, the previous one is still running`);
+        return;
+      }
+      const child = startSelf(ctx, args, ['ignore', 'inherit', 'inherit']);
+      if (isNews(name)) ctx.output.info(`Started: ${name} (pid ${child.pid ?? 'unknown'})`);
+      running.set(name, { child, end: watch(name, child) });
+    },
+    stop: async () => {
+      isStopping = true;
+      const jobs = [...running.entries()];
+      for (const [name, { child }] of jobs) {
+        if (isNews(name)) ctx.output.info(`Stopping: ${name} (pid ${child.pid ?? 'unknown'})`);
+        child.kill('SIGTERM');
+      }
+      await Promise.all(jobs.map(([, { end }]) => end));
+    },
+  };
+}
+
+interface Timetable {
+  /** Schedules the backups of this configuration in place of the earlier ones. */
+  apply(config: Config): void;
+  /** Reads the configuration again; one that cannot be read leaves everything as it is. */
+  reload(): Promise<void>;
+  everyMinute(work: () => Promise<void>): void;
+  stop(): void;
+}
+
+async function makeTimetable(ctx: CommandContext, jobs: Jobs): Promise<Timetable> {
+  const { schedule, setLogger, validateDetailed } = await import('node-cron');
+  const log = ctx.log.named('barman.cron');
+  const warn = (message: string | Error) => log.warning(messageOf(message));
+  setLogger({ info: (text) => log.debug(text), warn, error: warn, debug: () => {} });
+  const backups = new Map<string, { readonly expression: string; readonly task: ScheduledTask | null }>();
+  const others: ScheduledTask[] = [];
+
+  const add = (name: string, expression: string) => {
+    const { valid, errors } = validateDetailed(expression);
+    if (!valid) {
+      const why = errors.map(({ field, message }) => `${field}: ${message}`).join('; ');
+      ctx.output.error(
+        `server '${name}': backup_schedule '${expression}' is not a cron expression (${why}); it gets no scheduled backups`,
+      );
+      backups.set(name, { expression, task: null });
+      return;
+    }
+    const task = schedule(expression, () => jobs.start(`backup of server '${name}'`, ['-q', 'backup', name]));
+    backups.set(name, { expression, task });
+    ctx.output.info(`Server '${name}': backup at '${expression}', next ${task.getNextRun()?.toString() ?? 'never'}`);
+  };
+  const apply = (config: Config) => {
+    const wanted = schedules(config);
+    for (const [name, { expression, task }] of backups) {
+      if (wanted.get(name) === expression) continue;
+      void task?.destroy();
+      backups.delete(name);
+      if (!wanted.has(name)) ctx.output.info(`Server '${name}': no scheduled backups any more`);
+    }
+    for (const [name, expression] of wanted) if (!backups.has(name)) add(name, expression);
+  };
+  return {
+    apply,
+    reload: async () => {
+      try {
+        const { loadConfig, readMainFile } = await import('../config/load.ts');
+        apply(loadConfig(readMainFile({ path: ctx.config.path, env: ctx.env })));
+      } catch (error) {
+        if (!(error instanceof BarmanError)) throw error;
+        ctx.output.warning(`the configuration cannot be read, the schedule stays as it is: ${error.message}`);
+      }
+    },
+    everyMinute: (work) => {
+      others.push(
+        schedule(EVERY_MINUTE, () =>
+          work().catch((error: unknown) =>
+            ctx.output.exception(messageOf(error), error instanceof Error ? error.stack : undefined),
+          ),
+        ),
+      );
+    },
+    stop: () => {
+      for (const task of [...others, ...[...backups.values()].map((entry) => entry.task)]) void task?.destroy();
+    },
+  };
+}
+
+/** The servers that want scheduled backups and can have them. */
+function schedules(config: Config): Map<string, string> {
+  const wanted = new Map<string, string>();
+  for (const server of config.servers.values()) {
+    const expression = server.backupSchedule;
+    if (expression && server.active && server.primarySshCommand === null) wanted.set(server.name, expression);
+  }
+  return wanted;
+}

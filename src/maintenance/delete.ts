@@ -1,0 +1,162 @@
+/** `barman delete`: one backup and everything that is built on it, unless it is protected. Source: spec catalog.md 6. */
+import { unlinkIfPresent } from '../host/files.ts';
+import { acquireLock, type HeldLock } from '../host/lock.ts';
+import { backupLock, infoPath, serverLock } from '../catalog/layout.ts';
+import { type BackupInfo, backupType } from '../domain/backup/backup-info.ts';
+import { LockBusyError } from '../domain/errors.ts';
+import { claims, descendants } from '../domain/backup/retention.ts';
+import type { CommandContext } from '../server/context.ts';
+import { removeBackup, type RemovalOptions } from './delete/remove.ts';
+import type { Server } from '../server/server.ts';
+
+/**
+ * Deletes a backup and its incremental ones, leaves first. A refusal and a failure are reported; true when all are gone.
+ * @throws HookAbortError when a pre_delete_retry_script vetoes
+ */
+export async function deleteBackup(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
+  const isAllowed =
+    (await mayGo(ctx, server, info)) && (await withServerLock(ctx, server, () => deleteTree(ctx, server, info)));
+  if (!isAllowed) reportRefusal(ctx, server, info);
+  return isAllowed;
+}
+
+/** compat 3.20.1: the reference prints its whole record there; scripts can rely on the beginning. */
+export function reportRefusal({ output }: CommandContext, { name }: Server, { backupId }: BackupInfo): void {
+  output.error(`Cannot delete backup (${name} LocalBackupInfo(backup_id='${backupId}'))`);
+}
+
+/** Keep annotation and minimum redundancy; a refusal is reported. */
+export async function mayGo(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
+  const { backupId } = info;
+  const skipping = `Skipping delete of backup ${backupId} for server ${server.name}`;
+  if (isElsewhere(server, info)) {
+    ctx.output.error(`${skipping}: its data is a disk snapshot or in object storage, which this release cannot delete`);
+    return false;
+  }
+  if ((await server.catalog.keepOf(backupId)) !== null) {
+    ctx.output.warning(
+      `${skipping} as it has a current keep request. If you really want to delete this backup please remove the keep and try again.`,
+    );
+    return false;
+  }
+  const backups = await readAfresh(server);
+  const doubt = await doubtOf(server, info, backups);
+  if (doubt !== null) {
+    ctx.output.error(`${skipping}: ${doubt}`);
+    return false;
+  }
+  const minimum = server.config.minimumRedundancy;
+  const full = backups.filter((backup) => backup.status === 'DONE' && backup.parentBackupId === null);
+  if (full.some((backup) => backup.backupId === backupId) && minimum >= full.length) {
+    ctx.output.warning(
+      `${skipping} due to minimum redundancy requirements (minimum redundancy = ${minimum}, current redundancy = ${full.length})`,
+    );
+    return false;
+  }
+  return true;
+}
+
+/** Why it cannot be told what is built on a backup, and what to do about it; null when it can. */
+async function doubtOf({ catalog }: Server, info: BackupInfo, backups: readonly BackupInfo[]): Promise<string | null> {
+  const { backupId, parentBackupId } = info;
+  const tree = [info, ...descendants(backupId, backups)];
+  if (tree.some((backup) => backup.backupId === parentBackupId)) {
+    return `its record says that it is built on ${parentBackupId}, which is built on it\nHINT: correct parent_backup_id in '${infoPath(catalog.layout, backupId)}'`;
+  }
+  const { damaged } = await catalog.listBackups();
+  const unreadable = damaged.find((record) => claims(tree, record.backupId));
+  if (unreadable === undefined) return null;
+  return `the record of backup ${unreadable.backupId}, which is built on it, cannot be read\nHINT: put a good copy of '${unreadable.path}' in its place, or remove it when that backup is of no use`;
+}
+
+function isElsewhere({ catalog }: Server, info: BackupInfo): boolean {
+  return backupType(info) === 'snapshot' || catalog.layout.baseDirectory.includes('://');
+}
+
+/** The listing may be older than a delete of another process: what counts is what is there now. */
+export async function readAfresh({ catalog }: Server): Promise<readonly BackupInfo[]> {
+  const { backups } = await catalog.listBackups();
+  const current = await Promise.all(backups.map(({ backupId }) => catalog.getBackup(backupId)));
+  return current.filter((backup) => backup !== undefined);
+}
+
+async function withServerLock(ctx: CommandContext, server: Server, body: () => Promise<boolean>): Promise<boolean> {
+  let lock: HeldLock;
+  try {
+    lock = await acquireLock(serverLock(server.catalog.layout, 'backup'), { wait: false });
+  } catch (error) {
+    if (!(error instanceof LockBusyError)) throw error;
+    ctx.output.error(`Another process in running on server ${server.name}. Impossible to delete the backup.`);
+    return false;
+  }
+  try {
+    return await body();
+  } finally {
+    await lock.release();
+  }
+}
+
+async function deleteTree(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
+  // Now that nobody else deletes: is it still there, and still not needed?
+  const target = await server.catalog.getBackup(info.backupId);
+  if (target === undefined) {
+    ctx.output.error(`Unknown backup '${info.backupId}' for server '${server.name}'`);
+    return false;
+  }
+  if (!(await mayGo(ctx, server, target))) return false;
+  const children = descendants(info.backupId, await readAfresh(server));
+  if (children.length > 0) {
+    ctx.output.warning(
+      `Backup ${info.backupId} has incremental backups which depend on it. Deleting all backups in the tree`,
+    );
+  }
+  for (const backup of children.toReversed()) {
+    if (await deleteLocked(ctx, server, backup)) continue;
+    ctx.output.error(
+      'Failed to delete one of its incremental backups. Make sure all its dependent backups are deletable and try again.',
+    );
+    return false;
+  }
+  return deleteLocked(ctx, server, target);
+}
+
+async function deleteLocked(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
+  const outcome = await removeUnderLock(ctx, server, info.backupId, { passStandalone: false });
+  if (outcome === 'busy') {
+    ctx.output.error(`Another process is holding the lock for backup ${info.backupId} of server ${server.name}.`);
+  }
+  return outcome === 'removed';
+}
+
+/**
+ * Takes the lock of one backup and removes it. `prepare` runs under the lock and may still say no. The lock file goes
+ * with the backup.
+ */
+export async function removeUnderLock(
+  ctx: CommandContext,
+  server: Server,
+  backupId: string,
+  options: RemovalOptions,
+  prepare: (info: BackupInfo) => Promise<boolean> = async () => true,
+): Promise<'removed' | 'failed' | 'busy' | 'refused'> {
+  const path = backupLock(server.catalog.layout, backupId);
+  let lock: HeldLock;
+  try {
+    lock = await acquireLock(path, { wait: false });
+  } catch (error) {
+    if (error instanceof LockBusyError) return 'busy';
+    throw error;
+  }
+  let isRemoved = false;
+  try {
+    // As it is now: the process that held the lock may have changed or removed it.
+    const info = await server.catalog.getBackup(backupId);
+    if (info === undefined) return 'refused';
+    if (!(await prepare(info))) return 'refused';
+    isRemoved = await removeBackup(ctx, server, info, options);
+    return isRemoved ? 'removed' : 'failed';
+  } finally {
+    if (isRemoved) await unlinkIfPresent(path);
+    await lock.release();
+  }
+}

@@ -1,0 +1,63 @@
+/** What a delete would do: the backups in the order in which they go, and the WAL that each of them frees. */
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import { descendants } from '../../domain/backup/retention.ts';
+import { parseWalName } from '../../domain/wal/wal.ts';
+import type { WalJudge } from '../../domain/wal/wal-horizon.ts';
+import type { CommandContext } from '../../server/context.ts';
+import { mayGo, readAfresh, reportRefusal } from '../delete.ts';
+import { plannedRemovals } from '../retention.ts';
+import type { Server } from '../../server/server.ts';
+import { judgeFreedWals } from './freed-wals.ts';
+
+export interface PlannedRemoval {
+  readonly info: BackupInfo;
+  /** Names of the archived files, in the order of the index. */
+  readonly wals: readonly string[];
+  /** Their bytes as stored. */
+  readonly walBytes: number;
+}
+
+/** For `delete SERVER ID`; undefined when it is refused, which is reported as the real one reports it. */
+export async function planDelete(
+  ctx: CommandContext,
+  server: Server,
+  info: BackupInfo,
+): Promise<readonly PlannedRemoval[] | undefined> {
+  if (!(await mayGo(ctx, server, info))) {
+    reportRefusal(ctx, server, info);
+    return undefined;
+  }
+  const children = descendants(info.backupId, await readAfresh(server));
+  return measure(ctx, server, [...children.toReversed(), info], false);
+}
+
+/** For what the retention policy deletes at the next run of cron. */
+export async function planRetention(ctx: CommandContext, server: Server): Promise<readonly PlannedRemoval[]> {
+  return measure(ctx, server, await plannedRemovals(ctx, server), true);
+}
+
+/** One pass over the index; a file belongs to the first backup that frees it. */
+async function measure(
+  ctx: CommandContext,
+  server: Server,
+  removals: readonly BackupInfo[],
+  passStandalone: boolean,
+): Promise<readonly PlannedRemoval[]> {
+  let { backups } = await server.catalog.listBackups();
+  const planned: { info: BackupInfo; isFree: WalJudge | null; wals: string[]; walBytes: number }[] = [];
+  for (const info of removals) {
+    const isFree = await judgeFreedWals(ctx, server, info, backups, passStandalone);
+    planned.push({ info, isFree, wals: [], walBytes: 0 });
+    backups = backups.filter(({ backupId }) => backupId !== info.backupId);
+  }
+  if (planned.some(({ isFree }) => isFree !== null)) {
+    await server.catalog.readWals(({ name, size }) => {
+      const file = parseWalName(name);
+      const owner = file && planned.find(({ isFree }) => isFree?.(file));
+      if (!owner) return;
+      owner.wals.push(name);
+      owner.walBytes += size;
+    });
+  }
+  return planned;
+}

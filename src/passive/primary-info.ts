@@ -1,0 +1,107 @@
+/**
+ * On a passive node: what the primary says about the server, asked through `primary_ssh_command` and kept in
+ * `primary.info`. Nothing in it is believed before it was checked. Source: spec wal.md section 11.
+ */
+import { join } from 'node:path';
+import { writeDurably } from '../host/files.ts';
+import { run, type RunResult } from '../host/process.ts';
+import { isBackupId } from '../domain/backup/backup-info.ts';
+import { redactSecrets } from '../domain/conninfo.ts';
+import { CommandError } from '../domain/errors.ts';
+import { parseWalName } from '../domain/wal/wal.ts';
+import { jsonTextAsIs } from '../output/json-text.ts';
+import type { CommandContext } from '../server/context.ts';
+import type { Server } from '../server/server.ts';
+import type { SyncRequest } from './sync-info.ts';
+
+/** Where the answer is kept. */
+export function primaryInfoPath({ catalog }: Server): string {
+  return join(catalog.layout.backupDirectory, 'primary.info');
+}
+
+/**
+ * Asks the primary and keeps its answer; when it does not know the last WAL any more, asks for everything. Returns the
+ * text without its secrets.
+ * @throws CommandError when the primary cannot be asked, or answers with something else
+ */
+export async function fetchPrimaryInfo(ctx: CommandContext, server: Server, request: SyncRequest): Promise<string> {
+  await server.catalog.createDirectories();
+  let answer = await ask(ctx, server, request);
+  if (answer.code === 1 && request.lastWal !== undefined) {
+    ctx.output.warning(
+      `sync-info is out of sync. Self-recovery procedure started: requesting full synchronisation from primary server ${server.name}`,
+    );
+    answer = await ask(ctx, server, { lastWal: undefined, lastPosition: undefined });
+  }
+  if (answer.code !== 0) {
+    throw new CommandError(`sync-info execution on remote primary server ${server.name} failed: ${answer.stderr}`);
+  }
+  const document = checkDocument(server, answer.stdout);
+  // The file holds what the primary sent, and a primary of the other make sends its passwords.
+  await writeDurably(primaryInfoPath(server), answer.stdout, { mode: 0o600 });
+  return withoutSecrets(answer.stdout.trim(), document);
+}
+
+async function ask(ctx: CommandContext, { name, config }: Server, request: SyncRequest): Promise<RunResult> {
+  const { lastWal, lastPosition } = request;
+  const path = config.forwardConfigPath ? ` -c ${shellWord(ctx.config.path)}` : '';
+  const wal = lastWal === undefined ? '' : ` ${shellWord(lastWal)} `;
+  const position = lastPosition === undefined ? '' : ` ${lastPosition} `;
+  // The option is a command line that the administrator wrote; the command for the primary is one argument behind it.
+  const commandLine = `${config.primarySshCommand ?? ''} "$1"`;
+  const command = `barman${path} sync-info ${shellWord(name)}${wal}${position}`;
+  return run('/bin/sh', ['-c', commandLine, '/bin/sh', command], { env: ctx.env, signal: ctx.signal });
+}
+
+/** One word for the shell on the primary. */
+function shellWord(text: string): string {
+  return /^[A-Za-z0-9_./@:+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+interface PrimaryDocument {
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/** Names in it become paths and arguments of rsync later: one bad name and all of it is refused. */
+function checkDocument({ name }: Server, text: string): PrimaryDocument {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (cause) {
+    throw refused(name, 'it is no JSON document', cause);
+  }
+  if (!isRecord(document)) throw refused(name, 'it is no JSON object');
+  const { last_name: lastName, last_position: lastPosition, backups, wals, config } = document;
+  if (!Number.isSafeInteger(lastPosition) || typeof lastName !== 'string') throw refused(name, 'it has no last WAL');
+  if (lastName !== '' && !parseWalName(lastName)) throw refused(name, `'${lastName}' is no WAL name`);
+  if (!isRecord(backups) || !Array.isArray(wals) || !isRecord(config)) throw refused(name, 'parts of it are missing');
+  const badId = Object.keys(backups).find((id) => !isBackupId(id));
+  if (badId !== undefined) throw refused(name, `'${badId}' is no backup id`);
+  const badWal = (wals as readonly unknown[]).find(
+    (wal) => !isRecord(wal) || typeof wal.name !== 'string' || !parseWalName(wal.name),
+  );
+  if (badWal !== undefined) throw refused(name, `${JSON.stringify(badWal)} is no WAL file`);
+  return { config };
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function refused(server: string, reason: string, cause?: unknown): CommandError {
+  return new CommandError(`the answer of the primary of server ${server} cannot be used: ${reason}`, {
+    cause,
+    hint: `see what "barman sync-info ${server}" prints on the primary; a login message in the shell's start-up files would spoil it`,
+  });
+}
+
+function withoutSecrets(text: string, { config }: PrimaryDocument): string {
+  let result = text;
+  for (const [key, value] of Object.entries(config)) {
+    if (typeof value !== 'string') continue;
+    const safe = key === 'aws_sse_customer_key' ? '*REDACTED*' : redactSecrets(value);
+    const line = (shown: string) => `${jsonTextAsIs(key, 4)}: ${jsonTextAsIs(shown, 4)}`;
+    if (safe !== value) result = result.replace(line(value), () => line(safe));
+  }
+  return result;
+}

@@ -1,0 +1,103 @@
+/** Replication clients, slots and running base backups, as the SQL connection sees them. Source: spec check.md section 4. */
+import type { BaseBackupProgress, ReplicationClient, SlotState } from '../connections.ts';
+import { dialectOf } from './dialect.ts';
+import { missingPrivileges } from './privileges.ts';
+import type { Session } from './session.ts';
+import { readOptionalLsn, readTimestamp } from './values.ts';
+
+export async function askSlot(session: Session, name: string): Promise<SlotState | null> {
+  const [row] = await session.query<{ slot_name: string; active: boolean; restart_lsn: string | null }>(
+    "SELECT slot_name, active, restart_lsn FROM pg_replication_slots WHERE slot_type = 'physical' AND slot_name = $1",
+    [name],
+  );
+  if (row === undefined) return null;
+  return { slotName: row.slot_name, active: row.active, restartLsn: readOptionalLsn(row.restart_lsn) };
+}
+
+interface ClientRow {
+  readonly pid: number;
+  readonly usename: string | null;
+  readonly application_name: string | null;
+  readonly client_addr: string | null;
+  readonly client_hostname: string | null;
+  readonly client_port: number | null;
+  readonly backend_start: string;
+  readonly backend_xmin: string | null;
+  readonly state: string | null;
+  readonly sent: string | null;
+  readonly write: string | null;
+  readonly flush: string | null;
+  readonly replay: string | null;
+  readonly sync_priority: number | null;
+  readonly sync_state: string | null;
+  readonly slot_name: string | null;
+  readonly current_lsn: string | null;
+  readonly is_in_recovery: boolean;
+}
+
+const WANTED: Readonly<Record<'all' | 'hot-standby' | 'wal-streamer', string>> = {
+  all: '',
+  'hot-standby': 'AND r.replay_POSITION IS NOT NULL',
+  'wal-streamer': 'AND r.replay_POSITION IS NULL',
+};
+
+/** Streaming clients, synchronous ones first. @throws PostgresError also when the role may not monitor */
+export async function askReplicationClients(
+  session: Session,
+  target: 'all' | 'hot-standby' | 'wal-streamer',
+  mayMonitor: boolean | null,
+): Promise<readonly ReplicationClient[]> {
+  if (mayMonitor === false) throw await missingPrivileges(session);
+  const { positionSuffix, currentLsn, receiveLsn } = dialectOf(await session.serverVersion());
+  const sql = `
+    SELECT r.pid, r.usename, r.application_name, host(r.client_addr) AS client_addr, r.client_hostname, r.client_port,
+      r.backend_start, r.backend_xmin, r.state, r.sent_POSITION AS sent, r.write_POSITION AS write,
+      r.flush_POSITION AS flush, r.replay_POSITION AS replay, r.sync_priority, r.sync_state, s.slot_name,
+      pg_is_in_recovery() AS is_in_recovery,
+      CASE WHEN pg_is_in_recovery() THEN ${receiveLsn}() ELSE ${currentLsn}() END AS current_lsn
+    FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON r.pid = s.active_pid
+    WHERE (s.slot_type IS NULL OR s.slot_type = 'physical') ${WANTED[target]}
+    ORDER BY r.sync_state DESC, r.sync_priority`;
+  const rows = await session.query<ClientRow>(sql.replaceAll('POSITION', positionSuffix));
+  return rows.map(readClient);
+}
+
+function readClient(row: ClientRow): ReplicationClient {
+  return {
+    pid: row.pid,
+    userName: row.usename,
+    applicationName: row.application_name,
+    clientAddr: row.client_addr,
+    clientHostname: row.client_hostname,
+    clientPort: row.client_port,
+    backendStart: readTimestamp(row.backend_start),
+    backendXmin: row.backend_xmin,
+    state: row.state,
+    sentLsn: readOptionalLsn(row.sent),
+    writeLsn: readOptionalLsn(row.write),
+    flushLsn: readOptionalLsn(row.flush),
+    replayLsn: readOptionalLsn(row.replay),
+    syncPriority: row.sync_priority ?? 0,
+    syncState: row.sync_state ?? '',
+    slotName: row.slot_name,
+    currentLsn: readOptionalLsn(row.current_lsn),
+    isInRecovery: row.is_in_recovery,
+  };
+}
+
+/** The newest base backup that a client of this name is taking; null when none runs or the server is older than 13. */
+export async function askBaseBackupProgress(
+  session: Session,
+  applicationName: string,
+): Promise<BaseBackupProgress | null> {
+  if ((await session.serverVersion()) < 130_000) return null;
+  const [row] = await session.query<{ phase: string; total: number | bigint | null; streamed: number | bigint | null }>(
+    `SELECT p.phase, p.backup_total AS total, p.backup_streamed AS streamed
+      FROM pg_stat_progress_basebackup p JOIN pg_stat_replication r USING (pid)
+      WHERE r.application_name = $1 ORDER BY r.backend_start DESC LIMIT 1`,
+    [applicationName],
+  );
+  if (row === undefined) return null;
+  const total = row.total === null ? null : Number(row.total);
+  return { phase: row.phase, bytesTotal: total, bytesStreamed: Number(row.streamed ?? 0) };
+}

@@ -1,0 +1,63 @@
+/** PostgreSQL's texts as values: nothing loses precision on the way (pg's own types would cut microseconds). */
+import type { Timestamp } from '../../domain/backup/backup-info.ts';
+import { PostgresError } from '../../domain/errors.ts';
+import { type Lsn, parseLsn } from '../../domain/wal/lsn.ts';
+
+const BOOLEAN = 16;
+const INTEGERS: ReadonlySet<number> = new Set([20, 21, 23, 26]);
+
+/** For pg: booleans and integers (number, or bigint beyond 2^53) are converted, everything else stays text. */
+export const valueTypes = {
+  getTypeParser: (oid: number): ((text: string) => unknown) => {
+    if (oid === BOOLEAN) return (text) => text === 't';
+    if (INTEGERS.has(oid)) return readInteger;
+    return (text) => text;
+  },
+};
+
+function readInteger(text: string): number | bigint {
+  const value = Number(text);
+  return Number.isSafeInteger(value) ? value : BigInt(text);
+}
+
+const TIMESTAMP = /^(\d{4,})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?([+-])(\d\d)(?::(\d\d))?(?::\d\d)?$/;
+
+/** Reads a timestamptz in ISO date style. @throws PostgresError for anything else */
+export function readTimestamp(text: string): Timestamp {
+  const match = TIMESTAMP.exec(text);
+  if (!match) throw new PostgresError(`cannot read the time '${text}' that PostgreSQL reported`);
+  const [, year, month, day, hour, minute, second, fraction = '', sign, zoneHours, zoneMinutes = '0'] = match;
+  const offset = (sign === '-' ? -1 : 1) * (Number(zoneHours) * 60 + Number(zoneMinutes));
+  const local = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+  const micros = BigInt(fraction.padEnd(6, '0'));
+  return { epochMicros: BigInt(local - offset * 60_000) * 1000n + micros, offsetMinutes: offset };
+}
+
+/** `2026-11-21 07:11:49.841100+00:00`: a timestamptz as the reference prints it. */
+export function timestampText(text: string): string {
+  const match = TIMESTAMP.exec(text);
+  if (!match) return text;
+  const [, year, month, day, hour, minute, second, fraction, sign, zoneHours, zoneMinutes = '00'] = match;
+  const micros = fraction === undefined ? '' : `.${fraction.padEnd(6, '0')}`;
+  return `${year}-${month}-${day} ${hour}:${minute}:${second}${micros}${sign}${zoneHours}:${zoneMinutes}`;
+}
+
+/** Reads a pg_lsn. @throws PostgresError for anything else */
+export function readLsn(text: string): Lsn {
+  const position = parseLsn(text);
+  if (position === undefined) throw new PostgresError(`cannot read the LSN '${text}' that PostgreSQL reported`);
+  return position;
+}
+
+/** A nullable pg_lsn. */
+export function readOptionalLsn(text: string | null | undefined): Lsn | null {
+  return text === null || text === undefined ? null : readLsn(text);
+}
+
+/** `15.18 (Debian ...)`, `9.6.24`, `18beta1` -> 150018, 90624, 180000: libpq's PQserverVersion. */
+export function versionNumber(text: string): number {
+  const match = /^(\d+)(?:\.(\d+))?(?:\.(\d+))?/.exec(text);
+  if (!match) throw new PostgresError(`cannot read the version '${text}' that PostgreSQL reported`);
+  const [major, minor, patch] = [Number(match[1]), Number(match[2] ?? 0), Number(match[3] ?? 0)];
+  return major >= 10 ? major * 10_000 + minor : major * 10_000 + minor * 100 + patch;
+}

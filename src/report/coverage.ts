@@ -1,0 +1,193 @@
+/**
+ * What a server can be recovered to, and what would be lost if its primary died now: from the backups, from the WAL files
+ * themselves (xlog.db only says what a stored file should weigh) and from PostgreSQL when it answers.
+ */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { detectFileForm } from '../codec/compression.ts';
+import { listNames } from '../host/files.ts';
+import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import { chainOf } from '../domain/backup/backup-selector.ts';
+import { type Coverage, coverageOf, segmentNumber, SegmentSet } from '../domain/recovery/coverage.ts';
+import { BarmanError, messageOf, PostgresError } from '../domain/errors.ts';
+import { type Lsn, lsn } from '../domain/wal/lsn.ts';
+import type { TimelineSwitch } from '../domain/wal/timeline-history.ts';
+import { DEFAULT_SEGMENT_SIZE, lsnOfSegment, parseWalName, type WalFile } from '../domain/wal/wal.ts';
+import { isPlain, PLAIN } from '../domain/wal/wal-content.ts';
+import type { CommandContext } from '../server/context.ts';
+import { reportDamaged } from '../server/find-backup.ts';
+import type { Server } from '../server/server.ts';
+import { readHistory } from '../wal/timeline-histories.ts';
+
+/** What would be lost now. */
+export interface Exposure {
+  readonly currentLsn: Lsn;
+  /** Everything before it is on this host. */
+  readonly receivedLsn: Lsn;
+  readonly receivedBy: 'streaming' | 'archiving';
+  readonly bytes: bigint;
+  /** Since when the oldest of it may have been written; null when that is not known. */
+  readonly seconds: number | null;
+}
+
+export interface ServerCoverage extends Coverage {
+  readonly server: string;
+  /** When the last segment of a window was written: seconds since 1970, by name. */
+  readonly times: ReadonlyMap<string, number>;
+  /** null when PostgreSQL does not answer, or is not asked (inactive or passive server). */
+  readonly exposure: Exposure | null;
+}
+
+export async function measureCoverage(ctx: CommandContext, server: Server): Promise<ServerCoverage> {
+  const { backups: all, damaged } = await server.catalog.listBackups();
+  reportDamaged(ctx, server, damaged);
+  const backups = all.filter((info) => isCopyDone(info) && hasWholeChain(info, all));
+  const segmentSize = backups.at(-1)?.xlogSegmentSize ?? DEFAULT_SEGMENT_SIZE;
+  const segments = await soundSegments(ctx, server, segmentSize);
+  const runs = segments.runs();
+  const histories = new Map<number, readonly TimelineSwitch[]>();
+  for (const timeline of runs.keys()) {
+    const history = await historyOf(ctx, server, timeline);
+    if (history !== undefined) histories.set(timeline, history);
+  }
+  const coverage = coverageOf({ segmentSize, backups, runs, histories });
+  const lastWals = coverage.timelines.flatMap(({ windows }) => windows.map(({ lastWal }) => lastWal));
+  return {
+    ...coverage,
+    server: server.name,
+    times: new Map(await Promise.all(lastWals.map(async (name) => [name, await timeOf(server, name)] as const))),
+    exposure: await exposureOf(ctx, server, segments.newest, segmentSize),
+  };
+}
+
+function hasWholeChain(info: BackupInfo, all: readonly BackupInfo[]): boolean {
+  const chain = chainOf(info, all);
+  return chain.every(isCopyDone) && chain.at(-1)?.parentBackupId === null;
+}
+
+async function timeOf({ catalog }: Server, name: string): Promise<number> {
+  return (await stat(catalog.walPath(name))).mtimeMs / 1000;
+}
+
+async function historyOf(
+  ctx: CommandContext,
+  server: Server,
+  timeline: number,
+): Promise<readonly TimelineSwitch[] | undefined> {
+  try {
+    return await readHistory(ctx, server, timeline);
+  } catch (error) {
+    ctx.output.warning(
+      `cannot read the history of timeline ${timeline} of server '${server.name}': ${messageOf(error)}`,
+    );
+    return undefined;
+  }
+}
+
+/** The archived segments that can be what their name says; the others are told and count as missing. */
+async function soundSegments(ctx: CommandContext, server: Server, segmentSize: number): Promise<SegmentSet> {
+  const listedSize = await listedSizes(ctx, server, segmentSize);
+  const sound = new SegmentSet(segmentSize);
+  const doubtful: { file: WalFile; bytes: number }[] = [];
+  await server.catalog.eachSegment((file, bytes) => {
+    const isExpected = bytes > 0 && (bytes === segmentSize || listedSize(file) === bytes);
+    if (isExpected) sound.add(file);
+    else doubtful.push({ file, bytes });
+  });
+  for (const { file, bytes } of doubtful) {
+    const path = server.catalog.walPath(file.name);
+    const form = bytes === 0 ? PLAIN : await detectFileForm(path, server.config.customCompressionMagic);
+    if (!isPlain(form)) sound.add(file);
+    else ctx.output.warning(`'${path}' has ${bytes} bytes instead of ${segmentSize}: it counts as missing`);
+  }
+  return sound;
+}
+
+/**
+ * Sizes of the segments that xlog.db calls compressed or encrypted: of the others the size is known. By their numbers: the
+ * names would keep the whole text of the index in memory.
+ */
+async function listedSizes(
+  ctx: CommandContext,
+  { catalog }: Server,
+  segmentSize: number,
+): Promise<(file: WalFile) => number | undefined> {
+  const timelines = new Map<number, Map<number, number>>();
+  try {
+    await catalog.readWals(({ name, size, compression, encryption }) => {
+      if (compression === null && encryption === null) return;
+      const file = parseWalName(name);
+      if (file?.kind !== 'segment') return;
+      const sizes = timelines.get(file.timeline) ?? new Map<number, number>();
+      timelines.set(file.timeline, sizes.set(segmentNumber(file, segmentSize), size));
+    });
+  } catch (error) {
+    if (!(error instanceof BarmanError)) throw error;
+    // The files are what counts.
+    ctx.output.warning(error.hint === undefined ? error.message : `${error.message}\nHINT: ${error.hint}`);
+  }
+  return (file) => timelines.get(file.timeline)?.get(segmentNumber(file, segmentSize));
+}
+
+async function exposureOf(
+  ctx: CommandContext,
+  server: Server,
+  archived: WalFile | null,
+  segmentSize: number,
+): Promise<Exposure | null> {
+  if (server.postgres === null) return null;
+  try {
+    const { lsn: currentLsn } = await server.postgres.walPosition();
+    const streamed = await streamedLsn(server);
+    const last = await lastReceived(server, archived);
+    const stored = last === null ? 0n : lsnOfSegment(last.file, segmentSize) + BigInt(segmentSize);
+    const receivedLsn = lsn(streamed !== null && streamed > stored ? streamed : stored);
+    const bytes = currentLsn > receivedLsn ? currentLsn - receivedLsn : 0n;
+    const since = last === null ? null : ctx.now().getTime() / 1000 - last.time;
+    return {
+      currentLsn,
+      receivedLsn,
+      receivedBy: receivedLsn === streamed ? 'streaming' : 'archiving',
+      bytes,
+      seconds: bytes === 0n ? 0 : since === null ? null : Math.max(since, 0),
+    };
+  } catch (error) {
+    if (!(error instanceof PostgresError)) throw error;
+    ctx.output.warning(`what would be lost now is not known: ${error.message}`);
+    return null;
+  }
+}
+
+/**
+ * What receive-wal has written, as the server knows it; null when it is not connected. Not what it has flushed: that moves
+ * once a segment only, and it is the primary that dies, not this host.
+ */
+async function streamedLsn({ postgres, config }: Server): Promise<Lsn | null> {
+  const clients = (await postgres?.replicationClients('wal-streamer')) ?? [];
+  const own = clients.find(({ applicationName }) => applicationName === config.streamingArchiverName);
+  return own?.writeLsn ?? null;
+}
+
+interface Received {
+  readonly file: WalFile;
+  /** Seconds since 1970. */
+  readonly time: number;
+}
+
+/** The last complete segment on this host, in the archive or waiting for it. */
+async function lastReceived(server: Server, archived: WalFile | null): Promise<Received | null> {
+  const { catalog, config } = server;
+  let last: { file: WalFile; path: string } | null = null;
+  const consider = (file: WalFile, path: string) => {
+    if (last === null || file.name > last.file.name) last = { file, path };
+  };
+  if (archived !== null) consider(archived, catalog.walPath(archived.name));
+  for (const directory of [config.incomingWalsDirectory, config.streamingWalsDirectory]) {
+    for (const name of await listNames(directory)) {
+      const file = parseWalName(name);
+      if (file?.kind === 'segment') consider(file, join(directory, name));
+    }
+  }
+  const found = last as { file: WalFile; path: string } | null;
+  return found && { file: found.file, time: (await stat(found.path)).mtimeMs / 1000 };
+}

@@ -1,0 +1,94 @@
+/** One server in the document of `diagnose`. Source: spec check.md 6, cli.md 6.9. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BackupInfo, Timestamp } from '../../domain/backup/backup-info.ts';
+import { BarmanError } from '../../domain/errors.ts';
+import { formatLsn } from '../../domain/wal/lsn.ts';
+import { parseTimestamp, isoTimestamp } from '../../domain/time/timestamp.ts';
+import { timelineName } from '../../domain/wal/wal.ts';
+import { JsonFloat } from '../../output/json-text.ts';
+import type { Json, JsonObject } from '../../output/output.ts';
+import { backupDocument } from '../../output/results/sync-info.ts';
+import type { CommandContext } from '../../server/context.ts';
+import { remoteStatus } from '../../server/status.ts';
+import type { Server } from '../../server/server.ts';
+import { type Present, serverConfiguration } from './configuration.ts';
+import { askSystem } from './system-info.ts';
+
+/** How long the host of a server may take for all questions about it, ms. */
+const HOST_PATIENCE = 60_000;
+
+export async function describeServer(ctx: CommandContext, server: Server, present: Present): Promise<JsonObject> {
+  const [status, system] = await Promise.all([remoteStatus(ctx, server), askHost(ctx, server)]);
+  return {
+    active_model: server.config.activeModel,
+    backups: await describeBackups(ctx, server),
+    config: serverConfiguration(server, present),
+    msg_list: server.problems,
+    status: Object.fromEntries(Object.entries(status).map(([key, value]) => [key, statusJson(key, value)])),
+    ...(system === null ? {} : { system_info: system }),
+    wals: { last_archived_wal_per_timeline: await describeWals(server) },
+  };
+}
+
+/** null without ssh_command, and when the host does not answer. */
+async function askHost(ctx: CommandContext, server: Server): Promise<JsonObject | null> {
+  const command = server.config.sshCommand;
+  if (command === null || command.trim() === '' || server.isPassive) return null;
+  const log = ctx.log.named('barman.diagnose');
+  try {
+    const host = await server.remoteHost();
+    // What does not end by itself is ended when the server is closed.
+    const system = await Promise.race([askSystem(host, ctx.signal), sleep(HOST_PATIENCE, null, { ref: false })]);
+    if (system === null) log.warning(`the host of server '${server.name}' cannot be asked by '${host.name}'`);
+    return system;
+  } catch (error) {
+    if (!(error instanceof BarmanError)) throw error;
+    log.warning(`the host of server '${server.name}' cannot be asked: ${error.message}`);
+    return null;
+  }
+}
+
+async function describeBackups({ output }: CommandContext, { catalog }: Server): Promise<JsonObject> {
+  const { backups, damaged } = await catalog.listBackups();
+  for (const { path, reason } of damaged) output.warning(`cannot read ${path}: ${reason}`);
+  return Object.fromEntries(backups.map((info) => [info.backupId, describeBackup(info)]));
+}
+
+/** The record as sync-info has it, times in ISO form of this host's zone. */
+function describeBackup(info: BackupInfo): JsonObject {
+  const { begin_time_iso: _begin, end_time_iso: _end, ...document } = backupDocument(info);
+  return { ...document, begin_time: localIso(info.beginTime), end_time: localIso(info.endTime) };
+}
+
+function localIso(time: Timestamp | null): string | null {
+  if (time === null) return null;
+  const offsetMinutes = -new Date(Number(time.epochMicros / 1000n)).getTimezoneOffset();
+  return isoTimestamp({ ...time, offsetMinutes });
+}
+
+async function describeWals({ catalog }: Server): Promise<JsonObject> {
+  const last: Record<string, Json> = {};
+  for (const [timeline, name] of await catalog.lastArchivedWals()) {
+    const record = catalog.describeWal(name);
+    if (record) last[timelineName(timeline)] = { ...record, time: new JsonFloat(record.time) };
+  }
+  return last;
+}
+
+/** Decimals, which are texts so far. */
+const DECIMALS: ReadonlySet<string> = new Set(['current_size', 'current_archived_wals_per_second']);
+const TIMES: ReadonlySet<string> = new Set(['last_archived_time', 'last_failed_time', 'stats_reset']);
+
+function statusJson(key: string, value: unknown): Json {
+  if (value === null || value === undefined) return null;
+  if (DECIMALS.has(key)) return new JsonFloat(Number(value));
+  if (TIMES.has(key) && typeof value === 'string') {
+    const time = parseTimestamp(value);
+    return time === undefined ? value : isoTimestamp(time);
+  }
+  if (typeof value === 'object' && 'slotName' in value) {
+    const { slotName, active, restartLsn } = value as { slotName: string; active: boolean; restartLsn: unknown };
+    return [slotName, active, typeof restartLsn === 'bigint' ? formatLsn(restartLsn as never) : (restartLsn as Json)];
+  }
+  return value as Json;
+}

@@ -1,0 +1,45 @@
+/**
+ * Where a restore writes. The steps that make small files (settings, signals, WAL, the record) always work on a directory
+ * of this host: the destination itself, or a stand-in whose content then goes to the other host.
+ */
+import { readFile } from 'node:fs/promises';
+import { exists } from '../../host/files.ts';
+import { checkDestinations } from '../destinations.ts';
+import { type BaseBackup, copyBaseBackup, demandsOf, prepareDestinations, releaseControlFile } from '../base-backup.ts';
+import { safeHorizon } from '../stages/delta.ts';
+import type { RecoveryPlan } from '../plan.ts';
+import type { Demand } from '../room.ts';
+import type { CommandContext } from '../../server/context.ts';
+import type { Server } from '../../server/server.ts';
+
+export interface RestorePlace {
+  readonly kind: 'local' | 'remote';
+  /** The plan as the steps on this host see it: its destination is a directory here. */
+  readonly plan: RecoveryPlan;
+  /** Refuses what must not be written to. @throws RecoveryError */
+  check(stagingWalDirectory: string | null): Promise<void>;
+  /** Proves that there is room, makes the directories. @throws RecoveryError */
+  prepare(base: BaseBackup, wal: Demand | null): Promise<void>;
+  /** The directory here whose files end up in `walDirectory`. */
+  walDirectory(walDirectory: string): string;
+  copyBaseBackup(base: BaseBackup): Promise<void>;
+  /** Makes it a cluster: everything is durable, then pg_control gets its name. */
+  publish(): Promise<void>;
+}
+
+export function localPlace(ctx: CommandContext, server: Server, plan: RecoveryPlan): RestorePlace {
+  let horizon: number | null = null;
+  return {
+    kind: 'local',
+    plan,
+    check: (staging) => checkDestinations(plan, ctx.config.servers.values(), staging),
+    prepare: async (base, wal) => {
+      await prepareDestinations(plan, [...demandsOf(server, plan, base), ...(wal ? [wal] : [])]);
+      const readRecord = async (path: string) => ((await exists(path)) ? readFile(path, 'utf8') : null);
+      horizon = await safeHorizon(ctx, plan, readRecord);
+    },
+    walDirectory: (walDirectory) => walDirectory,
+    copyBaseBackup: (base) => copyBaseBackup(ctx, server, plan, base, horizon),
+    publish: () => releaseControlFile(server, plan),
+  };
+}

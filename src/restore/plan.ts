@@ -1,0 +1,288 @@
+/**
+ * A request -> what a restore will do, refused in Barman's order and words before anything is touched.
+ * Source: spec recovery.md section 2, steps 4 to 12.
+ */
+import { join, resolve } from 'node:path';
+import { dataPath, tablespacePath } from '../catalog/layout.ts';
+import type { ServerConfig } from '../config/options.ts';
+import { type BackupInfo, backupType, isCopyDone, type Tablespace } from '../domain/backup/backup-info.ts';
+import { RecoveryError } from '../domain/errors.ts';
+import { breaksLine } from '../domain/recovery/restore-command.ts';
+import type { CommandContext } from '../server/context.ts';
+import type { Server } from '../server/server.ts';
+import { backupVersion } from './goal.ts';
+import type { RestoreRequest } from './request.ts';
+
+/** How the files of the backup are kept. A remote restore, an incremental or an encrypted one will add kinds. */
+export type CopyMethod = 'plain' | 'tar';
+
+export interface PlannedTablespace {
+  readonly oid: number;
+  readonly name: string;
+  /** As typed or as recorded. */
+  readonly location: string;
+  /** Absolute. */
+  readonly path: string;
+}
+
+export interface RecoveryPlan {
+  readonly info: BackupInfo;
+  /** server_version_num. */
+  readonly version: number;
+  readonly method: CopyMethod;
+  /** As typed. */
+  readonly shownDestination: string;
+  /** Absolute. */
+  readonly destination: string;
+  readonly tablespaces: readonly PlannedTablespace[];
+  /** The relocation rules alone, for the hooks. */
+  readonly relocations: Readonly<Record<string, string>>;
+  readonly getWal: boolean;
+  /** Reuse what is in the destination. */
+  readonly delta: boolean;
+  /** Where the settings of the recovery go: a file name in the destination. */
+  readonly recoveryFile: string;
+}
+
+/** Checks everything that needs no look at the disk. Prints deprecation warnings. @throws RecoveryError */
+export function planRecovery(
+  ctx: CommandContext,
+  server: Server,
+  request: RestoreRequest,
+  info: BackupInfo,
+): RecoveryPlan {
+  refuseRelativeStaging(request);
+  if (!isCopyDone(info)) {
+    throw new RecoveryError(
+      `Cannot restore from backup '${request.backupId}' of server '${server.name}': backup status is not DONE`,
+    );
+  }
+  checkStaging(ctx, server.config, request, info);
+  const relocations = parseRelocations(request.tablespace ?? [], info.tablespaces ?? []);
+  checkDestinationText(request);
+  refuseRelativeRemote(request, relocations);
+  const getWal = request.getWal || needsGetWal(ctx, server.config, request);
+  if (request.networkCompression === true && request.remoteSshCommand === undefined) {
+    throw new RecoveryError('Network compression can only be used with remote recovery.', { hint: REMOTE_HINT });
+  }
+  checkDelta(server.config, request, info);
+  checkSnapshotArguments(request, info, relocations);
+  refuseUnsupported(server.config, request, info);
+  const version = backupVersion(info);
+  return {
+    info,
+    version,
+    method: info.compression === null ? 'plain' : 'tar',
+    shownDestination: request.destination,
+    destination: resolve(request.destination),
+    tablespaces: (info.tablespaces ?? []).map(({ oid, name, location }) => {
+      const chosen = relocations[name] ?? location;
+      return { oid, name, location: chosen, path: resolve(chosen) };
+    }),
+    relocations,
+    getWal,
+    delta: request.deltaRestore,
+    recoveryFile: recoveryFileName(request, version),
+  };
+}
+
+/** Directory of the backup that holds PGDATA, or the archives of a compressed one. */
+export function sourceOfData(server: Server, info: BackupInfo): string {
+  return dataPath(server.catalog.layout, info.backupId);
+}
+
+/** Directory of the backup that holds a tablespace. */
+export function sourceOfTablespace(server: Server, info: BackupInfo, oid: number): string {
+  return tablespacePath(server.catalog.layout, info.backupId, oid);
+}
+
+const REMOTE_HINT = 'If you want to do a remote recovery you have to use the --remote-ssh-command option';
+
+function refuseRelativeStaging(request: RestoreRequest): void {
+  const check = (what: string, path: string | undefined) => {
+    if (path === undefined || path.startsWith('/')) return;
+    throw new RecoveryError(`Cannot parse ${what}: Invalid value : '${path}' (must be an absolute path)`);
+  };
+  check('staging path', request.stagingPath);
+  if (request.stagingLocation === 'remote' && request.remoteSshCommand === undefined) {
+    throw new RecoveryError('--staging-location as remote requires --remote-ssh-command to be set');
+  }
+  check('recovery staging path', request.recoveryStagingPath);
+  check('local staging path', request.localStagingPath);
+}
+
+/** Relative to what, over there? */
+function refuseRelativeRemote(request: RestoreRequest, relocations: Readonly<Record<string, string>>): void {
+  if (request.remoteSshCommand === undefined) return;
+  const relative = [request.destination, request.stagingWalDirectory ?? '/', ...Object.values(relocations)].find(
+    (path) => !path.startsWith('/'),
+  );
+  if (relative === undefined) return;
+  throw new RecoveryError(`Cannot restore to '${relative}' on another host`, { hint: 'give an absolute path' });
+}
+
+function needsStaging(config: ServerConfig, info: BackupInfo): boolean {
+  return !isPlain(info) || config.basebackupsDirectory.includes('://');
+}
+
+function isPlain(info: BackupInfo): boolean {
+  return backupType(info) !== 'incremental' && info.compression === null && info.encryption === null;
+}
+
+const STAGING_TAIL =
+  'Please set staging_path and staging_location in the server configuration file, or use their equivalent CLI options --staging-path and --staging-location';
+
+function checkStaging(ctx: CommandContext, config: ServerConfig, request: RestoreRequest, info: BackupInfo): void {
+  if (!needsStaging(config, info) || (request.stagingPath ?? config.stagingPath) !== null) return;
+  const recoveryPath = request.recoveryStagingPath ?? config.recoveryStagingPath;
+  const localPath = request.localStagingPath ?? config.localStagingPath;
+  if (recoveryPath === null && localPath === null) return;
+  const refuse = (reason: string) => {
+    throw new RecoveryError(
+      `Cannot restore from backup '${request.backupId}' of server '${config.name}': ${reason}. ${STAGING_TAIL}`,
+    );
+  };
+  if (info.encryption !== null && localPath === null) {
+    refuse(
+      `backup is encrypted with '${info.encryption}' and it will be decrypted in the barman host but no staging path and location was provided`,
+    );
+  }
+  if (info.compression !== null && recoveryPath === null) {
+    refuse(
+      `backup is compressed with ${info.compression} compression and it will be decompressed in a staging area but no staging path was provided`,
+    );
+  }
+  if (backupType(info) === 'incremental' && localPath === null) {
+    refuse(
+      'backup has to be combined with pg_combinebackup in a staging area but no staging path and location was provided',
+    );
+  }
+  ctx.output.warning(
+    'recovery_staging_path and local_staging_path, and their equivalent CLI options --recovery-staging-path and --local-staging-path, are deprecated and will be removed in a future release. Please use staging_path and staging_location, and their equivalent CLI options --staging-path and --staging-location, instead.',
+  );
+}
+
+/** `NAME:LOCATION` rules; the last one of a name wins. */
+function parseRelocations(
+  rules: readonly string[],
+  tablespaces: readonly Tablespace[],
+): Readonly<Record<string, string>> {
+  const relocations = new Map<string, string>();
+  for (const rule of rules) {
+    const colon = rule.indexOf(':');
+    const [name, location] = [rule.slice(0, colon), rule.slice(colon + 1)];
+    if (colon < 1 || location === '') {
+      throw new RecoveryError(`Invalid tablespace relocation rule '${rule}'`, {
+        hint: 'The valid syntax for a relocation rule is NAME:LOCATION',
+      });
+    }
+    if (!tablespaces.some((tablespace) => tablespace.name === name)) {
+      throw new RecoveryError(`Invalid tablespace name '${name}'`, {
+        hint: `Please use any of the following tablespaces: ${tablespaces.map((tablespace) => tablespace.name).join(', ')}`,
+      });
+    }
+    relocations.set(name, location);
+  }
+  return Object.fromEntries(relocations);
+}
+
+function checkDestinationText({
+  destination,
+  remoteSshCommand,
+  stagingWalDirectory,
+  restoreCommand,
+}: RestoreRequest): void {
+  if (destination.includes(':') && remoteSshCommand === undefined) {
+    throw new RecoveryError("The destination directory parameter cannot contain the ':' character", {
+      hint: REMOTE_HINT,
+    });
+  }
+  if (destination === '') throw new RecoveryError('The destination directory cannot be empty');
+  // These end up in a line of a configuration file.
+  const texts = {
+    'destination directory': destination,
+    '--staging-wal-directory': stagingWalDirectory,
+    '--restore-command': restoreCommand,
+  };
+  for (const [what, text] of Object.entries(texts)) {
+    if (text !== undefined && breaksLine(text)) throw new RecoveryError(`The ${what} cannot hold a line break`);
+  }
+}
+
+function needsGetWal(ctx: CommandContext, config: ServerConfig, request: RestoreRequest): boolean {
+  if (!config.walsDirectory.includes('://') || request.getWal) return false;
+  ctx.output.warning(
+    'get-wal is required for servers with WALs stored in cloud storage. Automatically enabling --get-wal.',
+  );
+  return true;
+}
+
+function checkDelta(config: ServerConfig, request: RestoreRequest, info: BackupInfo): void {
+  if (!request.deltaRestore) return;
+  if (request.remoteSshCommand === undefined && !isPlain(info)) {
+    throw new RecoveryError('Cannot restore a backup locally with delta mode when the backup is not plain.');
+  }
+  const location = request.stagingLocation ?? config.stagingLocation;
+  if (request.remoteSshCommand !== undefined && location === 'remote') {
+    throw new RecoveryError("Cannot restore a backup remotely with delta mode when 'staging_location=remote'.");
+  }
+}
+
+function checkSnapshotArguments(
+  { snapshotRecoveryInstance: instance }: RestoreRequest,
+  info: BackupInfo,
+  relocations: Readonly<Record<string, string>>,
+): void {
+  if (backupType(info) !== 'snapshot') {
+    if (instance === undefined) return;
+    throw new RecoveryError(
+      `Backup ${info.backupId} is not a snapshot backup but the following snapshot arguments have been used: --snapshot-recovery-instance`,
+    );
+  }
+  if (instance === undefined) {
+    throw new RecoveryError(
+      `Backup ${info.backupId} is a snapshot backup and the following required arguments have not been provided: --snapshot-recovery-instance`,
+    );
+  }
+  if (Object.keys(relocations).length > 0) {
+    throw new RecoveryError(
+      `Backup ${info.backupId} is a snapshot backup therefore tablespace relocation rules cannot be used.`,
+    );
+  }
+}
+
+/** What this release cannot restore ends here, with nothing touched. */
+function refuseUnsupported(config: ServerConfig, request: RestoreRequest, info: BackupInfo): void {
+  const kind = backupType(info);
+  const reasons: readonly (readonly [boolean, string])[] = [
+    [
+      request.remoteSshCommand !== undefined && info.compression !== null,
+      'restoring a compressed backup to another host',
+    ],
+    [kind === 'snapshot', 'restoring a snapshot backup'],
+    [kind === 'incremental', 'restoring an incremental backup'],
+    [info.encryption !== null, `restoring a backup encrypted with ${info.encryption ?? ''}`],
+    [config.basebackupsDirectory.includes('://'), 'restoring a backup from cloud storage'],
+    [config.walsDirectory.includes('://'), 'restoring WAL from cloud storage'],
+  ];
+  const unsupported = reasons.find(([applies]) => applies);
+  if (!unsupported) return;
+  throw new RecoveryError(
+    `Cannot restore from backup '${request.backupId}' of server '${config.name}': ${unsupported[1]} is not supported by this release`,
+    { hint: 'nothing was changed: Barman 3.20.1 can restore this backup from the same catalog' },
+  );
+}
+
+/** Names in PGDATA that a file of settings must not take. */
+const TAKEN_NAME =
+  /^(?:base|global|log|pg_(?!hba|ident).*|PG_VERSION|backup_.*|tablespace_map|postmaster\..*|.*\.signal|pg_hba\.conf|pg_ident\.conf|barman_wal)$/;
+
+function recoveryFileName(request: RestoreRequest, version: number): string {
+  if (version < 120_000) return 'recovery.conf';
+  const name = request.recoveryConfFilename ?? 'postgresql.auto.conf';
+  const isPlainName = join('/', name) === `/${name}` && !name.includes('/') && name !== '' && !name.startsWith('.');
+  if (isPlainName && !TAKEN_NAME.test(name) && !breaksLine(name)) return name;
+  throw new RecoveryError(`Invalid recovery configuration file name '${name}'`, {
+    hint: 'give a file name without a directory, e.g. --recovery-conf-filename postgresql.auto.conf',
+  });
+}

@@ -1,0 +1,85 @@
+/**
+ * The chosen WAL files -> the directory from which PostgreSQL replays them. Source: spec recovery.md sections 4 (step 9)
+ * and 7.
+ */
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { CompressionSettings } from '../../codec/compression.ts';
+import { copyFileDurably, createThrottle } from '../../host/copy-file.ts';
+import { makeDirectory, syncDirectory } from '../../host/files.ts';
+import { systemReason } from '../../catalog/reason.ts';
+import { RecoveryError } from '../../domain/errors.ts';
+import { parseWalName } from '../../domain/wal/wal.ts';
+import { isPlain } from '../../domain/wal/wal-content.ts';
+import { inParallel } from '../../domain/in-parallel.ts';
+import type { Server } from '../../server/server.ts';
+import { expandWal } from './expand-wal.ts';
+import type { NeededWal } from '../wal-plan.ts';
+
+export interface WalDelivery {
+  readonly directory: string;
+  /** Bytes of one segment. */
+  readonly segmentSize: number;
+  readonly settings: CompressionSettings;
+  readonly signal: AbortSignal;
+  readonly workers: number;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** The directory for the files, 0700. @throws RecoveryError */
+export async function prepareWalDirectory(directory: string): Promise<void> {
+  try {
+    await makeDirectory(directory, 0o700);
+  } catch (error) {
+    throw new RecoveryError(`unable to initialise WAL destination directory '${directory}': ${systemReason(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Puts every file there under its own name; all of them are on disk when the promise resolves. */
+export async function deliverWals(server: Server, files: readonly NeededWal[], delivery: WalDelivery): Promise<void> {
+  const throttle = createThrottle(server.config.bandwidthLimit);
+  await inParallel(files, delivery.workers, async (file) => {
+    delivery.signal.throwIfAborted();
+    const target = join(delivery.directory, file.deliveredAs);
+    try {
+      if (isPlain(file)) {
+        await copyFileDurably(file.path, target, file.size, {
+          throttle,
+          onBytes: delivery.onBytes,
+          signal: delivery.signal,
+        });
+        return;
+      }
+      const expected = parseWalName(file.name)?.kind === 'segment' ? delivery.segmentSize : null;
+      await expandWal(file, target, expected, delivery.settings, delivery.signal);
+      delivery.onBytes(delivery.segmentSize);
+    } catch (error) {
+      delivery.signal.throwIfAborted();
+      if (error instanceof RecoveryError) throw error;
+      throw new RecoveryError(
+        `Failure copying WAL files: '${file.path}' to directory '${delivery.directory}': ${systemReason(error)}`,
+        { cause: error },
+      );
+    }
+  });
+  await syncDirectory(delivery.directory);
+}
+
+/** `archive_status`, and in it a `NAME.done` for each file that PostgreSQL must not archive once more. */
+export async function writeArchiveStatus(directory: string, names: readonly string[]): Promise<void> {
+  const status = join(directory, 'archive_status');
+  await prepareWalDirectory(status);
+  await inParallel(names, 4, async (name) => {
+    const handle = await open(
+      join(status, `${name}.done`),
+      constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
+      0o600,
+    );
+    await handle.close();
+  });
+  await syncDirectory(status);
+  await syncDirectory(directory);
+}

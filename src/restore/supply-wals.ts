@@ -1,0 +1,90 @@
+/** The WAL part of a restore: what is said about it, and the order of its steps. Source: spec recovery.md section 4. */
+import type { RecoveryGoal } from '../domain/recovery/recovery-target.ts';
+import { timelineName } from '../domain/wal/wal.ts';
+import { watchProgress } from '../transfer/progress.ts';
+import type { CommandContext } from '../server/context.ts';
+import type { Server } from '../server/server.ts';
+import { deliverWals, prepareWalDirectory, type WalDelivery, writeArchiveStatus } from './stages/deliver-wal.ts';
+import { expandSettings } from './stages/expand-wal.ts';
+import type { RecoveryPlan } from './plan.ts';
+import { deliveredSize, type NeededWal, type WalPlan } from './wal-plan.ts';
+
+/** What is missing beyond the end of the backup does not stop a restore, but it must not go unsaid. */
+export function warnAboutWals(ctx: CommandContext, plan: RecoveryPlan, goal: RecoveryGoal, wals: WalPlan): void {
+  const [unusable] = wals.unusable;
+  if (unusable !== undefined) {
+    const others = wals.unusable.length > 1 ? ` (and ${wals.unusable.length - 1} more)` : '';
+    ctx.output.warning(`WAL file '${unusable}'${others} of the archive is missing or damaged and is not copied.`);
+  }
+  if (wals.firstHole !== null) {
+    ctx.output.warning(
+      `WAL file '${wals.firstHole}' is not in the archive: recovery cannot go beyond it on this timeline.`,
+    );
+  }
+  const timeline = goal.timeline?.number;
+  if (timeline === undefined || goal.standby || timeline === (plan.info.timeline ?? 1)) return;
+  const history = `${timelineName(timeline)}.history`;
+  if (wals.files.some(({ name }) => name === history)) return;
+  ctx.output.warning(`'${history}' is not in the archive: PostgreSQL will not find timeline ${timeline}.`);
+}
+
+export interface WalPlace {
+  readonly directory: string;
+  readonly isPointInTime: boolean;
+}
+
+/** Copies the files and marks them as archived. */
+export async function supplyWals(
+  ctx: CommandContext,
+  server: Server,
+  plan: RecoveryPlan,
+  wals: WalPlan,
+  place: WalPlace,
+): Promise<void> {
+  const { output } = ctx;
+  const current = await server.catalog.getBackup(plan.info.backupId);
+  if ((current ?? plan.info).status === 'WAITING_FOR_WALS') {
+    output.warning(
+      "IMPORTANT: The backup we have restored IS NOT VALID. Required WAL files for consistency are missing. Please verify that WAL archiving is working correctly or evaluate using the 'get-wal' option for recovery",
+    );
+  }
+  await prepareWalDirectory(place.directory);
+  output.info('Copying required WAL segments.');
+  await deliverAll(ctx, server, plan, wals, place.directory, () => output.info('Copying .partial WAL files.'));
+  if (!place.isPointInTime) output.info('Generating archive status files');
+  // A partial file is not marked: what PostgreSQL makes of that segment has never been archived.
+  const archived = place.isPointInTime ? [] : wals.files.map(({ deliveredAs }) => deliveredAs);
+  await writeArchiveStatus(place.directory, archived);
+}
+
+async function deliverAll(
+  ctx: CommandContext,
+  server: Server,
+  plan: RecoveryPlan,
+  wals: WalPlan,
+  directory: string,
+  onPartials: () => void,
+): Promise<void> {
+  let done = 0;
+  const sizes = (files: readonly NeededWal[]) =>
+    files.reduce((sum, file) => sum + deliveredSize(file, plan.info.xlogSegmentSize), 0);
+  const total = sizes(wals.files) + sizes(wals.partials);
+  const delivery: WalDelivery = {
+    directory,
+    segmentSize: plan.info.xlogSegmentSize,
+    settings: expandSettings(ctx, server),
+    signal: ctx.signal,
+    workers: Math.max(server.config.parallelJobs, 2),
+    onBytes: (bytes) => {
+      done += bytes;
+    },
+  };
+  const watch = watchProgress(ctx.output.progress, 'Copying WAL', async () => ({ done, total }));
+  try {
+    await deliverWals(server, wals.files, delivery);
+    if (wals.partials.length > 0) onPartials();
+    await deliverWals(server, wals.partials, delivery);
+  } finally {
+    await watch.stop();
+  }
+}

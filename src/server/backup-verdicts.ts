@@ -1,0 +1,39 @@
+/** The verdicts of a server's retention policy, with the keep annotations read from the catalog. */
+import type { KeepTarget } from '../catalog/catalog.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { backupVerdicts, effectiveRedundancy, type RetentionVerdict } from '../domain/backup/retention.ts';
+import type { CommandContext } from './context.ts';
+import type { Server } from './server.ts';
+
+/** What the policy says of each backup; null when no policy is enforced. */
+export async function retentionVerdicts(
+  ctx: CommandContext,
+  server: Server,
+  backups: readonly BackupInfo[],
+): Promise<ReadonlyMap<string, RetentionVerdict> | null> {
+  const policy = server.config.retentionPolicy?.policy;
+  if (!policy) return null;
+  const { minimumRedundancy } = server.config;
+  if (policy.kind === 'redundancy' && effectiveRedundancy(policy.count, minimumRedundancy) !== policy.count) {
+    ctx.log
+      .named('barman.retention_policies')
+      .warning(
+        `Retention policy redundancy (${policy.count}) is lower than the required minimum redundancy (${minimumRedundancy}). Enforce ${minimumRedundancy}.`,
+      );
+  }
+  const keeps = await readKeeps(server, backups);
+  return backupVerdicts(backups, policy, { keeps, minimumRedundancy, now: ctx.now() });
+}
+
+/** The keep annotations of these backups, by id. */
+export async function readKeeps(
+  { catalog }: Server,
+  backups: readonly BackupInfo[],
+): Promise<ReadonlyMap<string, KeepTarget>> {
+  const keeps = new Map<string, KeepTarget>();
+  for (const { backupId } of backups) {
+    const keep = await catalog.keepOf(backupId);
+    if (keep !== null) keeps.set(backupId, keep);
+  }
+  return keeps;
+}

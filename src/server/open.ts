@@ -1,0 +1,138 @@
+/**
+ * From a server's configuration to a server at work. Nothing is connected and pg is not loaded here, except for the two
+ * tests that need an answer of PostgreSQL and only where they are configured. Source: spec config.md sections 7 and 8.
+ */
+import type { SshExecutor } from '../host/executor/openssh.ts';
+import type { PostgresConnection, PostgresOptions, StreamingConnection } from '../postgres/connections.ts';
+import { openPostgres } from '../postgres/sql-connection.ts';
+import { openStreaming } from '../postgres/streaming-connection.ts';
+import { searchPath } from '../host/process.ts';
+import { openCatalog } from '../catalog/open.ts';
+import type { ServerConfig } from '../config/options.ts';
+import { backupCompressionProblems } from '../config/backup-compression.ts';
+import { validateServer } from '../config/validate.ts';
+import { conninfoProblem } from '../domain/conninfo.ts';
+import { PostgresError } from '../domain/errors.ts';
+import { findClientProgram, majorOfNumber } from '../postgres/client-programs.ts';
+import type { CommandContext } from './context.ts';
+import type { OpenOptions, Server } from './server.ts';
+
+/** How long a conninfo may take to say whether it is a standby before the answer is taken to be missing, ms. */
+const STANDBY_PATIENCE = 5_000;
+
+/** Opens a server. Prefer withServer, which also closes it. */
+export async function openServer(
+  ctx: CommandContext,
+  config: ServerConfig,
+  options: OpenOptions = {},
+): Promise<Server> {
+  const validation = validateServer(config);
+  const connections = makeConnections(ctx, validation.config);
+  const path = searchPath(config.pathPrefix, ctx.env);
+  let host: Promise<SshExecutor> | undefined;
+  const server: Server = {
+    name: config.name,
+    config: validation.config,
+    catalog: openCatalog(
+      ctx.config.global,
+      validation.config,
+      {
+        warning: (text) => ctx.output.warning(text),
+        log: (text) => ctx.log.named('barman.server').info(text),
+      },
+      { readOnly: options.readOnly === true },
+    ),
+    isActive: config.active,
+    isPassive: config.primarySshCommand !== null,
+    problems: validation.problems,
+    ...connections,
+    remoteHost: () => (host ??= openSshHost(ctx, validation.config, path)),
+    searchPath: path,
+    close: async () => {
+      await (await host)?.close();
+      await Promise.all([connections.postgres?.close(), connections.primary?.close(), connections.streaming?.close()]);
+    },
+  };
+  if (options.offline) return server;
+  return withLateProblems(ctx, await withoutUselessPrimary(ctx, server));
+}
+
+async function openSshHost(ctx: CommandContext, config: ServerConfig, path: string): Promise<SshExecutor> {
+  const { openRemoteHost } = await import('./remote-host.ts');
+  return openRemoteHost(ctx, config, {
+    command: config.primarySshCommand ?? config.sshCommand ?? '',
+    searchPath: path,
+  });
+}
+
+interface Connections {
+  readonly postgres: PostgresConnection | null;
+  readonly primary: PostgresConnection | null;
+  readonly streaming: StreamingConnection | null;
+}
+
+function makeConnections(ctx: CommandContext, config: ServerConfig): Connections {
+  if (!config.active || config.primarySshCommand !== null) return { postgres: null, primary: null, streaming: null };
+  const { conninfo, primaryConninfo, streamingConninfo } = config;
+  const streams = config.backupMethod === 'postgres' || config.streamingArchiver;
+  const postgres = isUsable(conninfo) ? openPostgres(connectionOptions(ctx, conninfo)) : null;
+  return {
+    postgres,
+    primary: postgres && isUsable(primaryConninfo) ? openPostgres(connectionOptions(ctx, primaryConninfo)) : null,
+    streaming: streams && isUsable(streamingConninfo) ? openStreaming(connectionOptions(ctx, streamingConninfo)) : null,
+  };
+}
+
+function isUsable(conninfo: string | null): conninfo is string {
+  return conninfo !== null && conninfoProblem(conninfo) === null;
+}
+
+function connectionOptions(ctx: CommandContext, conninfo: string): PostgresOptions {
+  return { conninfo, env: ctx.env, log: ctx.log.named('barman.postgres'), signal: ctx.signal };
+}
+
+/** primary_conninfo makes sense only beside a standby; a server that does not answer gets the benefit of the doubt. */
+async function withoutUselessPrimary(ctx: CommandContext, server: Server): Promise<Server> {
+  const { postgres, primary } = server;
+  if (postgres === null || primary === null) return server;
+  if ((await isStandby(postgres)) !== false) return server;
+  ctx.output.warning(
+    "'primary_conninfo' is set but 'conninfo' does not point to a standby server. Ignoring 'primary_conninfo'.",
+  );
+  return { ...server, primary: null };
+}
+
+async function isStandby(postgres: PostgresConnection): Promise<boolean | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const patience = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), STANDBY_PATIENCE);
+  });
+  const answer = postgres.isInRecovery().catch((error: unknown) => {
+    if (error instanceof PostgresError) return undefined;
+    throw error;
+  });
+  try {
+    return await Promise.race([answer, patience]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether the backup_compression suits pg_basebackup and the server; not judged while one of them cannot be asked. */
+async function withLateProblems(ctx: CommandContext, server: Server): Promise<Server> {
+  const { config, postgres, searchPath: path } = server;
+  if (postgres === null || config.backupMethod !== 'postgres' || config.backupCompression === null) return server;
+  const log = ctx.log.named('barman.backup_executor');
+  try {
+    const client = await findClientProgram(['pg_basebackup'], path, ctx.env);
+    if (client === undefined) return server;
+    const versions = { client: client.major, server: majorOfNumber(await postgres.serverVersion()) };
+    const problems = backupCompressionProblems(config, versions);
+    if (problems.length === 0) return server;
+    return { ...server, config: { ...config, disabled: true }, problems: [...server.problems, ...problems] };
+  } catch (error) {
+    if (!(error instanceof PostgresError)) throw error;
+    log.warning(`Could not validate compression due to a problem with the PostgreSQL connection: ${error.message}`);
+    return server;
+  }
+}

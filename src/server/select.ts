@@ -1,0 +1,112 @@
+/**
+ * Server names as typed -> configurations, with Barman's words for the unknown, inactive, disabled and passive ones.
+ * Source: spec cli.md section 2.
+ */
+import type { ServerConfig } from '../config/options.ts';
+import { validateServer } from '../config/validate.ts';
+import { closest } from '../domain/text/closest.ts';
+import type { CommandContext } from './context.ts';
+
+/** What a command does with a server in a special state. */
+export interface SelectionRules {
+  readonly inactive: 'run' | 'skip' | 'error';
+  readonly disabled: 'run' | 'skip' | 'error';
+  readonly passive: 'run' | 'skip';
+}
+
+/**
+ * The servers of a command that takes several names, in name order, each once. Unknown and refused ones are reported; the
+ * others are returned.
+ */
+export async function selectServers(
+  ctx: CommandContext,
+  names: readonly string[],
+  rules: SelectionRules,
+): Promise<readonly ServerConfig[]> {
+  if (reportConflicts(ctx)) return [];
+  const all = names.includes('all');
+  if (all && new Set(names).size > 1) ctx.output.error("You cannot use 'all' with other server names");
+  const wanted = all ? [...ctx.config.servers.keys()] : [...new Set(names)].sort(compare);
+  for (const name of wanted) introduce(ctx, ctx.config.servers.get(name));
+  const selected: ServerConfig[] = [];
+  for (const name of wanted) {
+    const config = ctx.config.servers.get(name);
+    if (!config) reportUnknown(ctx, name);
+    else if (admit(ctx, config, rules)) selected.push(config);
+  }
+  return selected;
+}
+
+/** The server of a command that takes one name; undefined when it was refused (and that was said). */
+export async function selectServer(
+  ctx: CommandContext,
+  name: string,
+  rules: SelectionRules,
+): Promise<ServerConfig | undefined> {
+  if (reportConflicts(ctx)) return undefined;
+  if (name === 'all') {
+    ctx.output.error("You cannot use 'all' in a single server context");
+    return undefined;
+  }
+  const config = ctx.config.servers.get(name);
+  introduce(ctx, config);
+  if (!config) {
+    reportUnknown(ctx, name);
+    return undefined;
+  }
+  return admit(ctx, config, rules) ? config : undefined;
+}
+
+function reportUnknown({ config, output }: CommandContext, name: string): void {
+  output.error(`Unknown server '${name}'`);
+  const [near] = closest(name, [...config.servers.keys()]);
+  output.hint(`${near === undefined ? '' : `did you mean '${near}'? `}"barman list-servers" shows the names`);
+}
+
+/** Two servers that share a directory stop every command before it does anything. */
+export function reportConflicts(ctx: CommandContext): boolean {
+  for (const conflict of ctx.config.conflicts) ctx.output.error(conflict);
+  return ctx.config.conflicts.length > 0;
+}
+
+/** What is said about a server's configuration: once, and before anything else about any server. */
+export function introduce(ctx: CommandContext, config: ServerConfig | undefined): void {
+  if (config === undefined) return;
+  const { warnings, logMessages } = validateServer(config);
+  for (const warning of warnings) ctx.output.warning(warning);
+  if (usesDefaultStrategy(config)) {
+    ctx.output.debug('The default backup strategy for postgres backup_method is: concurrent_backup');
+  }
+  for (const { level, logger, text } of logMessages) ctx.log.named(logger)[level](text);
+}
+
+function usesDefaultStrategy({ active, backupMethod, backupOptions, primarySshCommand }: ServerConfig): boolean {
+  if (!active || backupMethod !== 'postgres' || primarySshCommand !== null) return false;
+  return !backupOptions.has('concurrent_backup') && !backupOptions.has('exclusive_backup');
+}
+
+function admit(ctx: CommandContext, config: ServerConfig, rules: SelectionRules): boolean {
+  const isPassive = config.primarySshCommand !== null;
+  if (!config.active && rules.inactive !== 'run') {
+    if (rules.inactive === 'skip') ctx.output.info(`Skipping inactive server '${config.name}'`);
+    else ctx.output.error(`Inactive server: ${config.name}`);
+    return false;
+  }
+  if (rules.disabled !== 'run') {
+    const [problem] = validateServer(config).problems;
+    if (problem !== undefined) {
+      if (rules.disabled === 'skip') ctx.output.info(`Skipping temporarily disabled server '${config.name}'`);
+      else ctx.output.error(problem);
+      return false;
+    }
+  }
+  if (isPassive && rules.passive === 'skip') {
+    ctx.output.info(`Skipping passive server '${config.name}'`);
+    return false;
+  }
+  return true;
+}
+
+function compare(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}

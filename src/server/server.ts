@@ -1,0 +1,56 @@
+/**
+ * One server at work: its configuration, its catalog and its lazily opened connections, bound to a scope.
+ */
+import type { SshExecutor } from '../host/executor/openssh.ts';
+import type { PostgresConnection, StreamingConnection } from '../postgres/connections.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { ServerConfig } from '../config/options.ts';
+import type { CommandContext } from './context.ts';
+
+export interface Server {
+  readonly name: string;
+  /** With command-line overrides and forced values applied (archiver, backup_options). */
+  readonly config: ServerConfig;
+  readonly catalog: Catalog;
+  readonly isActive: boolean;
+  readonly isPassive: boolean;
+  /** Configuration errors (Barman's msg_list): a server that has any is disabled. */
+  readonly problems: readonly string[];
+  /** The SQL connection of `conninfo`; null on an inactive, passive or misconfigured server. Opens at its first query. */
+  readonly postgres: PostgresConnection | null;
+  /** The connection to `primary_conninfo` when conninfo is a standby or does not answer. */
+  readonly primary: PostgresConnection | null;
+  /** The replication connection; null when streaming is not configured. */
+  readonly streaming: StreamingConnection | null;
+  /** The host behind ssh_command, on a passive server behind primary_ssh_command; one connection, which ends with the server. */
+  remoteHost(): Promise<SshExecutor>;
+  /** PATH for this server's programs: path_prefix first. */
+  readonly searchPath: string;
+  close(): Promise<void>;
+}
+
+export interface OpenOptions {
+  /**
+   * The command asks PostgreSQL nothing: leave out the tests that need a connection (is conninfo a standby, does the
+   * backup_compression suit the versions).
+   */
+  readonly offline?: boolean;
+  /** The command only tells: nothing on disk changes, old annotations stay where they are. */
+  readonly readOnly?: boolean;
+}
+
+/** Opens a server for the time of `body` and closes its connections afterwards. */
+export async function withServer<T>(
+  ctx: CommandContext,
+  config: ServerConfig,
+  body: (server: Server) => Promise<T>,
+  options: OpenOptions = {},
+): Promise<T> {
+  const { openServer } = await import('./open.ts');
+  const server = await openServer(ctx, config, options);
+  try {
+    return await body(server);
+  } finally {
+    await server.close();
+  }
+}

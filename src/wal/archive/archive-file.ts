@@ -1,0 +1,254 @@
+/** What happens to one file of a queue: stored, dropped as an identical twin, rejected, or left for later. */
+import type { BigIntStats } from 'node:fs';
+import { type FileHandle, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { makeDirectory } from '../../host/files.ts';
+import { runHooks, walHookVariables } from '../../host/hooks.ts';
+import { BarmanError, errnoOf, HookAbortError, messageOf, WalError } from '../../domain/errors.ts';
+import type { WalFile } from '../../domain/wal/wal.ts';
+import type { StoredForm } from '../../domain/wal/wal-content.ts';
+import type { WalProblem } from '../../domain/wal/wal-header.ts';
+import type { WalRecord } from '../../domain/wal/xlogdb.ts';
+import type { ArchiveRun } from './archive-run.ts';
+import { openWal } from '../content/content.ts';
+import { examineWal } from '../content/examine.ts';
+import type { Queue } from './queue.ts';
+import { moveToErrors } from '../rejects/rejects.ts';
+import { mtimeOf, type PreparedWal, prepareWal, type StoreRequest } from './store.ts';
+import { judgeTwin } from './twins.ts';
+
+/** A file that is too short is given this long after its last change before it is taken to be damaged, ms. */
+const GROWING = 60_000;
+
+export interface QueuedWal {
+  readonly file: WalFile;
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly stats: BigIntStats;
+  readonly form: StoredForm;
+}
+
+/** A file that was looked at, and whose archived content is written where that can be done ahead of its turn. */
+export interface ReadyFile {
+  /** Stores it, drops it as a twin, or rejects it. */
+  readonly finish: () => Promise<void>;
+  /** For a file whose turn does not come. */
+  readonly drop: () => Promise<void>;
+}
+
+const NOTHING_TO_DO: ReadyFile = { finish: async () => {}, drop: async () => {} };
+
+/** Looks at one file and writes its archived content. @throws WalError when that fails */
+export async function beginFile(run: ArchiveRun, queue: Queue, file: WalFile): Promise<ReadyFile> {
+  const path = join(queue.directory, file.name);
+  const handle = await openQueued(run, path, file).catch((error: unknown) => {
+    throw failure(run, queue, file, error);
+  });
+  if (handle === undefined) return NOTHING_TO_DO;
+  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw failure(run, queue, file, error);
+    }
+  };
+  let prepared: PreparedWal | undefined;
+  const close = async () => {
+    await prepared?.discard();
+    await handle.close();
+  };
+  try {
+    return await guarded(async () => {
+      const stats = await handle.stat({ bigint: true });
+      const examined = await examineWal(file, handle, stats, run.settings, await run.systemId());
+      const { problem, ...form } = examined;
+      const queued: QueuedWal = { file, path, handle, stats, form };
+      // A script may change its mind about anything until its turn comes.
+      if (problem === null && !run.hasHooks) prepared = await prepareNew(run, queued);
+      const work = async () => {
+        if (problem !== null) await refuse(run, queue, file, stats, problem);
+        else if (run.hasHooks) await withHooks(run, queued, () => place(run, queued));
+        else await place(run, queued, prepared);
+      };
+      const finish = async () => {
+        try {
+          await guarded(work);
+        } finally {
+          await close();
+        }
+      };
+      return { finish, drop: close };
+    });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Undefined for a file whose name is in the archive: that is decided in its turn. */
+async function prepareNew(run: ArchiveRun, queued: QueuedWal): Promise<PreparedWal | undefined> {
+  const hashDirectory = dirname(run.server.catalog.walPath(queued.file.name));
+  if ((await run.namesIn(hashDirectory)).has(queued.file.name)) return undefined;
+  return prepareInto(hashDirectory, storeRequest(run, queued, hashDirectory));
+}
+
+async function openQueued(run: ArchiveRun, path: string, file: WalFile): Promise<FileHandle | undefined> {
+  try {
+    return await openWal(path);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT') {
+      run.log.warning(`WAL file ${file.name} vanished before it was archived`);
+      return undefined;
+    }
+    if (code !== 'EACCES' && code !== 'EPERM') throw error;
+    run.output.error(`cannot read WAL file '${path}': ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/** The files of a queue without those that are as incomplete as they were when that was told. */
+export async function withoutTold(run: ArchiveRun, queue: Queue): Promise<readonly WalFile[]> {
+  if (run.told.size === 0) return queue.files;
+  const files: WalFile[] = [];
+  for (const file of queue.files) {
+    const path = join(queue.directory, file.name);
+    const told = run.told.get(path);
+    const stats = told === undefined ? undefined : await stat(path, { bigint: true }).catch(() => undefined);
+    if (stats === undefined || stateOf(stats) !== told || !mayBeGrowing(run, stats)) files.push(file);
+  }
+  return files;
+}
+
+function mayBeGrowing(run: ArchiveRun, stats: BigIntStats): boolean {
+  return Math.abs(run.ctx.now().getTime() - Number(stats.ctimeMs)) < GROWING;
+}
+
+function stateOf(stats: BigIntStats): string {
+  return `${stats.ino} ${stats.size} ${stats.ctimeNs}`;
+}
+
+/** compat 3.20.1: an empty or cut segment is archived there as it is. */
+async function refuse(
+  run: ArchiveRun,
+  queue: Queue,
+  file: WalFile,
+  stats: BigIntStats,
+  problem: WalProblem,
+): Promise<void> {
+  const { server } = run;
+  const what = `WAL file '${file.name}' of server '${server.name}' ${problem.text}`;
+  const path = join(queue.directory, file.name);
+  if (problem.mayGrow && mayBeGrowing(run, stats)) {
+    run.told.set(path, stateOf(stats));
+    run.output.warning(`${what}: it stays in '${queue.directory}' until it is complete`);
+    return;
+  }
+  const target = await moveToErrors(server.config.errorsDirectory, path, file.name, 'unknown', run.ctx.now());
+  run.output.warning(`${what}: it is not archived. Moved to '${target}'`);
+}
+
+/** The source goes with the next commit. */
+async function place(run: ArchiveRun, queued: QueuedWal, prepared?: PreparedWal): Promise<WalRecord | undefined> {
+  const { file, path, stats } = queued;
+  const target = run.server.catalog.walPath(file.name);
+  const hashDirectory = dirname(target);
+  const names = await run.namesIn(hashDirectory);
+  if (names.has(file.name)) {
+    const verdict = await judgeTwin(run, queued, target);
+    if (verdict === 'kept') return undefined;
+    if (verdict !== 'replaced') {
+      const record = verdict.isListed ? null : verdict.record;
+      await run.add({ sourcePath: path, inode: stats.ino, record, hashDirectory, isLinked: false });
+      return undefined;
+    }
+    names.delete(file.name);
+  }
+  const request = storeRequest(run, queued, hashDirectory);
+  const { record, isLinked } = await (prepared ?? (await prepareInto(hashDirectory, request))).publish();
+  names.add(file.name);
+  await run.add({ sourcePath: path, inode: stats.ino, record, hashDirectory, isLinked });
+  return record;
+}
+
+function storeRequest(run: ArchiveRun, queued: QueuedWal, hashDirectory: string): StoreRequest {
+  return {
+    file: queued.file,
+    source: queued.handle,
+    sourcePath: queued.path,
+    stats: queued.stats,
+    sourceForm: queued.form,
+    compression: run.server.config.compression,
+    encryption: run.server.config.encryption,
+    settings: run.settings,
+    hashDirectory,
+  };
+}
+
+/** A removal of other WAL may have taken the empty directory away meanwhile. */
+async function prepareInto(hashDirectory: string, request: StoreRequest): Promise<PreparedWal> {
+  const again = async (error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT' || !(await makeDirectory(hashDirectory))) throw error;
+    return prepareWal(request);
+  };
+  const prepared = await prepareWal(request).catch(again);
+  return {
+    publish: () => prepared.publish().catch(async (error: unknown) => (await again(error)).publish()),
+    discard: () => prepared.discard(),
+  };
+}
+
+/** The post scripts see a file that is archived for good; they run after a failure too, with BARMAN_ERROR. */
+async function withHooks(
+  run: ArchiveRun,
+  queued: QueuedWal,
+  body: () => Promise<WalRecord | undefined>,
+): Promise<void> {
+  const { ctx, server } = run;
+  const { file, path, stats, form } = queued;
+  const before: WalRecord = {
+    name: file.name,
+    size: Number(stats.size),
+    time: mtimeOf(stats),
+    ...form,
+  };
+  try {
+    await runHooks(ctx, server.config, 'archive', 'pre', walHookVariables(before, path));
+  } catch (error) {
+    if (error instanceof HookAbortError) {
+      run.log.warning(
+        `Archiving of ${server.name}/${file.name} aborted by pre_archive_retry_script.Reason: ${error.message}`,
+      );
+    }
+    throw error;
+  }
+  const after = (record: WalRecord, error: string | null) =>
+    runHooks(ctx, server.config, 'archive', 'post', walHookVariables(record, server.catalog.walPath(file.name), error));
+  let record: WalRecord | undefined;
+  try {
+    record = await body();
+    await run.commit();
+  } catch (error) {
+    await after(before, messageOf(error));
+    throw error;
+  }
+  if (record !== undefined) await after(record, null);
+}
+
+function failure(run: ArchiveRun, queue: Queue, file: WalFile, error: unknown): unknown {
+  // An abort is a word or an AbortError; what is no system error and not ours is a bug.
+  if (
+    error instanceof HookAbortError ||
+    (!(error instanceof BarmanError) && errnoOf(error)?.startsWith('E') !== true)
+  ) {
+    return error;
+  }
+  const isFull = errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT';
+  const next = `it stays in '${queue.directory}' and the next archive-wal tries again`;
+  const own = error instanceof BarmanError ? error.hint : undefined;
+  const hint = isFull ? `make space in '${run.server.config.walsDirectory}'; ${next}` : (own ?? next);
+  return new WalError(`cannot archive WAL file '${file.name}' of server '${run.server.name}': ${messageOf(error)}`, {
+    cause: error,
+    hint,
+  });
+}

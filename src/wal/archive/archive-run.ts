@@ -1,0 +1,128 @@
+/**
+ * One pass of the archiver: what is in the hash directories, and the files that are stored but not committed yet. A
+ * commit makes a group of them durable at once: directories, lines of xlog.db, and only then the end of the sources.
+ */
+import { lstat, readdir, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type CompressionSettings, compressionSettings } from '../../codec/compression.ts';
+import { makeDirectory, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
+import { hasHooks } from '../../host/hooks.ts';
+import type { Log } from '../../host/log.ts';
+import { errnoOf } from '../../domain/errors.ts';
+import { parseWalName } from '../../domain/wal/wal.ts';
+import type { WalRecord } from '../../domain/wal/xlogdb.ts';
+import type { Output } from '../../output/output.ts';
+import type { CommandContext } from '../../server/context.ts';
+import type { Server } from '../../server/server.ts';
+
+/** A source file whose content is in the archive. */
+export interface StoredWal {
+  readonly sourcePath: string;
+  readonly inode: bigint;
+  /** The line to append; null when xlog.db has it. */
+  readonly record: WalRecord | null;
+  readonly hashDirectory: string;
+  /** True when source and archived file are one file under two names: waiting for the commit costs no space. */
+  readonly isLinked: boolean;
+}
+
+/** Path of an incomplete file -> its state when that was told. */
+export type GrowingFiles = Map<string, string>;
+
+export interface ArchiveRun {
+  readonly ctx: CommandContext;
+  readonly server: Server;
+  readonly output: Output;
+  /** Logger `barman.wal_archiver`. */
+  readonly log: Log;
+  readonly settings: CompressionSettings;
+  readonly hasHooks: boolean;
+  readonly archived: string[];
+  readonly told: GrowingFiles;
+  /** System identifier of the archive; null while no backup has written it down. */
+  systemId(): Promise<string | null>;
+  /** The names in a hash directory, which is created; what dead runs left there is removed first. */
+  namesIn(hashDirectory: string): Promise<Set<string>>;
+  /** Hands over a stored file; commits when enough of them have come together. */
+  add(stored: StoredWal): Promise<void>;
+  commit(): Promise<void>;
+}
+
+/** One commit for so many files. Copies count more: until then they take their space twice. */
+const GROUP = 64;
+const COPY_WEIGHT = 16;
+/** Ours and the reference's names of unfinished work, after the name of a WAL file. */
+const LEFTOVER = /^(.+?)\.(?:tmp|compressed|uncompressed|(?:compressed\.)?gpg)$/;
+
+/** Opens a pass; the caller holds the archive-wal lock. */
+export function openRun(ctx: CommandContext, server: Server, told: GrowingFiles = new Map()): ArchiveRun {
+  const directories = new Map<string, Promise<Set<string>>>();
+  const archived: string[] = [];
+  let identity: Promise<string | null> | undefined;
+  let group: StoredWal[] = [];
+  let weight = 0;
+  const runsHooks = hasHooks(server.config, 'archive');
+  const commit = async () => {
+    const stored = group;
+    group = [];
+    weight = 0;
+    if (stored.length === 0) return;
+    for (const directory of new Set(stored.map(({ hashDirectory }) => hashDirectory))) await syncDirectory(directory);
+    const records = stored.flatMap(({ record }) => (record === null ? [] : [record]));
+    if (records.length > 0) await server.catalog.appendWals(records);
+    archived.push(...records.map(({ name }) => name));
+    await removeSources(stored);
+  };
+  return {
+    ctx,
+    server,
+    output: ctx.output,
+    log: ctx.log.named('barman.wal_archiver'),
+    settings: compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath }),
+    hasHooks: runsHooks,
+    archived,
+    told,
+    systemId: () => {
+      identity ??= server.catalog.readIdentity().then((known) => known?.systemid ?? null);
+      return identity;
+    },
+    namesIn: (hashDirectory) => {
+      let names = directories.get(hashDirectory);
+      if (names === undefined) {
+        names = openDirectory(hashDirectory);
+        directories.set(hashDirectory, names);
+      }
+      return names;
+    },
+    add: async (stored) => {
+      group.push(stored);
+      weight += stored.isLinked ? 1 : COPY_WEIGHT;
+      if (weight >= GROUP) await commit();
+    },
+    commit,
+  };
+}
+
+async function openDirectory(path: string): Promise<Set<string>> {
+  await makeDirectory(path);
+  const names = new Set<string>();
+  for (const name of await readdir(path)) {
+    // The lock is ours: nobody is at work on these.
+    const base = LEFTOVER.exec(name)?.[1];
+    if (base !== undefined && parseWalName(base) !== undefined) await unlinkIfPresent(join(path, name));
+    else names.add(name);
+  }
+  return names;
+}
+
+async function removeSources(stored: readonly StoredWal[]): Promise<void> {
+  for (const { sourcePath, inode } of stored) {
+    try {
+      // A file that was sent again meanwhile is another one: the next run looks at it.
+      if ((await lstat(sourcePath, { bigint: true })).ino === inode) await unlink(sourcePath);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+  }
+  for (const directory of new Set(stored.map(({ sourcePath }) => dirname(sourcePath)))) await syncDirectory(directory);
+}

@@ -1,0 +1,181 @@
+/** Finds a WAL file wherever it is and writes its plain (or wished) form to a stream. Source: spec wal.md 8. */
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  type CompressionSettings,
+  compressionSettings,
+  compressor,
+  decompressor,
+  formatOf,
+} from '../codec/compression.ts';
+import { exists } from '../host/files.ts';
+import { DECRYPTION_HINT, gpgReason } from '../codec/gpg.ts';
+import { BarmanError, errnoOf, WalError } from '../domain/errors.ts';
+import { hashDir, parseWalName, segmentName, type WalFile } from '../domain/wal/wal.ts';
+import type { StoredForm } from '../domain/wal/wal-content.ts';
+import type { CommandContext } from '../server/context.ts';
+import type { Server } from '../server/server.ts';
+import { decrypted, openWal, streamOf } from './content/content.ts';
+import { examineWal } from './content/examine.ts';
+
+/** An open WAL file; the caller closes `handle`. */
+export interface FoundWal {
+  readonly file: WalFile;
+  readonly path: string;
+  readonly handle: FileHandle;
+  readonly form: StoredForm;
+}
+
+export interface FindOptions {
+  /** Also take `<name>.partial`. */
+  readonly partial: boolean;
+  /** Appended to every message: ` (SSH host: 1.2.3.4)` or ''. */
+  readonly origin: string;
+}
+
+/** How the output is to be compressed: `keep` hands over the stored bytes. */
+export type Delivery = 'plain' | 'gzip' | 'bzip2' | 'keep';
+
+/**
+ * Opens the first usable copy: archive, incoming, streaming, then the archive again, as the archiver may have moved it
+ * meanwhile. A copy that cannot be what its name says is passed over with a warning. Undefined when there is none.
+ * @throws WalError for an encrypted file where no passphrase is configured
+ */
+export async function findWal(
+  ctx: CommandContext,
+  server: Server,
+  file: WalFile,
+  options: FindOptions,
+): Promise<FoundWal | undefined> {
+  const settings = walSettings(ctx, server);
+  for (const path of lookupOrder(server, file, options.partial)) {
+    const handle = await openIfThere(path);
+    if (handle === undefined) continue;
+    let isTaken = false;
+    try {
+      const named = parseWalName(path.slice(path.lastIndexOf('/') + 1)) ?? file;
+      const stats = await handle.stat({ bigint: true });
+      if (!stats.isFile()) continue;
+      const { problem, ...form } = await examineWal(named, handle, stats, settings, null);
+      if (form.encryption !== null && settings.encryptionPassphraseCommand === null) {
+        throw new WalError(
+          `Encrypted WAL file '${named.name}' detected, but no 'encryption_passphrase_command' is configured. Please set 'encryption_passphrase_command' in the configuration so the correct private key can be identified for decryption.`,
+        );
+      }
+      if (problem === null) {
+        isTaken = true;
+        return { file: named, path, handle, form };
+      }
+      ctx.output.warning(`WAL file '${path}' ${problem.text}: passed over${options.origin}`);
+    } finally {
+      if (!isTaken) await handle.close();
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Streams the file, decrypted whatever the delivery. Rejects when either end breaks: what was written then must not be used.
+ * `end` closes the target at the end. @throws WalError when it cannot be decrypted
+ */
+export async function deliverWal(
+  ctx: CommandContext,
+  server: Server,
+  found: FoundWal,
+  delivery: Delivery,
+  target: Writable,
+  options: { readonly end: boolean },
+): Promise<void> {
+  const settings = walSettings(ctx, server);
+  const { file, handle, form, path } = found;
+  try {
+    const { compression, stream } =
+      form.encryption === null
+        ? { compression: form.compression, stream: streamOf(handle) }
+        : await decrypted(handle, settings);
+    const stages: (NodeJS.ReadableStream | NodeJS.ReadWriteStream)[] = [stream];
+    const stored = compression === null ? null : formatOf(compression);
+    // A partial file is for PostgreSQL to go on with: it is never compressed.
+    const wanted = file.kind === 'partial' && delivery !== 'keep' ? 'plain' : delivery;
+    if (wanted !== 'keep' && stored !== (wanted === 'plain' ? null : wanted)) {
+      if (compression !== null) stages.push(decompressor(compression, settings));
+      if (wanted !== 'plain') stages.push(compressor(wanted, settings));
+    }
+    await pipeline([...stages, target], { end: options.end });
+  } catch (error) {
+    if (form.encryption === null || !(error instanceof BarmanError)) throw error;
+    throw new WalError(`Encrypted WAL file '${path}' cannot be decrypted: ${gpgReason(error)}`, {
+      cause: error,
+      hint: error.hint ?? DECRYPTION_HINT,
+    });
+  }
+}
+
+/**
+ * Up to `limit` names from `file` on that exist, without gaps. The segment size is not known here: where a name is
+ * missing and its number could be the size of a log (4 to 4096), the first segment of the next log is tried, once.
+ */
+export async function peekWals(server: Server, file: WalFile, limit: number): Promise<readonly string[]> {
+  const isThere = async (candidate: WalFile) => {
+    for (const directory of directoriesOf(server, candidate))
+      if (await exists(join(directory, candidate.name))) return true;
+    return false;
+  };
+  if (!(await isThere(file))) return [];
+  const names = [file.name];
+  if (file.kind !== 'segment') return names;
+  let { log, segment } = file;
+  let jumped = false;
+  while (names.length < limit) {
+    segment += 1;
+    let name = segmentName(file.timeline, log, segment);
+    if (!(await isThere({ ...file, name, log, segment }))) {
+      if (jumped || segment < 4 || segment > 4096 || !Number.isInteger(Math.log2(segment))) break;
+      jumped = true;
+      log += 1;
+      segment = 0;
+      name = segmentName(file.timeline, log, segment);
+      if (!(await isThere({ ...file, name, log, segment }))) break;
+    }
+    names.push(name);
+  }
+  return names;
+}
+
+function walSettings(ctx: CommandContext, server: Server): CompressionSettings {
+  return compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
+}
+
+function directoriesOf(
+  { config }: Server,
+  file: WalFile,
+): readonly [archive: string, incoming: string, streaming: string] {
+  return [join(config.walsDirectory, hashDir(file)), config.incomingWalsDirectory, config.streamingWalsDirectory];
+}
+
+function lookupOrder(server: Server, file: WalFile, partial: boolean): readonly string[] {
+  const [archive, incoming, streaming] = directoriesOf(server, file);
+  const complete = [join(archive, file.name), join(incoming, file.name), join(streaming, file.name)];
+  if (!partial || file.kind !== 'segment') return [...complete, join(archive, file.name)];
+  const name = `${file.name}.partial`;
+  return [
+    ...complete,
+    join(streaming, name),
+    join(streaming, file.name),
+    join(archive, name),
+    join(incoming, name),
+    join(archive, file.name),
+  ];
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await openWal(path);
+  } catch (error) {
+    const code = errnoOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
+    throw error;
+  }
+}

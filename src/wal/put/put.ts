@@ -1,0 +1,60 @@
+/**
+ * WAL files that arrive as a tar stream: received under hidden names, checked, judged, and only then published in
+ * `incoming`, all or none. When the promise resolves without an error being reported, every file of the stream is on disk
+ * under its name. Source: spec wal.md 8; faults.md REF2, REF3, A1 to A12.
+ */
+import type { Readable } from 'node:stream';
+import { type CompressionSettings, compressionSettings } from '../../codec/compression.ts';
+import { makeDirectory } from '../../host/files.ts';
+import { BarmanError, errnoOf, messageOf, WalError } from '../../domain/errors.ts';
+import type { CommandContext } from '../../server/context.ts';
+import type { Server } from '../../server/server.ts';
+import { judgeArrival, type Judged, publishArrivals } from './admission.ts';
+import { type Arrivals, receiveArrivals, verifyChecksums } from './arrivals.ts';
+
+/** One put-wal. */
+export interface PutRun {
+  readonly ctx: CommandContext;
+  readonly server: Server;
+  readonly settings: CompressionSettings;
+  /** ` in put-wal for server 'pg' (SSH host: 1.2.3.4)`: the end of every message. */
+  readonly where: string;
+  readonly systemId: string | null;
+}
+
+/** Takes in every file of the stream. What is refused is reported as an error, and then nothing of the stream is kept. */
+export async function putWals(ctx: CommandContext, server: Server, source: Readable, origin: string): Promise<void> {
+  const { incomingWalsDirectory } = server.config;
+  await makeDirectory(incomingWalsDirectory);
+  const arrivals: Arrivals = { files: [], sums: undefined };
+  try {
+    const where = ` in put-wal for server '${server.name}'${origin}`;
+    const systemId = (await server.catalog.readIdentity())?.systemid ?? null;
+    const settings = compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
+    const run: PutRun = { ctx, server, settings, where, systemId };
+    await receiveArrivals(run, source, arrivals);
+    if (!(await verifyChecksums(run, arrivals))) return;
+    const judged: Judged[] = [];
+    for (const arrival of arrivals.files) judged.push({ arrival, verdict: await judgeArrival(run, arrival) });
+    if (judged.some(({ verdict }) => verdict === 'refused')) return;
+    await publishArrivals(run, judged);
+  } catch (error) {
+    throw inWords(error, server);
+  } finally {
+    for (const { handle, discard } of arrivals.files) {
+      await handle.close();
+      await discard();
+    }
+  }
+}
+
+function inWords(error: unknown, server: Server): unknown {
+  const code = errnoOf(error);
+  if (error instanceof BarmanError || code?.startsWith('E') !== true) return error;
+  const directory = server.config.incomingWalsDirectory;
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  return new WalError(`cannot store the WAL of server '${server.name}' in '${directory}': ${messageOf(error)}`, {
+    cause: error,
+    hint: `${isFull ? `make space in '${directory}'` : 'remove the cause'}; PostgreSQL keeps the file and sends it again`,
+  });
+}

@@ -1,0 +1,139 @@
+/** receive-wal: everything that has to hold before pg_receivewal starts, and its run. Source: spec wal.md 5. */
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { listNames, makeDirectory } from '../../host/files.ts';
+import { withLock } from '../../host/lock.ts';
+import { adviceFor, endText, receiveWalArgs, runPgReceivewal } from '../../postgres/pg-receivewal.ts';
+import type { SlotState } from '../../postgres/connections.ts';
+import { serverLock } from '../../catalog/layout.ts';
+import { toolConnection } from '../../domain/conninfo.ts';
+import { LockBusyError, WalError } from '../../domain/errors.ts';
+import { DEFAULT_SEGMENT_SIZE, parseWalName } from '../../domain/wal/wal.ts';
+import type { CommandContext } from '../../server/context.ts';
+import { type RemoteStatus, remoteStatus } from '../../server/status.ts';
+import type { Server } from '../../server/server.ts';
+import { createSlot } from './slot.ts';
+
+/**
+ * Streams until it is stopped; the caller has asked mayStream. SIGINT is the normal end; SIGTERM is passed on and rethrown
+ * for the exit code. What keeps it from streaming is a reported error.
+ */
+export async function receiveWal(ctx: CommandContext, server: Server): Promise<void> {
+  ctx.output.info(`Starting receive-wal for server ${server.name}`);
+  try {
+    await withLock(serverLock(server.catalog.layout, 'receive-wal'), { wait: false }, () => stream(ctx, server));
+  } catch (error) {
+    if (error instanceof LockBusyError) {
+      ctx.output.error(`Another receive-wal process is already running for server ${server.name}.`);
+    } else if (error instanceof WalError) {
+      ctx.output.error(`ArchiverFailure:${error.message}${error.hint === undefined ? '' : `\nHINT: ${error.hint}`}`);
+    } else {
+      throw error;
+    }
+  }
+}
+
+async function stream(ctx: CommandContext, server: Server): Promise<void> {
+  const { config } = server;
+  const status = await remoteStatus(ctx, server);
+  const program = requireProgram(server, status);
+  if (!(await requireSlot(ctx, server, status))) return;
+  const directory = config.streamingWalsDirectory;
+  await makeDirectory(directory);
+  await truncateTornPartial(ctx, directory, segmentSizeOf(status));
+  const connection = toolConnection(config.streamingConninfo ?? '', config.streamingArchiverName);
+  // This may run for months: the connections that asked the questions are not kept for it.
+  await server.close();
+  const args = receiveWalArgs({
+    dsn: connection.dsn,
+    directory,
+    slotName: status.pg_receivexlog_supports_slots === true ? config.slotName : null,
+    synchronous: status.pg_receivexlog_synchronous === true,
+  });
+  let advice: string | undefined;
+  const end = await runPgReceivewal(program, args, {
+    env: { ...ctx.env, PATH: server.searchPath, ...connection.env },
+    signal: ctx.signal,
+    onLine: (line) => {
+      // compat 3.20.1: what it says after we told it to stop goes unseen.
+      if (ctx.signal.aborted) ctx.log.named('barman.server').info(`${server.name}: ${line}`);
+      else ctx.output.info(`${server.name}: ${line}`);
+      advice ??= adviceFor(line, server.name);
+    },
+  });
+  if (ctx.signal.reason === 'SIGINT') {
+    ctx.output.info('SIGINT received. Terminate gracefully.');
+    return;
+  }
+  ctx.signal.throwIfAborted();
+  const text = endText(end);
+  if (text !== null) throw new WalError(text, advice === undefined ? {} : { hint: advice });
+}
+
+function requireProgram(server: Server, status: RemoteStatus): string {
+  if (server.streaming === null || status.streaming !== true) {
+    throw new WalError(`failed opening the PostgreSQL streaming connection for server ${server.name}`);
+  }
+  const path = status.pg_receivexlog_path;
+  if (status.pg_receivexlog_installed !== true || typeof path !== 'string') {
+    throw new WalError('pg_receivewal not present in $PATH', {
+      hint: `install the PostgreSQL client programs, or set path_prefix for server '${server.name}'`,
+    });
+  }
+  if (status.pg_receivexlog_compatible !== true) {
+    throw new WalError('pg_receivewal version not compatible with PostgreSQL server version', {
+      hint: `set path_prefix for server '${server.name}' to the programs of the server's release or a newer one`,
+    });
+  }
+  return path;
+}
+
+/** False when the slot could not be created and that was reported. */
+async function requireSlot(ctx: CommandContext, server: Server, status: RemoteStatus): Promise<boolean> {
+  const { slotName, createSlot: creation } = server.config;
+  if (slotName === null || status.pg_receivexlog_supports_slots !== true) return true;
+  const slot = status.replication_slot as SlotState | null | undefined;
+  if (slot == null) {
+    if (creation !== 'auto') {
+      throw new WalError(
+        `replication slot '${slotName}' doesn't exist. Please execute 'barman receive-wal --create-slot ${server.name}'`,
+      );
+    }
+    ctx.output.info(`Creating replication slot '${slotName}'`);
+    return createSlot(ctx, server, { ifNotExists: true });
+  }
+  if (slot.active) {
+    throw new WalError(`replication slot '${slotName}' is already in use`, {
+      hint:
+        'stop the other receiver (it may be an older one that PostgreSQL has not missed yet: see wal_sender_timeout); ' +
+        'pg_stat_replication shows its address',
+    });
+  }
+  return true;
+}
+
+/** Bytes. */
+export function segmentSizeOf(status: RemoteStatus): number {
+  return typeof status.xlog_segment_size === 'number' ? status.xlog_segment_size : DEFAULT_SEGMENT_SIZE;
+}
+
+/**
+ * pg_receivewal fills a new `.partial` with zeros before it writes WAL into it, and refuses one of another size: the size
+ * is wrong only when that filling was cut short, so there is nothing to lose in it.
+ */
+async function truncateTornPartial(ctx: CommandContext, directory: string, segmentSize: number): Promise<void> {
+  const partials = (await listNames(directory)).filter((name) => parseWalName(name)?.kind === 'partial');
+  const last = partials.at(-1);
+  if (last === undefined) return;
+  const path = join(directory, last);
+  const handle = await open(path, 'r+');
+  try {
+    const { size } = await handle.stat();
+    if (size === 0 || size === segmentSize) return;
+    ctx.output.info(`Truncating partial file ${path} that has wrong size ${size} while ${segmentSize} was expected.`);
+    await handle.truncate(0);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,93 @@
+/** `receive-wal --reset`: lines the streaming directory up with the replication slot. Source: spec wal.md 5. */
+import { constants } from 'node:fs';
+import { open, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compareBytes, listNames, makeDirectory, syncDirectory } from '../../host/files.ts';
+import { withLock } from '../../host/lock.ts';
+import type { SlotState } from '../../postgres/connections.ts';
+import { serverLock } from '../../catalog/layout.ts';
+import { errnoOf, LockBusyError, WalError } from '../../domain/errors.ts';
+import { parseLsn } from '../../domain/wal/lsn.ts';
+import { parseWalName, segmentOfLsn } from '../../domain/wal/wal.ts';
+import type { CommandContext } from '../../server/context.ts';
+import { type RemoteStatus, remoteStatus } from '../../server/status.ts';
+import type { Server } from '../../server/server.ts';
+import { segmentSizeOf } from './receive.ts';
+
+/** Makes the next receive-wal start at the slot's position; the caller has asked mayStream. Reports what it does and why it cannot. */
+export async function resetReceiver(ctx: CommandContext, server: Server): Promise<void> {
+  try {
+    await withLock(serverLock(server.catalog.layout, 'receive-wal'), { wait: false }, () => reset(ctx, server));
+  } catch (error) {
+    if (!(error instanceof LockBusyError)) throw error;
+    ctx.output.error(`Unable to reset the status of receive-wal for server ${server.name}. Process is still running`);
+  }
+}
+
+async function reset(ctx: CommandContext, server: Server): Promise<void> {
+  const { current, restart } = positions(server, await remoteStatus(ctx, server));
+  const directory = server.config.streamingWalsDirectory;
+  const newest = await newestReceived(directory);
+  const partial = `${restart}.partial`;
+  if (newest === undefined || newest === restart || newest === partial) {
+    ctx.output.info('Nothing to do. Position of receive-wal is aligned.');
+    return;
+  }
+  if (compareBytes(newest, current) > 0 && newest !== `${current}.partial`) {
+    ctx.output.error(`The receive-wal position is ahead of PostgreSQL current WAL lsn (${newest} > ${current})`);
+    return;
+  }
+  ctx.output.info('Resetting receive-wal directory status');
+  if (newest.endsWith('.partial')) await removePartial(ctx, join(directory, newest), newest < restart);
+  const path = join(directory, partial);
+  ctx.output.info(`Creating status file ${path}`);
+  await createEmpty(path);
+  await syncDirectory(directory);
+}
+
+function positions(server: Server, status: RemoteStatus): { readonly current: string; readonly restart: string } {
+  const currentLsn = parseLsn(String(status.current_lsn));
+  const timeline = status.timeline;
+  if (currentLsn === undefined || typeof timeline !== 'number') {
+    throw new WalError(`the current WAL position of server '${server.name}' is not known`, {
+      hint: `run 'barman check ${server.name}'`,
+    });
+  }
+  const segmentSize = segmentSizeOf(status);
+  const slot = status.replication_slot as SlotState | null | undefined;
+  return {
+    current: segmentOfLsn(timeline, currentLsn, segmentSize).name,
+    restart: segmentOfLsn(timeline, slot?.restartLsn ?? currentLsn, segmentSize).name,
+  };
+}
+
+async function newestReceived(directory: string): Promise<string | undefined> {
+  return (await listNames(directory)).findLast((name) => {
+    const kind = parseWalName(name)?.kind;
+    return kind === 'segment' || kind === 'partial';
+  });
+}
+
+/**
+ * A partial file from before the slot's position holds WAL that PostgreSQL will not send again: it stays, and archive-wal
+ * archives it. compat 3.20.1: it is deleted there.
+ */
+async function removePartial(ctx: CommandContext, path: string, isIrretrievable: boolean): Promise<void> {
+  if (isIrretrievable && (await stat(path)).size > 0) {
+    ctx.output.info(`Keeping status file ${path}: it holds WAL that cannot be streamed again`);
+    return;
+  }
+  ctx.output.info(`Removing status file ${path}`);
+  await unlink(path);
+}
+
+async function createEmpty(path: string): Promise<void> {
+  await makeDirectory(join(path, '..'));
+  try {
+    const handle = await open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    await handle.sync();
+    await handle.close();
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+}

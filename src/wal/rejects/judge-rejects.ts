@@ -1,0 +1,223 @@
+/**
+ * What the files in the errors directory are, and what may safely be done with each: a copy of an archived WAL, or the
+ * beginning of one, may go; a sound WAL that the archive lacks goes back into the queue; everything else is for a person.
+ */
+import { link, lstat, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { compressionSettings, type CompressionSettings } from '../../codec/compression.ts';
+import { copyFileDurably } from '../../host/copy-file.ts';
+import { exists, listNames, makeDirectory, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
+import { withLock } from '../../host/lock.ts';
+import { serverLock } from '../../catalog/layout.ts';
+import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';
+import { parseWalName, type WalFile } from '../../domain/wal/wal.ts';
+import { parseWalHeader, type WalHeader } from '../../domain/wal/wal-header.ts';
+import type { CommandContext } from '../../server/context.ts';
+import type { Server } from '../../server/server.ts';
+import {
+  canDecrypt,
+  measurePlain,
+  openWal,
+  readHead,
+  recognise,
+  recogniseHead,
+  relateContent,
+} from '../content/content.ts';
+import { examineWal } from '../content/examine.ts';
+import { parseRejectedName } from './rejects.ts';
+import { isSound } from '../archive/twins.ts';
+
+/** What `--resolve` does; null: nothing, somebody has to look. */
+export type SafeAction = 'remove' | 'queue';
+
+export interface JudgedReject {
+  /** Its name in the errors directory. */
+  readonly file: string;
+  /** The WAL it claimed to be; null when that is no WAL name. */
+  readonly walName: string | null;
+  /** What its first page says; null for what is no plain or compressed WAL segment. */
+  readonly header: WalHeader | null;
+  /** To the archived file of the same name. */
+  readonly relation: 'identical' | 'prefix' | 'longer' | 'different' | 'not archived' | 'no WAL';
+  /** One sentence for a person. */
+  readonly verdict: string;
+  readonly action: SafeAction | null;
+}
+
+/** Every file of the errors directory, in name order. */
+export async function judgeRejects(ctx: CommandContext, server: Server): Promise<readonly JudgedReject[]> {
+  const settings = compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
+  const systemId = (await server.catalog.readIdentity())?.systemid ?? null;
+  const judged: JudgedReject[] = [];
+  for (const file of await listNames(server.config.errorsDirectory)) {
+    judged.push(await judge(server, file, settings, systemId));
+  }
+  return judged;
+}
+
+async function judge(
+  server: Server,
+  file: string,
+  settings: CompressionSettings,
+  systemId: string | null,
+): Promise<JudgedReject> {
+  const rejected = parseRejectedName(file);
+  const wal = rejected === undefined ? undefined : parseWalName(rejected.name);
+  const stranger = (verdict: string): JudgedReject => ({
+    file,
+    walName: wal?.name ?? null,
+    header: null,
+    relation: 'no WAL',
+    verdict,
+    action: null,
+  });
+  if (wal === undefined) return stranger('is no WAL file: look at it and remove it by hand');
+  const path = join(server.config.errorsDirectory, file);
+  let handle;
+  try {
+    handle = await openWal(path);
+  } catch (error) {
+    return stranger(`cannot be opened (${messageOf(error)})`);
+  }
+  try {
+    const stats = await handle.stat({ bigint: true });
+    if (!stats.isFile()) return stranger('is no regular file: look at it and remove it by hand');
+    const examined = await examineWal(wal, handle, stats, settings, systemId);
+    const form = recogniseHead(await readHead(handle), settings);
+    const header = parseWalHeader((await measurePlain(handle, form, settings))?.head ?? Buffer.alloc(0)) ?? null;
+    const known = { file, walName: wal.name, header };
+    if (!(await canDecrypt(handle, form, settings)))
+      return { ...known, relation: 'different', verdict: ENCRYPTED, action: null };
+    const stored = await openStored(server, wal);
+    if (stored === undefined) return { ...known, relation: 'not archived', ...judgeAlone(examined.problem?.text) };
+    try {
+      if (!(await canDecrypt(stored, await recognise(stored, settings), settings))) {
+        return { ...known, relation: 'different', verdict: ENCRYPTED, action: null };
+      }
+      const relation = RELATIONS[await relateContent(handle, stored, settings)];
+      const problem = examined.problem?.text;
+      if (problem === undefined && relation === 'different' && !(await isSound(wal, stored, settings))) {
+        return {
+          ...known,
+          relation,
+          verdict: 'is sound, the archived file is not: it may be queued again',
+          action: 'queue',
+        };
+      }
+      return { ...known, relation, ...judgeBeside(relation, problem) };
+    } finally {
+      await stored.close();
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+const ENCRYPTED = 'is encrypted and cannot be compared: decrypt it and the archived file by hand';
+
+const RELATIONS = {
+  identical: 'identical',
+  'left is a prefix': 'prefix',
+  'right is a prefix': 'longer',
+  different: 'different',
+} as const;
+
+type Judgement = Pick<JudgedReject, 'verdict' | 'action'>;
+
+function judgeAlone(problem: string | undefined): Judgement {
+  if (problem !== undefined) return { verdict: `${problem}: it cannot be archived`, action: null };
+  return { verdict: 'is sound and not in the archive: it may be queued again', action: 'queue' };
+}
+
+function judgeBeside(
+  relation: 'identical' | 'prefix' | 'longer' | 'different',
+  problem: string | undefined,
+): Judgement {
+  if (relation === 'identical')
+    return { verdict: 'is identical to the archived file: it may be removed', action: 'remove' };
+  if (relation === 'prefix') {
+    return { verdict: 'is only the beginning of the archived file: it may be removed', action: 'remove' };
+  }
+  if (problem !== undefined)
+    return { verdict: `${problem}, unlike the archived file: it is of no use there`, action: null };
+  if (relation === 'longer') {
+    return { verdict: 'goes on where the archived file ends, which was cut: it may be queued again', action: 'queue' };
+  }
+  return {
+    verdict: 'differs from the archived file: compare both with pg_waldump and keep the right one',
+    action: null,
+  };
+}
+
+async function openStored(server: Server, { name }: WalFile) {
+  try {
+    return await openWal(server.catalog.walPath(name));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Does the safe things while the archiver rests, each judged anew. Returns the names that were dealt with; a failure is
+ * reported and the others go on. @throws LockBusyError while archive-wal is at work
+ */
+export async function resolveRejects(ctx: CommandContext, server: Server): Promise<ReadonlySet<string>> {
+  const resolved = new Set<string>();
+  await withLock(serverLock(server.catalog.layout, 'archive-wal'), { wait: false }, async () => {
+    for (const judged of await judgeRejects(ctx, server)) {
+      if (judged.action === null || judged.walName === null) continue;
+      try {
+        if (judged.action === 'remove') await removeReject(server, judged.file, judged.walName);
+        else await queueAgain(server, judged.file, judged.walName);
+        resolved.add(judged.file);
+      } catch (error) {
+        ctx.output.error(`cannot resolve '${judged.file}' of server '${server.name}': ${messageOf(error)}`);
+      }
+    }
+  });
+  return resolved;
+}
+
+/** The archived copy must be on disk before this one goes. */
+async function removeReject({ catalog, config }: Server, file: string, walName: string): Promise<void> {
+  const archived = catalog.walPath(walName);
+  const handle = await openWal(archived);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await syncDirectory(dirname(archived));
+  await unlink(join(config.errorsDirectory, file));
+  await syncDirectory(config.errorsDirectory);
+}
+
+/** A second name first, so that nothing in the queue is overwritten and no moment is without the file. */
+async function queueAgain({ config }: Server, file: string, walName: string): Promise<void> {
+  const queue = config.archiver ? config.incomingWalsDirectory : config.streamingWalsDirectory;
+  const [source, target] = [join(config.errorsDirectory, file), join(queue, walName)];
+  await makeDirectory(queue);
+  if (!(await lstat(source)).isFile()) throw new WalError('it is no regular file any more');
+  if (await exists(target))
+    throw new WalError(`'${target}' waits to be archived: run "barman archive-wal ${config.name}" first`);
+  await linkOrCopy(source, target);
+  await syncDirectory(queue);
+  await unlink(source);
+  await syncDirectory(config.errorsDirectory);
+}
+
+/** Never over another file; the errors directory may be on another filesystem. */
+async function linkOrCopy(source: string, target: string): Promise<void> {
+  try {
+    await link(source, target);
+  } catch (error) {
+    if (errnoOf(error) !== 'EXDEV') throw error;
+    // The archiver passes over this name.
+    const temporary = `${target}.tmp`;
+    await unlinkIfPresent(temporary);
+    await copyFileDurably(source, temporary, 0, { mode: 0o600 });
+    await link(temporary, target);
+    await unlink(temporary);
+  }
+}

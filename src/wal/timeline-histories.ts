@@ -1,0 +1,54 @@
+/** The timeline history files of the archive, decrypted, decompressed and read. */
+import type { FileHandle } from 'node:fs/promises';
+import { compressionSettings, detectForm } from '../codec/compression.ts';
+import { errnoOf, WalError } from '../domain/errors.ts';
+import { parseTimelineHistory, type TimelineSwitch } from '../domain/wal/timeline-history.ts';
+import { timelineName } from '../domain/wal/wal.ts';
+import type { CommandContext } from '../server/context.ts';
+import type { Server } from '../server/server.ts';
+import { openWal, plainStream, readHead } from './content/content.ts';
+
+/** No history file is longer, bytes. */
+const MAX_HISTORY = 1024 * 1024;
+
+/**
+ * The ancestors of a timeline, the nearest last; undefined when the archive has no history file of it.
+ * @throws WalError for a file that is none, CommandError when it cannot be decompressed
+ */
+export async function readHistory(
+  ctx: CommandContext,
+  server: Server,
+  timeline: number,
+): Promise<readonly TimelineSwitch[] | undefined> {
+  const name = `${timelineName(timeline)}.history`;
+  const text = await historyText(ctx, server, server.catalog.walPath(name));
+  return text === undefined ? undefined : parseTimelineHistory(text, name);
+}
+
+async function historyText(ctx: CommandContext, server: Server, path: string): Promise<string | undefined> {
+  const handle = await openIfThere(path);
+  if (handle === undefined) return undefined;
+  try {
+    const settings = compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
+    const form = detectForm(await readHead(handle), server.config.customCompressionMagic);
+    const chunks: Buffer[] = [];
+    let length = 0;
+    for await (const chunk of plainStream(handle, form, settings) as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > MAX_HISTORY) throw new WalError('it is too long');
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await openWal(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

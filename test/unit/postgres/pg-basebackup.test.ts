@@ -1,0 +1,99 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { baseBackupArgs, type BaseBackupOptions, findPgBasebackup } from '../../../src/postgres/pg-basebackup.ts';
+
+const NO_COMPRESSION = { type: null, format: null, location: null, level: null, workers: null } as const;
+const PLAIN: BaseBackupOptions = {
+  dsn: 'dbname=replication host=127.0.0.1',
+  destination: '/home/pg/base/1/data',
+  tablespaces: [],
+  maxRate: null,
+  fastCheckpoint: false,
+  compression: NO_COMPRESSION,
+  warehousepgDbid: null,
+};
+const HEAD = ['--dbname=dbname=replication host=127.0.0.1', '-v', '--no-password', '--pgdata=/home/pg/base/1/data'];
+const WAL = ['--no-slot', '--wal-method=none'];
+
+describe('baseBackupArgs', () => {
+  it('is the recorded order with every option, and leaves flushing to us', () => {
+    const args = baseBackupArgs(15, {
+      ...PLAIN,
+      tablespaces: [{ location: '/tbs/t1', destination: '/home/pg/base/1/16386' }],
+      maxRate: 2048,
+      fastCheckpoint: true,
+      compression: { type: 'zstd', format: null, location: 'server', level: 3, workers: 2 },
+      warehousepgDbid: 7,
+    });
+    expect(args).toEqual([
+      ...HEAD,
+      '--target-gp-dbid=7',
+      ...WAL,
+      '--tablespace-mapping=/tbs/t1=/home/pg/base/1/16386',
+      '--max-rate=2048',
+      '--no-sync',
+      '--checkpoint=fast',
+      '--format=tar',
+      '--compress=server-zstd:level=3,workers=2',
+    ]);
+  });
+
+  it('escapes an equals sign in a tablespace location', () => {
+    const tablespaces = [{ location: '/tbs/a=b', destination: '/home/pg/base/1/1' }];
+    expect(baseBackupArgs(15, { ...PLAIN, tablespaces })).toContain(
+      '--tablespace-mapping=/tbs/a\\=b=/home/pg/base/1/1',
+    );
+  });
+
+  it('leaves out a limit of zero', () => {
+    expect(baseBackupArgs(15, { ...PLAIN, maxRate: 0 })).toEqual([...HEAD, ...WAL, '--no-sync']);
+  });
+
+  it.each([
+    [15, { type: 'gzip' }, ['--format=tar', '--compress=gzip']],
+    [15, { type: 'gzip', location: 'client', level: 5 }, ['--format=tar', '--compress=client-gzip:level=5']],
+    [15, { type: 'lz4', format: 'plain', location: 'server' }, ['--format=plain', '--compress=server-lz4']],
+    [15, { type: 'none' }, ['--format=tar', '--compress=none']],
+    [14, { type: 'gzip', level: 9 }, ['--format=tar', '--compress=9', '--gzip']],
+    [14, { type: 'gzip' }, ['--format=tar', '--gzip']],
+    [14, { type: 'none' }, ['--format=tar', '--compress=0']],
+  ] as const)('compression with pg_basebackup %i: %o', (major, compression, expected) => {
+    const args = baseBackupArgs(major, { ...PLAIN, compression: { ...NO_COMPRESSION, ...compression } });
+    expect(args.slice(HEAD.length + WAL.length)).toEqual(['--no-sync', ...expected]);
+  });
+
+  it('knows no slot option before 10', () => {
+    expect(baseBackupArgs(9, PLAIN)).toEqual(HEAD);
+  });
+});
+
+describe('findPgBasebackup', () => {
+  let root: string;
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), 'barman-pgbb-'));
+    program('broken', 'exit 3');
+    program('good', 'echo "pg_basebackup (PostgreSQL) 17.2 (Debian 17.2-1)"');
+  });
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+  function program(name: string, body: string): void {
+    mkdirSync(join(root, name));
+    writeFileSync(join(root, name, 'pg_basebackup'), `#!/bin/sh\n${body}\n`);
+    chmodSync(join(root, name, 'pg_basebackup'), 0o755);
+  }
+
+  it('takes the first one that tells its version', async () => {
+    const path = `/nowhere:${join(root, 'broken')}:${join(root, 'good')}`;
+    expect(await findPgBasebackup(path, process.env)).toEqual({
+      path: join(root, 'good', 'pg_basebackup'),
+      version: '17.2',
+      major: 17,
+    });
+  });
+
+  it('finds none', async () => {
+    expect(await findPgBasebackup(join(root, 'broken'), process.env)).toBeUndefined();
+  });
+});
