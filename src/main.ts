@@ -85,7 +85,14 @@ async function runCommand(invocation: Extract<Invocation, { kind: 'run' }>): Pro
   try {
     const config = await started.loadConfig(output);
     const abort = new AbortController();
-    const ctx: CommandContext = { config, output, log, now: () => new Date(), signal: abort.signal, env };
+    const ctx: CommandContext = {
+      configuration: config,
+      output,
+      log,
+      now: () => new Date(),
+      signal: abort.signal,
+      env,
+    };
     const spec = invocation.command;
     const options = await commandOptions(invocation);
     const module = spec ? await spec.load() : await import('./commands/help.ts');
@@ -110,7 +117,7 @@ async function commandOptions(invocation: Extract<Invocation, { kind: 'run' }>):
 interface Started {
   readonly log: Log;
   readonly output: Output;
-  readonly loadConfig: (output: Output) => Promise<CommandContext['config']>;
+  readonly loadConfig: (output: Output) => Promise<CommandContext['configuration']>;
 }
 
 /** Problems before the writer exists go to stderr as plain text: the exit code is returned. */

@@ -1,7 +1,7 @@
 /** What every method asks PostgreSQL before it starts, and keeps in the record. Source: spec backup.md 2.2. */
 import type { ClusterFacts, PostgresConnection } from '../postgres/connections.ts';
 import { BackupError } from '../domain/errors.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /** PostgreSQL 9.6: the oldest that Barman 3.20 backs up. */
 const OLDEST_SERVER = 90_600;
@@ -12,9 +12,9 @@ export function refuseOldServer({ version }: ClusterFacts): void {
 }
 
 /** @throws BackupError without a usable conninfo */
-export function connectionOf(server: Server): PostgresConnection {
-  if (server.postgres === null) throw new BackupError(`Missing 'conninfo' parameter for server '${server.name}'`);
-  return server.postgres;
+export function connectionOf(scope: ServerScope): PostgresConnection {
+  if (scope.postgres === null) throw new BackupError(`Missing 'conninfo' parameter for server '${scope.name}'`);
+  return scope.postgres;
 }
 
 /** What the record keeps of the cluster. */

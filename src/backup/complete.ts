@@ -9,39 +9,33 @@ import { fixedText } from '../domain/text/fixed-text.ts';
 import { prettySize } from '../domain/text/size.ts';
 import { checkBackup } from '../wal/settle-backup.ts';
 import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { waitForWal } from '../wal/wait.ts';
 import { purgeOlderWals } from './first-backup.ts';
 import { syncTree } from '../transfer/measure.ts';
 import { stopIfInterrupted } from './method.ts';
 
 /** Flushes every byte of the backup, then saves it as WAITING_FOR_WALS: from here on it survives a power cut. */
-export async function settleOnDisk(
-  ctx: CommandContext,
-  server: Server,
-  info: BackupInfo,
-  directory: string,
-): Promise<BackupInfo> {
-  const sizes = await syncTree(directory, { onStep: () => stopIfInterrupted(ctx.signal) });
+export async function settleOnDisk(scope: ServerScope, info: BackupInfo, directory: string): Promise<BackupInfo> {
+  const sizes = await syncTree(directory, { onStep: () => stopIfInterrupted(scope.signal) });
   const settled: BackupInfo = { ...info, ...sizes, status: 'WAITING_FOR_WALS' };
-  await server.catalog.saveBackup(settled);
+  await scope.catalog.saveBackup(settled);
   return settled;
 }
 
 /** The closing messages. The WAL before a first backup goes only now that the backup is safe. */
 export async function announce(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   facts: { readonly copyStart: number; readonly end: string },
 ): Promise<void> {
   // A method that copies by rsync has said already that it is the first.
   const tell = info.mode === 'postgres' ? 'all' : 'removed';
-  await purgeOlderWals(ctx, server, info, { tell });
-  ctx.output.info(`Backup size: ${sizeText(info, server.config.reuseBackup === 'link')}`);
-  ctx.output.info(`Backup end at LSN: ${facts.end}`);
+  await purgeOlderWals(scope, info, { tell });
+  scope.output.info(`Backup size: ${sizeText(info, scope.config.reuseBackup === 'link')}`);
+  scope.output.info(`Backup end at LSN: ${facts.end}`);
   const elapsed = performance.timeOrigin / 1000 + performance.now() / 1000 - facts.copyStart / 1_000_000;
-  ctx.output.info(
+  scope.output.info(
     `Backup completed (start time: ${localTime(facts.copyStart)}, elapsed time: ${humanDuration(elapsed)})`,
   );
 }
@@ -64,24 +58,23 @@ function localTime(epochMicros: number): string {
 
 /** `--wait`: still under the server's backup lock. */
 export async function finishUnderLock(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   request: { readonly wait: boolean; readonly waitTimeout: number | null },
 ): Promise<BackupInfo> {
   if (!request.wait || info.endWal === null) return info;
-  await waitUnlessInterrupted(ctx, server, info.endWal, request.waitTimeout || null);
-  return checkBackup(ctx, server, info, { locked: true });
+  await waitUnlessInterrupted(scope, info.endWal, request.waitTimeout || null);
+  return checkBackup(scope, info, { locked: true });
 }
 
-async function waitUnlessInterrupted(ctx: CommandContext, server: Server, wal: string, timeoutSeconds: number | null) {
+async function waitUnlessInterrupted(scope: ServerScope, wal: string, timeoutSeconds: number | null) {
   try {
-    await waitForWal(ctx, server, wal, { timeoutSeconds });
+    await waitForWal(scope, wal, { timeoutSeconds });
   } catch (error) {
     // Ctrl-C while a segment was being archived: that run was left cleanly, and the backup is good either way.
-    if (ctx.signal.aborted && ctx.signal.reason === 'SIGINT') {
-      ctx.output.info(`Got CTRL-C. Continuing without waiting for '${wal}' to be archived`);
-    } else if (error instanceof BarmanError) reportTrouble(ctx, error);
+    if (scope.signal.aborted && scope.signal.reason === 'SIGINT') {
+      scope.output.info(`Got CTRL-C. Continuing without waiting for '${wal}' to be archived`);
+    } else if (error instanceof BarmanError) reportTrouble(scope, error);
     else throw error;
   }
 }
@@ -91,19 +84,19 @@ function reportTrouble(ctx: CommandContext, error: BarmanError): void {
 }
 
 /** After the lock: archive what is there, judge, trim, and warn when WAL is still missing. */
-export async function finishAfterLock(ctx: CommandContext, server: Server, taken: BackupInfo): Promise<void> {
+export async function finishAfterLock(scope: ServerScope, taken: BackupInfo): Promise<void> {
   const { archiveWals } = await import('../wal/archive/archive.ts');
   try {
-    await archiveWals(ctx, server, { verbose: false });
+    await archiveWals(scope, { verbose: false });
   } catch (error) {
     if (!(error instanceof BarmanError)) throw error;
-    reportTrouble(ctx, error);
+    reportTrouble(scope, error);
   }
   let info = taken;
-  if (info.status === 'WAITING_FOR_WALS') info = await checkBackup(ctx, server, info);
-  if (info.status !== 'FAILED') await purgeOlderWals(ctx, server, info, { tell: 'nothing' });
+  if (info.status === 'WAITING_FOR_WALS') info = await checkBackup(scope, info);
+  if (info.status !== 'FAILED') await purgeOlderWals(scope, info, { tell: 'nothing' });
   if (info.status !== 'WAITING_FOR_WALS') return;
-  ctx.output.warning(
+  scope.output.warning(
     [
       'IMPORTANT: this backup is classified as WAITING_FOR_WALS, meaning that Barman has not received yet all the required WAL files for the backup consistency.',
       'This is a common behaviour in concurrent backup scenarios, and Barman automatically set the backup as DONE once all the required WAL files have been archived.',

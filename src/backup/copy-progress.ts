@@ -8,7 +8,7 @@ import { type ProgressWatch, watchProgress } from '../transfer/progress.ts';
 /** Follows the copy of this job on the terminal; reads nothing when there is none. */
 export function watchCopy(job: BackupJob, facts: ClusterFacts): ProgressWatch {
   const total = facts.clusterSize;
-  return watchProgress(job.ctx.output.progress, `Copying ${job.server.name}`, async () => ({
+  return watchProgress(job.scope.output.progress, `Copying ${job.scope.name}`, async () => ({
     done: await bytesBelow(job.directory),
     total,
   }));

@@ -4,22 +4,20 @@ import { join } from 'node:path';
 import { redactSecrets } from '../domain/conninfo.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { BarmanError, errnoOf, messageOf } from '../domain/errors.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { type BackupAction, interruption } from './method.ts';
 
 /** Saves the record as FAILED, then says so. What was copied stays, unless the disk is full. */
 export async function recordFailure(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   directory: string,
   action: BackupAction,
   thrown: unknown,
 ): Promise<BackupInfo> {
   // Once we were told to stop, every later trouble is a consequence of that.
-  const error = ctx.signal.aborted ? interruption(ctx.signal) : thrown;
-  const log = ctx.log.named('barman.backup');
+  const error = scope.signal.aborted ? interruption(scope.signal) : thrown;
+  const log = scope.log.named('barman.backup');
   const message = redactSecrets(messageOf(error)) || (error instanceof Error ? error.name : 'unknown error');
   if (!(error instanceof BarmanError) && error instanceof Error) log.error(message, error.stack);
   const failed: BackupInfo = { ...info, status: 'FAILED', error: `failure ${action} (${firstLine(message)})` };
@@ -28,12 +26,12 @@ export async function recordFailure(
       log.error(`cannot empty the directory of the failed backup ${info.backupId}: ${messageOf(cause)}`);
     });
   }
-  await server.catalog.saveBackup(failed).catch((cause: unknown) => {
-    ctx.output.error(
-      `cannot record the failure of backup ${info.backupId} of server ${server.name}: ${messageOf(cause)}; the next "barman cron" will try again`,
+  await scope.catalog.saveBackup(failed).catch((cause: unknown) => {
+    scope.output.error(
+      `cannot record the failure of backup ${info.backupId} of server ${scope.name}: ${messageOf(cause)}; the next "barman cron" will try again`,
     );
   });
-  ctx.output.error(`Backup failed ${action}.\nDETAILS: ${message}`);
+  scope.output.error(`Backup failed ${action}.\nDETAILS: ${message}`);
   return failed;
 }
 

@@ -8,62 +8,55 @@ import { messageOf } from '../domain/errors.ts';
 import { parseWalName } from '../domain/wal/wal.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
 import { walDeleteHooks } from '../wal/delete-hooks.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /**
  * Drops the archived WAL older than `info` when it is the only backup there is. A backup that failed, a record that cannot
  * be read and a data directory without a record all count as reasons to keep every file.
  */
 export async function purgeOlderWals(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   options: { readonly tell: 'all' | 'removed' | 'nothing' },
 ): Promise<void> {
   try {
-    await purge(ctx, server, info, options);
+    await purge(scope, info, options);
   } catch (error) {
     // The backup is complete; only the space is not free yet.
-    ctx.output.warning(`cannot remove the older WAL files of server ${server.name}: ${messageOf(error)}`);
+    scope.output.warning(`cannot remove the older WAL files of server ${scope.name}: ${messageOf(error)}`);
   }
 }
 
-async function purge(
-  ctx: CommandContext,
-  server: Server,
-  info: BackupInfo,
-  { tell }: { readonly tell: 'all' | 'removed' | 'nothing' },
-) {
+async function purge(scope: ServerScope, info: BackupInfo, { tell }: { readonly tell: 'all' | 'removed' | 'nothing' }) {
   const { beginWal } = info;
   if (!isCopyDone(info) || beginWal === null) return;
-  const { backups, damaged } = await server.catalog.listBackups();
+  const { backups, damaged } = await scope.catalog.listBackups();
   if (backups.some((other) => other.backupId < info.backupId && isCopyDone(other))) return;
   const silent = tell === 'nothing';
-  if (tell === 'all') ctx.output.info(`This is the first backup for server ${server.name}`);
-  if (server.config.wormMode) {
-    if (!silent) ctx.output.info("'worm_mode' is enabled, skip purging of unused WAL files.");
+  if (tell === 'all') scope.output.info(`This is the first backup for server ${scope.name}`);
+  if (scope.config.wormMode) {
+    if (!silent) scope.output.info("'worm_mode' is enabled, skip purging of unused WAL files.");
     return;
   }
   // A clock that was set back gives a new backup a lower id: what older-looking WAL others need stays.
   const others = backups.filter((other) => other.backupId !== info.backupId);
-  if (damaged.length > 0 || others.some(isCopyDone) || (await hasUnknownBackup(server, backups))) {
-    ctx.log
+  if (damaged.length > 0 || others.some(isCopyDone) || (await hasUnknownBackup(scope, backups))) {
+    scope.log
       .named('barman.backup')
       .warning(
-        `WAL files before ${beginWal} are kept: server ${server.name} has other or unreadable backups that may need them`,
+        `WAL files before ${beginWal} are kept: server ${scope.name} has other or unreadable backups that may need them`,
       );
     return;
   }
-  const removed = await server.catalog.removeWals(isOlderThan(beginWal), walDeleteHooks(ctx, server));
+  const removed = await scope.catalog.removeWals(isOlderThan(beginWal), walDeleteHooks(scope));
   if (removed.length === 0 || silent) return;
-  ctx.output.info('WAL segments preceding the current backup have been found:');
-  for (const { name } of removed) ctx.output.info(`\t${name} from server ${server.name} has been removed`);
+  scope.output.info('WAL segments preceding the current backup have been found:');
+  for (const { name } of removed) scope.output.info(`\t${name} from server ${scope.name} has been removed`);
 }
 
 /** True while no earlier backup has its data. */
-export async function isFirstBackup(server: Server, backupId: string): Promise<boolean> {
-  const { backups } = await server.catalog.listBackups();
+export async function isFirstBackup(scope: ServerScope, backupId: string): Promise<boolean> {
+  const { backups } = await scope.catalog.listBackups();
   return !backups.some((other) => other.backupId < backupId && isCopyDone(other));
 }
 
@@ -76,8 +69,8 @@ export function isOlderThan(beginWal: string): (record: WalRecord) => boolean {
 }
 
 /** A directory in base/ that no record speaks of may be a backup whose record was lost. */
-async function hasUnknownBackup(server: Server, backups: readonly BackupInfo[]): Promise<boolean> {
+async function hasUnknownBackup(scope: ServerScope, backups: readonly BackupInfo[]): Promise<boolean> {
   const known = new Set(backups.map(({ backupId }) => backupId));
-  const names = await listNames(server.catalog.layout.baseDirectory);
+  const names = await listNames(scope.catalog.layout.baseDirectory);
   return names.some((name) => isBackupId(name) && !known.has(name));
 }

@@ -3,25 +3,19 @@ import { backupHookVariables, hasHooks, type HookPhase, runHooks } from '../host
 import { backupPath, infoPath } from '../catalog/layout.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { messageOf } from '../domain/errors.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /** @throws HookAbortError when a retry script of the pre phase says so; in the post phase nothing is thrown */
-export async function runBackupHooks(
-  ctx: CommandContext,
-  server: Server,
-  info: BackupInfo,
-  phase: HookPhase,
-): Promise<void> {
-  if (!hasHooks(server.config, 'backup')) return;
-  const { layout } = server.catalog;
+export async function runBackupHooks(scope: ServerScope, info: BackupInfo, phase: HookPhase): Promise<void> {
+  if (!hasHooks(scope.config, 'backup')) return;
+  const { layout } = scope.catalog;
   try {
-    const { backups } = await server.catalog.listBackups();
+    const { backups } = await scope.catalog.listBackups();
     const paths = { backupDirectory: backupPath(layout, info.backupId), infoFile: infoPath(layout, info.backupId) };
-    await runHooks(ctx, server.config, 'backup', phase, backupHookVariables(info, paths, backups));
+    await runHooks(scope, scope.config, 'backup', phase, backupHookVariables(info, paths, backups));
   } catch (error) {
     if (phase === 'pre') throw error;
     // The backup is over and recorded: what its last script met with changes nothing.
-    ctx.log.named('barman.hooks').warning(`post_backup scripts of backup ${info.backupId}: ${messageOf(error)}`);
+    scope.log.named('barman.hooks').warning(`post_backup scripts of backup ${info.backupId}: ${messageOf(error)}`);
   }
 }

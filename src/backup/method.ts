@@ -4,8 +4,7 @@
  */
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { BackupError } from '../domain/errors.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /** The step that `error=failure ACTION (...)` names. Source: spec backup.md 2.1. */
 export type BackupAction =
@@ -22,8 +21,7 @@ export type BackupAction =
 export type BackupChanges = Partial<Omit<BackupInfo, 'backupId' | 'status' | 'error'>>;
 
 export interface BackupJob {
-  readonly ctx: CommandContext;
-  readonly server: Server;
+  readonly scope: ServerScope;
   readonly backupId: string;
   /** `base/<id>`; it exists and is empty. */
   readonly directory: string;

@@ -11,45 +11,44 @@ import { acquireLock, type HeldLock } from '../host/lock.ts';
 import { backupPath, serverLock } from '../catalog/layout.ts';
 import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';
 import { LockBusyError, messageOf } from '../domain/errors.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /** For cron: looks for traces of interrupted backups and, only when there are some, takes the lock and repairs them. */
-export async function repairInterruptedBackups(ctx: CommandContext, server: Server): Promise<void> {
-  if (server.isPassive) return;
-  const { backups, damaged } = await server.catalog.listBackups();
+export async function repairInterruptedBackups(scope: ServerScope): Promise<void> {
+  if (scope.isPassive) return;
+  const { backups, damaged } = await scope.catalog.listBackups();
   const known = new Set([...backups, ...damaged].map(({ backupId }) => backupId));
-  if (!backups.some(isUnfinished) && (await unusedClaims(server, known)).length === 0) return;
+  if (!backups.some(isUnfinished) && (await unusedClaims(scope, known)).length === 0) return;
   let lock: HeldLock;
   try {
-    lock = await acquireLock(serverLock(server.catalog.layout, 'backup'), { wait: false });
+    lock = await acquireLock(serverLock(scope.catalog.layout, 'backup'), { wait: false });
   } catch (error) {
     if (error instanceof LockBusyError) return;
     throw error;
   }
   try {
-    await repairUnderLock(ctx, server);
+    await repairUnderLock(scope);
   } finally {
     await lock.release();
   }
 }
 
 /** Marks every unfinished backup FAILED. The caller holds the server's backup lock. */
-export async function repairUnderLock(ctx: CommandContext, server: Server): Promise<void> {
-  const { backups, damaged } = await server.catalog.listBackups();
+export async function repairUnderLock(scope: ServerScope): Promise<void> {
+  const { backups, damaged } = await scope.catalog.listBackups();
   for (const { backupId } of backups.filter(isUnfinished)) {
     // Read again: the listing may be older than the lock.
-    const info = await server.catalog.getBackup(backupId);
+    const info = await scope.catalog.getBackup(backupId);
     if (info === undefined || !isUnfinished(info)) continue;
-    await endOrphan(ctx, server, info);
-    await server.catalog.saveBackup({ ...info, status: 'FAILED', error: reasonOf(info) });
-    ctx.output.warning(
-      `Backup ${backupId} of server ${server.name} was interrupted: its process is gone. It is now marked as FAILED`,
+    await endOrphan(scope, info);
+    await scope.catalog.saveBackup({ ...info, status: 'FAILED', error: reasonOf(info) });
+    scope.output.warning(
+      `Backup ${backupId} of server ${scope.name} was interrupted: its process is gone. It is now marked as FAILED`,
     );
   }
   const known = new Set([...backups, ...damaged].map(({ backupId }) => backupId));
-  for (const backupId of await unusedClaims(server, known)) {
-    await rmdirIfEmpty(backupPath(server.catalog.layout, backupId));
+  for (const backupId of await unusedClaims(scope, known)) {
+    await rmdirIfEmpty(backupPath(scope.catalog.layout, backupId));
   }
 }
 
@@ -63,13 +62,13 @@ function reasonOf({ status }: BackupInfo): string {
 }
 
 /** A process that died between claiming an id and saving its record leaves an empty directory. */
-async function unusedClaims(server: Server, known: ReadonlySet<string>): Promise<readonly string[]> {
-  const { baseDirectory } = server.catalog.layout;
+async function unusedClaims(scope: ServerScope, known: ReadonlySet<string>): Promise<readonly string[]> {
+  const { baseDirectory } = scope.catalog.layout;
   const claims: string[] = [];
   for (const name of await listNames(baseDirectory)) {
     if (!isBackupId(name) || known.has(name)) continue;
     // One that holds something stays, and must not make every cron take the lock of the backups.
-    const content = await listNames(backupPath(server.catalog.layout, name)).catch(() => null);
+    const content = await listNames(backupPath(scope.catalog.layout, name)).catch(() => null);
     if (content?.length === 0) claims.push(name);
   }
   return claims;
@@ -79,16 +78,16 @@ async function unusedClaims(server: Server, known: ReadonlySet<string>): Promise
  * Ends a pg_basebackup or rsync that still writes into this backup: one started by the reference, or on a host without
  * setpriv(1). It is found by the destination among its arguments.
  */
-async function endOrphan(ctx: CommandContext, server: Server, info: BackupInfo): Promise<void> {
-  const directory = backupPath(server.catalog.layout, info.backupId);
+async function endOrphan(scope: ServerScope, info: BackupInfo): Promise<void> {
+  const directory = backupPath(scope.catalog.layout, info.backupId);
   for (const { pid, name } of await copiersInto(directory)) {
-    ctx.log.named('barman.backup').warning(`ending ${name} (pid ${pid}) of the interrupted backup ${info.backupId}`);
+    scope.log.named('barman.backup').warning(`ending ${name} (pid ${pid}) of the interrupted backup ${info.backupId}`);
     try {
       process.kill(pid, 'SIGTERM');
       for (let wait = 0; wait < 50 && (await copierInto(pid, directory)); wait += 1) await sleep(100);
       if (await copierInto(pid, directory)) process.kill(pid, 'SIGKILL');
     } catch (error) {
-      ctx.log.named('barman.backup').warning(`cannot end process ${pid}: ${messageOf(error)}`);
+      scope.log.named('barman.backup').warning(`cannot end process ${pid}: ${messageOf(error)}`);
     }
   }
 }

@@ -12,8 +12,7 @@ import { type BackupInfo, emptyBackupInfo } from '../domain/backup/backup-info.t
 import { BarmanError, LockBusyError, messageOf } from '../domain/errors.ts';
 import { formatLsn } from '../domain/wal/lsn.ts';
 import { backupResult } from '../output/results/backup.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { announce, finishUnderLock, finishAfterLock, settleOnDisk } from './complete.ts';
 import { recordFailure } from './failure.ts';
 import { runBackupHooks } from './hooks.ts';
@@ -54,49 +53,49 @@ async function loadRsync(): Promise<BackupMethod> {
  * Takes one backup. Failures are reported on the output, not thrown, so that the next server has its turn; what is thrown
  * is a bug or a lock that may not be opened.
  */
-export async function backupServer(ctx: CommandContext, server: Server, request: BackupRequest): Promise<void> {
-  if (request.incremental !== undefined && (await refuseIncremental(ctx, server, request.incremental))) return;
-  const entry = admittedMethod(ctx, server);
+export async function backupServer(scope: ServerScope, request: BackupRequest): Promise<void> {
+  if (request.incremental !== undefined && (await refuseIncremental(scope, request.incremental))) return;
+  const entry = admittedMethod(scope);
   if (entry === null) return;
   const { isReadyForBackup } = await import('../checks/run.ts');
-  if (!(await isReadyForBackup(ctx, server, { checkTimeout: server.config.checkTimeout }))) {
-    ctx.output.error(
-      `Impossible to start the backup. Check the log for more details, or run 'barman check ${server.name}'`,
+  if (!(await isReadyForBackup(scope, { checkTimeout: scope.config.checkTimeout }))) {
+    scope.output.error(
+      `Impossible to start the backup. Check the log for more details, or run 'barman check ${scope.name}'`,
     );
     return;
   }
-  if (!(await prepareCatalog(ctx, server))) return;
-  const systemid = await identify(ctx, server);
+  if (!(await prepareCatalog(scope))) return;
+  const systemid = await identify(scope);
   const method = await entry.load();
-  const lock = await lockServer(ctx, server);
+  const lock = await lockServer(scope);
   if (lock === null) return;
   let info: BackupInfo;
   try {
-    info = await takeBackup(ctx, server, request, { mode: entry.mode, method, systemid });
+    info = await takeBackup(scope, request, { mode: entry.mode, method, systemid });
   } finally {
     await lock.release();
   }
-  await finishAfterLock(tidyingUp(ctx), server, info);
+  await finishAfterLock(tidyingUp(scope), info);
 }
 
 /** Refuses what this release cannot do, before anything is touched. */
-function admittedMethod(ctx: CommandContext, server: Server): MethodEntry | null {
-  const { config } = server;
+function admittedMethod(scope: ServerScope): MethodEntry | null {
+  const { config } = scope;
   const entry = METHODS[config.backupMethod];
   if (entry === null) {
-    ctx.output.error(
-      `failed to start backup: backup_method = ${config.backupMethod} is not available in this release; server '${server.name}' can use backup_method = postgres, rsync or local-rsync`,
+    scope.output.error(
+      `failed to start backup: backup_method = ${config.backupMethod} is not available in this release; server '${scope.name}' can use backup_method = postgres, rsync or local-rsync`,
     );
     return null;
   }
   if (config.encryption !== null) {
-    ctx.output.error(
-      `failed to start backup: encryption = ${config.encryption} is not available in this release, and server '${server.name}' asks for it`,
+    scope.output.error(
+      `failed to start backup: encryption = ${config.encryption} is not available in this release, and server '${scope.name}' asks for it`,
     );
     return null;
   }
   if (config.basebackupsDirectory.includes('://')) {
-    ctx.output.error(
+    scope.output.error(
       `failed to start backup: basebackups_directory = ${config.basebackupsDirectory} is not available in this release; use a local directory`,
     );
     return null;
@@ -104,33 +103,33 @@ function admittedMethod(ctx: CommandContext, server: Server): MethodEntry | null
   return entry;
 }
 
-async function prepareCatalog(ctx: CommandContext, server: Server): Promise<boolean> {
+async function prepareCatalog(scope: ServerScope): Promise<boolean> {
   try {
-    await server.catalog.createDirectories();
+    await scope.catalog.createDirectories();
     return true;
   } catch (error) {
     const text = messageOf(error);
     const separator = text.lastIndexOf(': ');
-    ctx.output.error(`failed to create ${text.slice(0, separator)} directory: ${text.slice(separator + 2)}`);
+    scope.output.error(`failed to create ${text.slice(0, separator)} directory: ${text.slice(separator + 2)}`);
     return false;
   }
 }
 
 /** The system identifier for the record; identity.json is written once per server. */
-async function identify(ctx: CommandContext, server: Server): Promise<string | null> {
-  const log = ctx.log.named('barman.server');
+async function identify(scope: ServerScope): Promise<string | null> {
+  const log = scope.log.named('barman.server');
   let systemid: string | null = null;
   try {
-    if (server.streaming !== null) systemid = (await server.streaming.identifySystem()).systemid;
-    else systemid = (await server.postgres?.systemId()) ?? null;
-    if (systemid !== null && server.postgres !== null) {
-      const version = await server.postgres.serverVersion();
-      await server.catalog.writeIdentity({ systemid, version: majorVersion(version) });
+    if (scope.streaming !== null) systemid = (await scope.streaming.identifySystem()).systemid;
+    else systemid = (await scope.postgres?.systemId()) ?? null;
+    if (systemid !== null && scope.postgres !== null) {
+      const version = await scope.postgres.serverVersion();
+      await scope.catalog.writeIdentity({ systemid, version: majorVersion(version) });
     }
   } catch (error) {
-    log.warning(`cannot store the identity of server ${server.name}: ${messageOf(error)}`);
+    log.warning(`cannot store the identity of server ${scope.name}: ${messageOf(error)}`);
   } finally {
-    await server.streaming?.close();
+    await scope.streaming?.close();
   }
   return systemid;
 }
@@ -144,15 +143,15 @@ function majorVersion(version: number): string {
 /** Every Barman command probes the locks of its server at its start, so one refusal proves nothing. */
 const LOCK_ATTEMPTS = 3;
 
-async function lockServer(ctx: CommandContext, server: Server): Promise<HeldLock | null> {
-  const path = serverLock(server.catalog.layout, 'backup');
+async function lockServer(scope: ServerScope): Promise<HeldLock | null> {
+  const path = serverLock(scope.catalog.layout, 'backup');
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await acquireLock(path, { wait: false });
     } catch (error) {
       if (!(error instanceof LockBusyError)) throw error;
       if (attempt === LOCK_ATTEMPTS) {
-        ctx.output.error('Another backup process is running');
+        scope.output.error('Another backup process is running');
         return null;
       }
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -167,17 +166,16 @@ interface Preparation {
 }
 
 async function takeBackup(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   request: BackupRequest,
   { mode, method, systemid }: Preparation,
 ): Promise<BackupInfo> {
-  const { catalog } = server;
+  const { catalog } = scope;
   // Whatever is still unfinished under our lock has no process any more.
-  await repairUnderLock(ctx, server);
-  let info = await catalog.createBackup(ctx.now(), (backupId) => ({
+  await repairUnderLock(scope);
+  let info = await catalog.createBackup(scope.now(), (backupId) => ({
     ...emptyBackupInfo(backupId),
-    serverName: server.name,
+    serverName: scope.name,
     mode,
     systemid,
     backupName: request.name ?? null,
@@ -186,13 +184,12 @@ async function takeBackup(
   let action: BackupAction = 'starting backup';
   let copyStart = (performance.timeOrigin + performance.now()) * 1000;
   try {
-    stopIfInterrupted(ctx.signal);
-    ctx.output.info(`Starting backup using ${mode} method for server ${server.name} in ${directory}`);
-    await runBackupHooks(ctx, server, info, 'pre');
-    stopIfInterrupted(ctx.signal);
+    stopIfInterrupted(scope.signal);
+    scope.output.info(`Starting backup using ${mode} method for server ${scope.name} in ${directory}`);
+    await runBackupHooks(scope, info, 'pre');
+    stopIfInterrupted(scope.signal);
     const outcome = await method({
-      ctx,
-      server,
+      scope,
       backupId: info.backupId,
       directory,
       systemid,
@@ -202,44 +199,44 @@ async function takeBackup(
       recordStart: async (changes) => {
         info = { ...info, ...changes, status: 'STARTED' };
         await catalog.saveBackup(info);
-        ctx.output.info(`Backup start at LSN: ${position(info.beginXlog, info.beginWal, info.beginOffset)}`);
+        scope.output.info(`Backup start at LSN: ${position(info.beginXlog, info.beginWal, info.beginOffset)}`);
       },
       note: (changes) => {
         info = { ...info, ...changes };
       },
     });
-    stopIfInterrupted(ctx.signal);
+    stopIfInterrupted(scope.signal);
     copyStart = outcome.copyStart;
     info = { ...info, ...outcome.changes };
-    await createRestorePoint(ctx, server, info);
+    await createRestorePoint(scope, info);
     action = 'calculating backup size';
-    info = await settleOnDisk(ctx, server, info, directory);
+    info = await settleOnDisk(scope, info, directory);
   } catch (error) {
-    info = await recordFailure(ctx, server, info, directory, action, error);
+    info = await recordFailure(scope, info, directory, action, error);
   } finally {
-    await server.postgres?.close();
+    await scope.postgres?.close();
   }
   if (info.status !== 'FAILED') {
-    await announce(ctx, server, info, { copyStart, end: position(info.endXlog, info.endWal, info.endOffset) });
-    info = await finishUnderLock(ctx, server, info, request);
+    await announce(scope, info, { copyStart, end: position(info.endXlog, info.endWal, info.endOffset) });
+    info = await finishUnderLock(scope, info, request);
   }
-  await runBackupHooks(tidyingUp(ctx), server, info, 'post');
-  await writeManifest(ctx, server, info);
+  await runBackupHooks(tidyingUp(scope), info, 'post');
+  await writeManifest(scope, info);
   // compat 3.20.1: the status as it is under the lock; the archiving that follows may still settle the backup.
-  ctx.output.result(backupResult(info));
+  scope.output.result(backupResult(info));
   return info;
 }
 
 /** `autogenerate_manifest`: pg_basebackup makes its own. The backup is good without one. */
-async function writeManifest(ctx: CommandContext, server: Server, info: BackupInfo): Promise<void> {
-  const wanted = server.config.autogenerateManifest && info.mode?.startsWith('rsync') && info.status !== 'FAILED';
-  if (!wanted || ctx.signal.aborted) return;
+async function writeManifest(scope: ServerScope, info: BackupInfo): Promise<void> {
+  const wanted = scope.config.autogenerateManifest && info.mode?.startsWith('rsync') && info.status !== 'FAILED';
+  if (!wanted || scope.signal.aborted) return;
   const { generateManifest } = await import('../exchange/manifest/generate.ts');
   try {
-    await generateManifest(ctx, server, info);
-    ctx.output.info(`Backup manifest for backup '${info.backupId}' successfully generated for server ${server.name}`);
+    await generateManifest(scope, info);
+    scope.output.info(`Backup manifest for backup '${info.backupId}' successfully generated for server ${scope.name}`);
   } catch (error) {
-    ctx.output.error(`cannot write the manifest of backup ${info.backupId}: ${messageOf(error)}`);
+    scope.output.error(`cannot write the manifest of backup ${info.backupId}: ${messageOf(error)}`);
   }
 }
 
@@ -247,8 +244,8 @@ async function writeManifest(ctx: CommandContext, server: Server, info: BackupIn
 const GRACE_MS = 60_000;
 
 /** After an interruption the rest of the work gets a signal of its own: the first one is spent. */
-function tidyingUp(ctx: CommandContext): CommandContext {
-  return ctx.signal.aborted ? { ...ctx, signal: AbortSignal.timeout(GRACE_MS) } : ctx;
+function tidyingUp(scope: ServerScope): ServerScope {
+  return scope.signal.aborted ? { ...scope, signal: AbortSignal.timeout(GRACE_MS) } : scope;
 }
 
 /** `0/3000060 (000000010000000000000003, 00000060)`; a standby knows no file name. */
@@ -259,9 +256,9 @@ function position(lsn: BackupInfo['beginXlog'], wal: string | null, offset: numb
 }
 
 /** A name to restore to; a standby cannot make one, and no backup fails for want of it. */
-async function createRestorePoint(ctx: CommandContext, server: Server, info: BackupInfo): Promise<void> {
-  const log = ctx.log.named('barman.postgres');
-  const { postgres } = server;
+async function createRestorePoint(scope: ServerScope, info: BackupInfo): Promise<void> {
+  const log = scope.log.named('barman.postgres');
+  const { postgres } = scope;
   if (postgres === null) return;
   const name = `barman_${info.backupId}`;
   try {

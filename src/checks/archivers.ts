@@ -5,44 +5,44 @@ import { serverLock } from '../catalog/layout.ts';
 import { judgeRejects } from '../domain/check-verdicts.ts';
 import { errnoOf } from '../domain/errors.ts';
 import { checkClientProgram } from './client-program.ts';
-import type { CheckScope } from './scope.ts';
+import type { CheckRun } from './scope.ts';
 
-export async function checkStreamingArchiver(scope: CheckScope): Promise<void> {
-  if (!scope.server.config.streamingArchiver) return;
+export async function checkStreamingArchiver(run: CheckRun): Promise<void> {
+  if (!run.scope.config.streamingArchiver) return;
   // The names stay those of PostgreSQL 9, whatever the program is called today: scripts match on them.
-  await checkClientProgram(scope, 'pg_receivexlog');
-  await scope.check('receive-wal running', async () => {
-    const holder = await lockHolder(serverLock(scope.server.catalog.layout, 'receive-wal'));
+  await checkClientProgram(run, 'pg_receivexlog');
+  await run.check('receive-wal running', async () => {
+    const holder = await lockHolder(serverLock(run.scope.catalog.layout, 'receive-wal'));
     return holder === undefined ? { ok: false, hint: 'See the Barman log file for more details' } : { ok: true };
   });
 }
 
-export async function checkFileArchiver(scope: CheckScope): Promise<void> {
-  if (!scope.server.config.archiver) return;
-  const status = await scope.status();
+export async function checkFileArchiver(run: CheckRun): Promise<void> {
+  if (!run.scope.config.archiver) return;
+  const status = await run.status();
   if (status.archive_mode == null) return;
-  await scope.check('archive_mode', () =>
+  await run.check('archive_mode', () =>
     status.archive_mode === 'on' || status.archive_mode === 'always'
       ? { ok: true }
       : { ok: false, hint: "please set it to 'on' or 'always'" },
   );
   const command = status.archive_command;
-  const isSet = await scope.check('archive_command', () =>
+  const isSet = await run.check('archive_command', () =>
     command != null && command !== '' && command !== '(disabled)'
       ? { ok: true }
       : { ok: false, hint: 'please set it accordingly to documentation' },
   );
   // null: failures are on record and nothing was ever archived, PostgreSQL cannot tell. compat 3.20.1: no line.
   if (!isSet || status.is_archiving == null) return;
-  await scope.check('continuous archiving', () => ({ ok: status.is_archiving === true }));
+  await run.check('continuous archiving', () => ({ ok: status.is_archiving === true }));
 }
 
-export async function checkRejects(scope: CheckScope): Promise<void> {
-  await scope.check('archiver errors', async () => {
+export async function checkRejects(run: CheckRun): Promise<void> {
+  await run.check('archiver errors', async () => {
     const names: string[] = [];
     try {
       // Not sorted: the summary follows the order of the directory, as Barman's does.
-      for await (const entry of await opendir(scope.server.config.errorsDirectory)) names.push(entry.name);
+      for await (const entry of await opendir(run.scope.config.errorsDirectory)) names.push(entry.name);
     } catch (error) {
       if (errnoOf(error) !== 'ENOENT') throw error;
     }

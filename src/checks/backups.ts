@@ -12,52 +12,52 @@ import {
 } from '../domain/check-verdicts.ts';
 import { prettySize } from '../domain/text/size.ts';
 import { epochSeconds } from '../domain/time/timestamp.ts';
-import type { CheckScope } from './scope.ts';
+import type { CheckRun } from './scope.ts';
 
 const NO_WAL: WalUsage = { bytesAfter: 0, lastTime: null };
 
 /** Rows 15 and 16. */
-export async function checkLastBackup(scope: CheckScope): Promise<void> {
-  const { catalog, config } = scope.server;
-  await scope.check('backup maximum age', async () => {
+export async function checkLastBackup(run: CheckRun): Promise<void> {
+  const { catalog, config } = run.scope;
+  await run.check('backup maximum age', async () => {
     const end = lastBackup(await catalog.listBackups())?.endTime ?? null;
     const lastEnd = end === null ? null : epochSeconds(end);
-    return judgeBackupAge(config.lastBackupMaximumAge, lastEnd, seconds(scope));
+    return judgeBackupAge(config.lastBackupMaximumAge, lastEnd, seconds(run));
   });
-  await scope.check('backup minimum size', async () => {
+  await run.check('backup minimum size', async () => {
     const last = lastBackup(await catalog.listBackups());
     return judgeBackupSize(config.lastBackupMinimumSize, last?.size ?? 0);
   });
 }
 
 /** Rows 19 and 20: one pass over the index serves both. */
-export async function checkLastWals(scope: CheckScope): Promise<void> {
-  const { config } = scope.server;
+export async function checkLastWals(run: CheckRun): Promise<void> {
+  const { config } = run.scope;
   let usage: Promise<WalUsage> | undefined;
-  const measured = () => (usage ??= measureWals(scope));
-  await scope.check('wal maximum age', async () =>
-    judgeWalAge(config.lastWalMaximumAge, (await measured()).lastTime, seconds(scope)),
+  const measured = () => (usage ??= measureWals(run));
+  await run.check('wal maximum age', async () =>
+    judgeWalAge(config.lastWalMaximumAge, (await measured()).lastTime, seconds(run)),
   );
-  await scope.check('wal size', async () => {
+  await run.check('wal size', async () => {
     const { bytesAfter } = await measured();
     return { ok: true, hint: prettySize(bytesAfter), bytes: bytesAfter };
   });
 }
 
 /** Rows 22 and 23, and the records that cannot be read: the reference dies on those. */
-export async function checkRedundancy(scope: CheckScope): Promise<void> {
-  const { catalog, config } = scope.server;
-  await scope.check('failed backups', async () => {
+export async function checkRedundancy(run: CheckRun): Promise<void> {
+  const { catalog, config } = run.scope;
+  await run.check('failed backups', async () => {
     const { backups } = await catalog.listBackups();
     return judgeFailedBackups(backups.filter((backup) => backup.status === 'FAILED').length);
   });
-  await scope.check('backup catalog', async () => {
+  await run.check('backup catalog', async () => {
     const [first, ...others] = (await catalog.listBackups()).damaged;
     if (first === undefined) return null;
     const more = others.length === 0 ? '' : `; ${others.length} more`;
     return { ok: false, hint: `cannot read ${first.path}: ${first.reason}${more}` };
   });
-  await scope.check('minimum redundancy requirements', async () => {
+  await run.check('minimum redundancy requirements', async () => {
     const { backups } = await catalog.listBackups();
     const full = backups.filter((backup) => backup.status === 'DONE' && backup.parentBackupId === null);
     return judgeRedundancy(full.length, config.minimumRedundancy);
@@ -69,8 +69,8 @@ function lastBackup(listing: CatalogListing): BackupInfo | undefined {
   return listing.backups.findLast(isCopyDone);
 }
 
-async function measureWals(scope: CheckScope): Promise<WalUsage> {
-  const { catalog } = scope.server;
+async function measureWals(run: CheckRun): Promise<WalUsage> {
+  const { catalog } = run.scope;
   const last = lastBackup(await catalog.listBackups());
   if (!last?.beginWal || !last.endWal) return NO_WAL;
   if (!(await catalog.hasWals())) return NO_WAL;
@@ -79,6 +79,6 @@ async function measureWals(scope: CheckScope): Promise<WalUsage> {
   return usage();
 }
 
-function seconds(scope: CheckScope): number {
-  return scope.ctx.now().getTime() / 1000;
+function seconds(run: CheckRun): number {
+  return run.scope.now().getTime() / 1000;
 }

@@ -4,49 +4,49 @@ import { tryEncryption } from '../codec/gpg.ts';
 import type { ServerConfig } from '../config/options.ts';
 import type { MaybeVerdict, Verdict } from '../domain/check-verdicts.ts';
 import { BarmanError, messageOf } from '../domain/errors.ts';
-import type { CheckScope } from './scope.ts';
+import type { CheckRun } from './scope.ts';
 
-export async function checkDirectories(scope: CheckScope): Promise<void> {
-  if (scope.server.problems.length > 0 || usesCloud(scope.server.config)) return;
-  await scope.check('directories', async () => {
-    await scope.server.catalog.createDirectories();
+export async function checkDirectories(run: CheckRun): Promise<void> {
+  if (run.scope.problems.length > 0 || usesCloud(run.scope.config)) return;
+  await run.check('directories', async () => {
+    await run.scope.catalog.createDirectories();
     return { ok: true };
   });
 }
 
-export async function checkRetention(scope: CheckScope): Promise<void> {
-  const { retentionPolicy } = scope.server.config;
-  await scope.check('retention policy settings', () =>
+export async function checkRetention(run: CheckRun): Promise<void> {
+  const { retentionPolicy } = run.scope.config;
+  await run.check('retention policy settings', () =>
     retentionPolicy !== null && retentionPolicy.policy === null ? { ok: false, hint: 'see log' } : { ok: true },
   );
 }
 
-export async function checkEncryption(scope: CheckScope): Promise<void> {
-  const { config } = scope.server;
+export async function checkEncryption(run: CheckRun): Promise<void> {
+  const { config } = run.scope;
   if (config.encryption === null) return;
-  await scope.check('encryption', () => misconfigured(config) ?? tryIt(scope));
+  await run.check('encryption', () => misconfigured(config) ?? tryIt(run));
 }
 
-export async function checkCloud(scope: CheckScope): Promise<void> {
-  const { config } = scope.server;
+export async function checkCloud(run: CheckRun): Promise<void> {
+  const { config } = run.scope;
   if (!usesCloud(config)) return;
-  await scope.check('cloud storage configuration', () => judgeCloud(config));
+  await run.check('cloud storage configuration', () => judgeCloud(config));
 }
 
-export async function checkCompression(scope: CheckScope): Promise<void> {
-  const { config, searchPath } = scope.server;
-  await scope.check('compression settings', () => {
+export async function checkCompression(run: CheckRun): Promise<void> {
+  const { config, searchPath } = run.scope;
+  await run.check('compression settings', () => {
     if (config.compression === null) return { ok: true };
     return config.compression === 'custom' ? judgeFilters(config) : judgeCompression(config.compression, searchPath);
   });
 }
 
 /** The configuration errors that disabled the server, each on a line of its own. */
-export async function checkProblems(scope: CheckScope): Promise<void> {
-  const { problems } = scope.server;
+export async function checkProblems(run: CheckRun): Promise<void> {
+  const { problems } = run.scope;
   const verdict: MaybeVerdict = problems.length === 0 ? null : { ok: false };
-  await scope.check('configuration', () => verdict);
-  for (const problem of problems) scope.note(`\t\t${problem}`);
+  await run.check('configuration', () => verdict);
+  for (const problem of problems) run.note(`\t\t${problem}`);
 }
 
 /** True when base backups or WAL go to an object store. */
@@ -81,14 +81,15 @@ function misconfigured(config: ServerConfig): Verdict | null {
   return null;
 }
 
-async function tryIt({ ctx, server: { name, config, searchPath } }: CheckScope): Promise<Verdict> {
+async function tryIt({ scope }: CheckRun): Promise<Verdict> {
+  const { name, config, searchPath } = scope;
   try {
-    await tryEncryption(compressionSettings(config, searchPath, { ...ctx.env, PATH: searchPath }));
+    await tryEncryption(compressionSettings(config, searchPath, scope.programEnv));
     // compat 3.20.1: OK (encryption test succeeded).
     return { ok: false, hint: 'encryption test succeeded, but this release encrypts WAL only: no backup can be taken' };
   } catch (error) {
     if (!(error instanceof BarmanError)) throw error;
-    ctx.log.named('barman.server').error(`encryption test of server ${name} failed: ${messageOf(error)}`);
+    scope.log.named('barman.server').error(`encryption test of server ${name} failed: ${messageOf(error)}`);
     return { ok: false, hint: 'encryption test failed. Check the log file for more details' };
   }
 }

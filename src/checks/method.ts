@@ -7,12 +7,12 @@ import { isCopyDone } from '../domain/backup/backup-info.ts';
 import { CommandError, messageOf } from '../domain/errors.ts';
 import { pythonText } from '../output/python-text.ts';
 import { checkClientProgram } from './client-program.ts';
-import type { CheckScope } from './scope.ts';
+import type { CheckRun } from './scope.ts';
 
-const CHECKS: Readonly<Record<BackupMethod, (scope: CheckScope) => Promise<void>>> = {
+const CHECKS: Readonly<Record<BackupMethod, (run: CheckRun) => Promise<void>>> = {
   postgres: checkPgBasebackup,
   rsync: async (scope) => {
-    await checkSsh(scope, scope.server.config.sshCommand, 'PostgreSQL server');
+    await checkSsh(scope, scope.scope.config.sshCommand, 'PostgreSQL server');
     await checkStrategy(scope);
   },
   'local-rsync': async (scope) => {
@@ -20,65 +20,65 @@ const CHECKS: Readonly<Record<BackupMethod, (scope: CheckScope) => Promise<void>
     await checkStrategy(scope);
   },
   snapshot: async (scope) => {
-    await checkSsh(scope, scope.server.config.sshCommand, 'PostgreSQL server');
+    await checkSsh(scope, scope.scope.config.sshCommand, 'PostgreSQL server');
     await checkStrategy(scope);
     await refuse(scope, 'snapshot');
   },
   'local-to-cloud': (scope) => refuse(scope, 'local-to-cloud'),
 };
 
-export async function checkMethod(scope: CheckScope): Promise<void> {
-  if (!scope.server.isActive) return;
-  if (scope.server.isPassive) await checkSsh(scope, scope.server.config.primarySshCommand, 'Barman primary node');
-  else await CHECKS[scope.server.config.backupMethod](scope);
+export async function checkMethod(run: CheckRun): Promise<void> {
+  if (!run.scope.isActive) return;
+  if (run.scope.isPassive) await checkSsh(run, run.scope.config.primarySshCommand, 'Barman primary node');
+  else await CHECKS[run.scope.config.backupMethod](run);
 }
 
-async function refuse(scope: CheckScope, method: BackupMethod): Promise<void> {
-  await scope.check('backup method', () => ({ ok: false, hint: `backup_method = ${method} is not supported yet` }));
+async function refuse(run: CheckRun, method: BackupMethod): Promise<void> {
+  await run.check('backup method', () => ({ ok: false, hint: `backup_method = ${method} is not supported yet` }));
 }
 
-async function checkPgBasebackup(scope: CheckScope): Promise<void> {
-  await checkClientProgram(scope, 'pg_basebackup');
-  const status = await scope.status();
+async function checkPgBasebackup(run: CheckRun): Promise<void> {
+  await checkClientProgram(run, 'pg_basebackup');
+  const status = await run.status();
   if (status.server_txt_version == null) return;
-  await scope.check('pg_basebackup supports tablespaces mapping', async () => {
+  await run.check('pg_basebackup supports tablespaces mapping', async () => {
     if (status.pg_basebackup_tbls_mapping === true) return { ok: true };
-    const tablespaces = (await scope.server.postgres?.clusterFacts())?.tablespaces ?? [];
+    const tablespaces = (await run.scope.postgres?.clusterFacts())?.tablespaces ?? [];
     return { ok: tablespaces.length === 0, hint: 'pg_basebackup 9.4 or higher is required for tablespaces support' };
   });
 }
 
 /** Runs `true` over there by the administrator's command. */
-async function checkSsh(scope: CheckScope, command: string | null, hint: string): Promise<void> {
+async function checkSsh(run: CheckRun, command: string | null, hint: string): Promise<void> {
   // A server without ssh_command is disabled, which `configuration` reports.
   if (command === null || command.trim() === '') return;
-  const host = await scope.server.remoteHost();
+  const host = await run.scope.remoteHost();
   let output = '';
-  const works = await scope.check('ssh', async () => {
-    const { code, text } = await runRemote(scope, host, ['true']);
+  const works = await run.check('ssh', async () => {
+    const { code, text } = await runRemote(run, host, ['true']);
     output = text;
     if (code === '0') return { ok: true, hint };
     return { ok: false, hint: `Connection failed using '${host.shown}' return code ${code}` };
   });
   if (!works) return;
-  await scope.check('ssh output clean', () =>
+  await run.check('ssh output clean', () =>
     output === ''
       ? null
       : { ok: false, hint: 'the configured ssh_command must not add anything to the remote command output' },
   );
-  if (!scope.server.isPassive) await checkLeftLabel(scope, host);
+  if (!run.scope.isPassive) await checkLeftLabel(run, host);
 }
 
 /** A stopped PostgreSQL with a backup_label in PGDATA: it may refuse to start. */
-async function checkLeftLabel(scope: CheckScope, host: SshExecutor): Promise<void> {
-  const status = await scope.status();
+async function checkLeftLabel(run: CheckRun, host: SshExecutor): Promise<void> {
+  const status = await run.status();
   if (status.server_txt_version != null) return;
-  await scope.check('backup_label', async () => {
-    const { backups } = await scope.server.catalog.listBackups();
+  await run.check('backup_label', async () => {
+    const { backups } = await run.scope.catalog.listBackups();
     const pgdata = backups.findLast(isCopyDone)?.pgdata;
     // The path comes out of a file.
     if (!pgdata?.startsWith('/')) return null;
-    const { code } = await runRemote(scope, host, ['test', '-e', `${pgdata}/backup_label`]);
+    const { code } = await runRemote(run, host, ['test', '-e', `${pgdata}/backup_label`]);
     if (code !== '0') return null;
     return { ok: false, hint: "Check that the PostgreSQL server is up and no 'backup_label' file is in PGDATA." };
   });
@@ -90,13 +90,13 @@ interface RemoteAnswer {
   readonly text: string;
 }
 
-async function runRemote(scope: CheckScope, host: SshExecutor, remote: Command): Promise<RemoteAnswer> {
+async function runRemote(run: CheckRun, host: SshExecutor, remote: Command): Promise<RemoteAnswer> {
   try {
-    const { code, signal, stdout, stderr } = await host.run(remote, { signal: scope.signal });
+    const { code, signal, stdout, stderr } = await host.run(remote, { signal: run.signal });
     return { code: String(code ?? signal), text: stdout + stderr };
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    scope.ctx.log.named('Command').warning(error.message);
+    run.scope.log.named('Command').warning(error.message);
     return { code: COMMAND_NOT_FOUND, text: '' };
   }
 }
@@ -105,9 +105,9 @@ async function runRemote(scope: CheckScope, host: SshExecutor, remote: Command):
 const COMMAND_NOT_FOUND = '127';
 
 /** The directory itself must be there and readable. The reference says OK to a missing one and dies when PostgreSQL is down. */
-async function checkLocalPgdata(scope: CheckScope): Promise<void> {
-  await scope.check('local PGDATA', async () => {
-    const pgdata = (await scope.status()).data_directory;
+async function checkLocalPgdata(run: CheckRun): Promise<void> {
+  await run.check('local PGDATA', async () => {
+    const pgdata = (await run.status()).data_directory;
     if (typeof pgdata !== 'string') return { ok: false, hint: 'PostgreSQL does not tell its data directory' };
     try {
       await stat(`${pgdata}/PG_VERSION`);
@@ -119,10 +119,10 @@ async function checkLocalPgdata(scope: CheckScope): Promise<void> {
 }
 
 /** The backup API in use: concurrent, or the exclusive one that ended with PostgreSQL 14. */
-async function checkStrategy(scope: CheckScope): Promise<void> {
-  const status = await scope.status();
-  if (!scope.server.config.backupOptions.has('exclusive_backup')) {
-    await scope.check('postgres minimal version', () =>
+async function checkStrategy(run: CheckRun): Promise<void> {
+  const status = await run.status();
+  if (!run.scope.config.backupOptions.has('exclusive_backup')) {
+    await run.check('postgres minimal version', () =>
       status.version_supported === false && status.server_txt_version != null
         ? {
             ok: false,
@@ -132,10 +132,10 @@ async function checkStrategy(scope: CheckScope): Promise<void> {
     );
     return;
   }
-  await scope.check('not in recovery', () =>
+  await run.check('not in recovery', () =>
     status.is_in_recovery === true ? { ok: false, hint: 'cannot perform exclusive backup on a standby' } : { ok: true },
   );
-  await scope.check('exclusive backup supported', () => {
+  await run.check('exclusive backup supported', () => {
     const major = Number.parseInt(pythonText(status.server_txt_version ?? ''), 10);
     if (Number.isNaN(major)) return { ok: false, hint: 'unable to determine postgres version' };
     if (major < 15) return { ok: true };

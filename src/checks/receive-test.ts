@@ -11,44 +11,44 @@ import { DEFAULT_SEGMENT_SIZE } from '../domain/wal/wal.ts';
 import type { RemoteStatus } from '../server/status.ts';
 import { checkClientProgram } from './client-program.ts';
 import { checkStreaming, checkSystemId, checkWalLevel } from './postgres.ts';
-import type { CheckScope } from './scope.ts';
+import type { CheckRun } from './scope.ts';
 
 /** pg_receivewal fills a segment before it writes into it, and begins the next one while we archive this one. */
 const SEGMENTS_OF_ROOM = 4;
 
-export async function checkReceiver(scope: CheckScope): Promise<void> {
-  const { server } = scope;
-  const { config } = server;
-  const isOn = await scope.check('streaming_archiver', () =>
-    config.streamingArchiver && !server.isPassive
+export async function checkReceiver(run: CheckRun): Promise<void> {
+  const { scope } = run;
+  const { config } = scope;
+  const isOn = await run.check('streaming_archiver', () =>
+    config.streamingArchiver && !scope.isPassive
       ? { ok: true }
-      : { ok: false, hint: `set "streaming_archiver = on" in the section [${server.name}] of the configuration` },
+      : { ok: false, hint: `set "streaming_archiver = on" in the section [${scope.name}] of the configuration` },
   );
   if (!isOn) return;
-  const status = await scope.status();
-  const holder = await lockHolder(serverLock(server.catalog.layout, 'receive-wal'));
-  await checkStreaming(scope, status, '');
+  const status = await run.status();
+  const holder = await lockHolder(serverLock(scope.catalog.layout, 'receive-wal'));
+  await checkStreaming(run, status, '');
   if (status.streaming === true) {
-    await checkWalLevel(scope, status, '');
-    await checkSystemId(scope, status, '');
-    await checkSenders(scope, status);
-    await scope.check('replication slot', () => judgeSlot(scope, status, holder !== undefined));
+    await checkWalLevel(run, status, '');
+    await checkSystemId(run, status, '');
+    await checkSenders(run, status);
+    await run.check('replication slot', () => judgeSlot(run, status, holder !== undefined));
   }
   await checkClientProgram(
-    scope,
+    run,
     'pg_receivexlog',
-    `install the client programs of PostgreSQL, or set path_prefix in the section [${server.name}] to the directory of pg_receivewal`,
+    `install the client programs of PostgreSQL, or set path_prefix in the section [${scope.name}] to the directory of pg_receivewal`,
   );
-  await checkDirectory(scope, status);
-  await scope.check('receive-wal lock', () => ({
+  await checkDirectory(run, status);
+  await run.check('receive-wal lock', () => ({
     ok: true,
     hint: holder === undefined ? 'free' : `held: receive-wal runs with pid ${holder.pid ?? 'unknown'}`,
   }));
 }
 
 /** The connection that asks is a sender itself: that it was let in leaves room for at least one. */
-async function checkSenders({ server, check }: CheckScope, status: RemoteStatus): Promise<void> {
-  const { postgres } = server;
+async function checkSenders({ scope, check }: CheckRun, status: RemoteStatus): Promise<void> {
+  const { postgres } = scope;
   const limit = Number(status.max_wal_senders);
   if (postgres === null || !Number.isSafeInteger(limit)) return;
   await check('max_wal_senders', async () => {
@@ -57,9 +57,9 @@ async function checkSenders({ server, check }: CheckScope, status: RemoteStatus)
   });
 }
 
-function judgeSlot({ server }: CheckScope, status: RemoteStatus, isRunning: boolean): Verdict {
-  const { slotName, createSlot } = server.config;
-  const create = `barman receive-wal --create-slot ${server.name}`;
+function judgeSlot({ scope }: CheckRun, status: RemoteStatus, isRunning: boolean): Verdict {
+  const { slotName, createSlot } = scope.config;
+  const create = `barman receive-wal --create-slot ${scope.name}`;
   if (slotName === null) {
     return { ok: true, hint: 'slot_name is not set: PostgreSQL may remove WAL before it was streamed' };
   }
@@ -76,8 +76,8 @@ function judgeSlot({ server }: CheckScope, status: RemoteStatus, isRunning: bool
   };
 }
 
-async function checkDirectory({ server, check }: CheckScope, status: RemoteStatus): Promise<void> {
-  const directory = server.config.streamingWalsDirectory;
+async function checkDirectory({ scope, check }: CheckRun, status: RemoteStatus): Promise<void> {
+  const directory = scope.config.streamingWalsDirectory;
   await check('streaming directory', async () => {
     await makeDirectory(directory);
     // Hidden files are nobody's WAL.

@@ -16,11 +16,10 @@ import {
 import { checkMethod } from './method.ts';
 import { checkPostgres, checkSlot, checkSystemId, checkWalStreaming } from './postgres.ts';
 import { checkReceiver } from './receive-test.ts';
-import { type CheckListener, type CheckScope, openScope, type RunningScope } from './scope.ts';
+import { type CheckListener, type CheckRun, openChecks, type RunningChecks } from './scope.ts';
 import { checkQueues, checkWalArchive } from './wal-archive.ts';
 import { checkWalHost } from './wal-host.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 export interface CheckServerOptions extends CheckListener {
   /** For the whole run, 0 for no limit. */
@@ -49,14 +48,10 @@ const NOT_CRITICAL: ReadonlySet<string> = new Set([
  * and may archive WAL or close a segment when none ever arrived. Returns all results; after the time limit the last one
  * is the failed `check timeout`.
  */
-export async function checkServer(
-  ctx: CommandContext,
-  server: Server,
-  options: CheckServerOptions,
-): Promise<readonly CheckResult[]> {
-  const scope = openScope(ctx, server, options.timeoutSeconds, options);
-  await withinTime(scope, runChecks(scope));
-  return scope.results;
+export async function checkServer(scope: ServerScope, options: CheckServerOptions): Promise<readonly CheckResult[]> {
+  const run = openChecks(scope, options.timeoutSeconds, options);
+  await withinTime(run, runChecks(run));
+  return run.results;
 }
 
 /**
@@ -64,70 +59,69 @@ export async function checkServer(
  * in seconds replaces the configured one.
  */
 export async function isReadyForBackup(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   options: { readonly checkTimeout?: number | undefined } = {},
 ): Promise<boolean> {
-  const results = await checkServer(ctx, server, {
+  const results = await checkServer(scope, {
     onResult: () => {},
-    onNote: (text) => ctx.output.info(text),
+    onNote: (text) => scope.output.info(text),
     ignores: (name) => NOT_CRITICAL.has(name),
-    timeoutSeconds: options.checkTimeout ?? server.config.checkTimeout,
+    timeoutSeconds: options.checkTimeout ?? scope.config.checkTimeout,
   });
   return results.every((result) => result.ok || NOT_CRITICAL.has(result.name));
 }
 
 /** What `receive-wal --test` tries; each result is handed over as it is known. */
-export async function receiverChecks(ctx: CommandContext, server: Server, options: CheckServerOptions): Promise<void> {
-  const scope = openScope(ctx, server, options.timeoutSeconds, options);
-  await withinTime(scope, checkReceiver(scope));
+export async function receiverChecks(scope: ServerScope, options: CheckServerOptions): Promise<void> {
+  const run = openChecks(scope, options.timeoutSeconds, options);
+  await withinTime(run, checkReceiver(run));
 }
 
 /** The silent check before receive-wal starts: rights, replication, wal_level and identity of its own connections. */
-export async function walStreamingChecks(ctx: CommandContext, server: Server): Promise<boolean> {
-  const timeoutSeconds = server.config.checkTimeout;
-  const scope = openScope(ctx, server, timeoutSeconds, { onResult: () => {} });
-  await withinTime(scope, (async () => checkWalStreaming(scope, await scope.status()))());
-  return scope.results.every((result) => result.ok);
+export async function walStreamingChecks(scope: ServerScope): Promise<boolean> {
+  const timeoutSeconds = scope.config.checkTimeout;
+  const run = openChecks(scope, timeoutSeconds, { onResult: () => {} });
+  await withinTime(run, (async () => checkWalStreaming(run, await run.status()))());
+  return run.results.every((result) => result.ok);
 }
 
-async function runChecks(scope: CheckScope): Promise<void> {
-  const { server } = scope;
-  const asksPostgres = server.isActive && !server.isPassive;
-  await checkWalArchive(scope);
-  await checkQueues(scope);
+async function runChecks(run: CheckRun): Promise<void> {
+  const { scope } = run;
+  const asksPostgres = scope.isActive && !scope.isPassive;
+  await checkWalArchive(run);
+  await checkQueues(run);
   if (asksPostgres) {
-    await checkPostgres(scope);
-    if (!(await checkWalHost(scope))) await checkSlot(scope, await scope.status(), '');
+    await checkPostgres(run);
+    if (!(await checkWalHost(run))) await checkSlot(run, await run.status(), '');
   }
-  await checkDirectories(scope);
-  await checkRetention(scope);
-  await checkLastBackup(scope);
-  await checkEncryption(scope);
-  await checkCloud(scope);
-  await checkLastWals(scope);
-  await checkCompression(scope);
-  await checkRedundancy(scope);
-  await checkMethod(scope);
-  await checkProblems(scope);
-  await checkSystemId(scope, asksPostgres ? await scope.status() : {}, '');
+  await checkDirectories(run);
+  await checkRetention(run);
+  await checkLastBackup(run);
+  await checkEncryption(run);
+  await checkCloud(run);
+  await checkLastWals(run);
+  await checkCompression(run);
+  await checkRedundancy(run);
+  await checkMethod(run);
+  await checkProblems(run);
+  await checkSystemId(run, asksPostgres ? await run.status() : {}, '');
   if (asksPostgres) {
-    await checkStreamingArchiver(scope);
-    await checkFileArchiver(scope);
+    await checkStreamingArchiver(run);
+    await checkFileArchiver(run);
   }
-  await checkRejects(scope);
+  await checkRejects(run);
 }
 
 /** Waits for the work, but no longer than the limit. What the work still does afterwards is not listened to. */
-async function withinTime(scope: RunningScope, work: Promise<void>): Promise<void> {
-  if (scope.timeoutSeconds === 0) return work;
+async function withinTime(run: RunningChecks, work: Promise<void>): Promise<void> {
+  if (run.timeoutSeconds === 0) return work;
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), scope.timeoutSeconds * 1000);
+    timer = setTimeout(() => resolve('late'), run.timeoutSeconds * 1000);
   });
   try {
     if ((await Promise.race([work, limit])) !== 'late') return;
-    scope.expire();
+    run.expire();
     work.catch(() => {});
   } finally {
     clearTimeout(timer);

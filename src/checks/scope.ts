@@ -5,18 +5,15 @@
 import type { CheckResult } from '../domain/check-result.ts';
 import type { MaybeVerdict } from '../domain/check-verdicts.ts';
 import { BarmanError, errnoOf, messageOf } from '../domain/errors.ts';
-import type { CommandContext } from '../server/context.ts';
 import { type RemoteStatus, remoteStatus } from '../server/status.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { silentOutput } from './silent-output.ts';
 
 /** Thrown inside a run whose time is up: nothing it would still find is wanted. */
 export class CheckExpired extends Error {}
 
-export interface CheckScope {
-  /** Its output says nothing: only results are shown. */
-  readonly ctx: CommandContext;
-  readonly server: Server;
+export interface CheckRun {
+  readonly scope: ServerScope;
   /** 0 for no limit. */
   readonly timeoutSeconds: number;
   /** Aborted when the time is up. */
@@ -39,31 +36,26 @@ export interface CheckListener {
   readonly ignores?: (name: string) => boolean;
 }
 
-export interface RunningScope extends CheckScope {
+export interface RunningChecks extends CheckRun {
   /** Ends the run: logs the check at work and reports the timeout as the last result. */
   expire(): void;
   /** Every result so far. */
   readonly results: readonly CheckResult[];
 }
 
-export function openScope(
-  ctx: CommandContext,
-  server: Server,
-  timeoutSeconds: number,
-  listener: CheckListener,
-): RunningScope {
-  const log = ctx.log.named('barman.server');
+export function openChecks(scope: ServerScope, timeoutSeconds: number, listener: CheckListener): RunningChecks {
+  const log = scope.log.named('barman.server');
   const timeUp = new AbortController();
-  const signal = AbortSignal.any([ctx.signal, timeUp.signal]);
-  const quiet: CommandContext = { ...ctx, output: silentOutput(log), signal };
+  const signal = AbortSignal.any([scope.signal, timeUp.signal]);
+  const quiet: ServerScope = { ...scope, output: silentOutput(log), signal };
   const results: CheckResult[] = [];
   let atWork = '';
 
   const report = (result: CheckResult) => {
-    if (result.ok) log.debug(`Check '${result.name}' succeeded for server '${server.name}'`);
+    if (result.ok) log.debug(`Check '${result.name}' succeeded for server '${scope.name}'`);
     else if (listener.ignores?.(result.name)) {
-      log.info(`Ignoring failed check '${result.name}' for server '${server.name}'`);
-    } else log.error(`Check '${result.name}' failed for server '${server.name}'`);
+      log.info(`Ignoring failed check '${result.name}' for server '${scope.name}'`);
+    } else log.error(`Check '${result.name}' failed for server '${scope.name}'`);
     results.push(result);
     listener.onResult(result);
   };
@@ -79,12 +71,11 @@ export function openScope(
   };
 
   return {
-    ctx: quiet,
-    server,
+    scope: quiet,
     timeoutSeconds,
     signal,
     results,
-    status: () => remoteStatus(quiet, server),
+    status: () => remoteStatus(quiet),
     check: async (name, judge) => {
       if (timeUp.signal.aborted) throw new CheckExpired();
       atWork = name;
@@ -98,7 +89,7 @@ export function openScope(
         hint: verdict.hint ?? '',
         ...(verdict.bytes === undefined
           ? {}
-          : { perfdata: { label: perfLabel(server.name, name), bytes: verdict.bytes } }),
+          : { perfdata: { label: perfLabel(scope.name, name), bytes: verdict.bytes } }),
       });
       return verdict.ok;
     },

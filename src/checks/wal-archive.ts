@@ -5,19 +5,19 @@ import { BarmanError, errnoOf, messageOf, PostgresError } from '../domain/errors
 import { archiveWals } from '../wal/archive/archive.ts';
 import { waitForWal } from '../wal/wait.ts';
 import { usesCloud } from './configuration.ts';
-import type { CheckScope } from './scope.ts';
+import type { CheckRun } from './scope.ts';
 
 /** How long to wait for a first WAL when the whole check has no limit: a third of the default check_timeout, seconds. */
 const WAIT_WITHOUT_LIMIT = 10;
 
-export async function checkWalArchive(scope: CheckScope): Promise<void> {
-  await scope.check('WAL archive', async () =>
-    (await hasWalArchive(scope)) ? null : { ok: false, hint: 'please make sure WAL shipping is setup' },
+export async function checkWalArchive(run: CheckRun): Promise<void> {
+  await run.check('WAL archive', async () =>
+    (await hasWalArchive(run)) ? null : { ok: false, hint: 'please make sure WAL shipping is setup' },
   );
 }
 
-export async function checkQueues(scope: CheckScope): Promise<void> {
-  const { config } = scope.server;
+export async function checkQueues(run: CheckRun): Promise<void> {
+  const { config } = run.scope;
   const queues = [
     { directory: config.incomingWalsDirectory, option: 'archiver', enabled: config.archiver, word: 'incoming' },
     {
@@ -31,7 +31,7 @@ export async function checkQueues(scope: CheckScope): Promise<void> {
     const maximum = config.maxIncomingWalsQueue;
     if (queue.enabled && maximum === null) continue;
     const name = queue.enabled ? `${queue.word} WALs directory` : `empty ${queue.word} directory`;
-    await scope.check(name, async () => {
+    await run.check(name, async () => {
       const waiting = (await listNames(queue.directory)).filter(isWaitingName).length;
       return judgeQueue(queue, waiting, maximum);
     });
@@ -39,39 +39,37 @@ export async function checkQueues(scope: CheckScope): Promise<void> {
 }
 
 /** Looks for archived WAL; a server that has none yet gets one archive pass, then one segment switch. */
-async function hasWalArchive(scope: CheckScope): Promise<boolean> {
-  const { catalog, config, postgres } = scope.server;
+async function hasWalArchive(run: CheckRun): Promise<boolean> {
+  const { catalog, config, postgres } = run.scope;
   if (usesCloud(config)) return false;
   if (await catalog.hasWals()) return true;
   const { backups } = await catalog.listBackups();
   if (backups.some((backup) => backup.status === 'WAITING_FOR_WALS')) return true;
-  await tryArchiving(scope);
+  await tryArchiving(run);
   if (await catalog.hasWals()) return true;
-  if (postgres === null || !(await switchSegment(scope))) return false;
-  await waitForWal(scope.ctx, scope.server, null, { timeoutSeconds: waitingTime(scope.timeoutSeconds) });
+  if (postgres === null || !(await switchSegment(run))) return false;
+  await waitForWal(run.scope, null, { timeoutSeconds: waitingTime(run.timeoutSeconds) });
   return catalog.hasWals();
 }
 
 /** An archive pass that fails is no reason to hide the other checks: its error goes to the log. */
-async function tryArchiving(scope: CheckScope): Promise<void> {
+async function tryArchiving(run: CheckRun): Promise<void> {
   try {
-    await archiveWals(scope.ctx, scope.server, { verbose: false });
+    await archiveWals(run.scope, { verbose: false });
   } catch (error) {
     if (!(error instanceof BarmanError) && errnoOf(error) === undefined) throw error;
-    scope.ctx.log
-      .named('barman.server')
-      .error(`Archiving for server '${scope.server.name}' failed: ${messageOf(error)}`);
+    run.scope.log.named('barman.server').error(`Archiving for server '${run.scope.name}' failed: ${messageOf(error)}`);
   }
 }
 
 /** True when waiting makes sense: the segment was closed, or somebody else may close one (a standby). */
-async function switchSegment(scope: CheckScope): Promise<boolean> {
-  const log = scope.ctx.log.named('barman.server');
+async function switchSegment(run: CheckRun): Promise<boolean> {
+  const log = run.scope.log.named('barman.server');
   log.debug(
     'Could not find any archived or to-be-archived WALs during the check. ' +
       'Trying to switch a WAL and archive it as a last resort',
   );
-  const target = scope.server.primary ?? scope.server.postgres;
+  const target = run.scope.primary ?? run.scope.postgres;
   if (target === null) return false;
   try {
     if (await target.isInRecovery()) return true;

@@ -1,22 +1,22 @@
 /** The host that the WAL is streamed from, when it is another one than conninfo. Source: spec check.md row 11. */
 import { remoteStatus } from '../server/status.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 import { useWalConninfo } from '../server/wal-conninfo.ts';
 import { checkSlot, checkWalStreaming } from './postgres.ts';
-import type { CheckScope } from './scope.ts';
+import type { CheckRun } from './scope.ts';
 
 /** Checks that host on connections of its own, slot included. False when there is no such host. */
-export async function checkWalHost(scope: CheckScope): Promise<boolean> {
-  const { config } = scope.server;
+export async function checkWalHost(run: CheckRun): Promise<boolean> {
+  const { config } = run.scope;
   const walHost = useWalConninfo(config).config;
   if (walHost.conninfo === config.conninfo) return false;
   await withServer(
-    scope.ctx,
+    run.scope,
     walHost,
-    async (server) => {
-      const status = await remoteStatus(scope.ctx, server);
-      await checkWalStreaming(scope, status);
-      await checkSlot(scope, status, ' (WAL streaming)');
+    async (scope) => {
+      const status = await remoteStatus(scope);
+      await checkWalStreaming(run, status);
+      await checkSlot(run, status, ' (WAL streaming)');
     },
     { offline: true },
   );

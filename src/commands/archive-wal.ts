@@ -1,7 +1,7 @@
 /** `barman archive-wal SERVER`: one archival pass. Spec cli.md 4.1. */
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 import { archiveWals } from '../wal/archive/archive.ts';
 
 export interface ArchiveWalOptions {
@@ -11,5 +11,5 @@ export interface ArchiveWalOptions {
 export async function run(ctx: CommandContext, options: ArchiveWalOptions): Promise<void> {
   const config = await selectServer(ctx, options.serverName, { inactive: 'skip', disabled: 'error', passive: 'run' });
   if (config === undefined) return;
-  await withServer(ctx, config, (server) => archiveWals(ctx, server, { verbose: true }), { offline: true });
+  await withServer(ctx, config, (scope) => archiveWals(scope, { verbose: true }), { offline: true });
 }

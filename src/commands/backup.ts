@@ -3,7 +3,7 @@ import { overrideConfig, type ServerConfig } from '../config/options.ts';
 import { backupServer } from '../backup/run.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServers } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 
 export interface BackupOptions {
   readonly serverNames: readonly string[];
@@ -34,8 +34,8 @@ export async function run(ctx: CommandContext, options: BackupOptions): Promise<
   for (const config of configs) {
     // Told to stop: the servers that are left are not begun.
     ctx.signal.throwIfAborted();
-    const known = await withServer(ctx, withOverrides(config, options), async (server) => {
-      const [problem] = server.problems;
+    const known = await withServer(ctx, withOverrides(config, options), async (scope) => {
+      const [problem] = scope.problems;
       if (problem !== undefined) {
         ctx.output.error(problem);
         return true;
@@ -43,10 +43,10 @@ export async function run(ctx: CommandContext, options: BackupOptions): Promise<
       let parent: string | undefined;
       if (options.incremental !== undefined) {
         const { requireBackup } = await import('../server/find-backup.ts');
-        parent = (await requireBackup(ctx, server, options.incremental))?.backupId;
+        parent = (await requireBackup(scope, options.incremental))?.backupId;
         if (parent === undefined) return false;
       }
-      await backupServer(ctx, server, {
+      await backupServer(scope, {
         wait: options.wait === true,
         waitTimeout: options.waitTimeout ?? null,
         ...(options.name === undefined ? {} : { name: options.name }),

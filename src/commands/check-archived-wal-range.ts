@@ -3,7 +3,8 @@ import { countSegments } from '../domain/wal/wal-range.ts';
 import { parseWalName, type WalFile } from '../domain/wal/wal.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 import { type ArchivedRange, examineRange, latestSegmentSize } from '../wal/archived-range.ts';
 import { archivedRangeResult, serverHeadingResult } from '../output/results/check-archived-wal-range.ts';
 
@@ -16,29 +17,29 @@ export interface CheckArchivedWalRangeOptions {
 export async function run(ctx: CommandContext, options: CheckArchivedWalRangeOptions): Promise<void> {
   const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
   if (config === undefined) return;
-  await withServer(ctx, config, (server) => checkRange(ctx, server, options), { offline: true });
+  await withServer(ctx, config, (scope) => checkRange(scope, options), { offline: true });
 }
 
-async function checkRange(ctx: CommandContext, server: Server, options: CheckArchivedWalRangeOptions): Promise<void> {
-  const { output } = ctx;
+async function checkRange(scope: ServerScope, options: CheckArchivedWalRangeOptions): Promise<void> {
+  const { output } = scope;
   const { beginWal, endWal } = options;
-  const range = parseRange(ctx, options);
+  const range = parseRange(scope, options);
   if (range === undefined) return;
-  output.result(serverHeadingResult(server.name, { [server.name]: { begin_wal: beginWal, end_wal: endWal } }));
-  const segmentSize = await latestSegmentSize(server);
+  output.result(serverHeadingResult(scope.name, { [scope.name]: { begin_wal: beginWal, end_wal: endWal } }));
+  const segmentSize = await latestSegmentSize(scope);
   if (segmentSize === undefined) {
-    output.error(`No backup found for server '${server.name}': cannot determine WAL segment size`);
+    output.error(`No backup found for server '${scope.name}': cannot determine WAL segment size`);
     return;
   }
   output.debug(`\tChecking WAL sequence from ${beginWal} to ${endWal}`);
-  const found = await examineRange(server, range.begin, range.end, segmentSize);
+  const found = await examineRange(scope, range.begin, range.end, segmentSize);
   const { missing } = found;
-  output.result(archivedRangeResult({ server: server.name, begin: beginWal, end: endWal, missing, segmentSize }));
-  warnOfIndex(ctx, server, found);
+  output.result(archivedRangeResult({ server: scope.name, begin: beginWal, end: endWal, missing, segmentSize }));
+  warnOfIndex(scope, found);
   const count = countSegments(missing);
   if (count === 0) return;
   output.error(
-    `WAL sequence check failed for server '${server.name}': ${count} missing segment(s) in range ${beginWal}..${endWal}`,
+    `WAL sequence check failed for server '${scope.name}': ${count} missing segment(s) in range ${beginWal}..${endWal}`,
   );
 }
 
@@ -67,19 +68,21 @@ function parseRange(
 }
 
 /** Files and index disagree: the files are right, but list-backups, delete and sync go by the index. */
-function warnOfIndex({ output }: CommandContext, server: Server, found: ArchivedRange): void {
-  const { xlogdb } = server.catalog.layout;
-  const repair = `run "barman rebuild-xlogdb ${server.name}"`;
+function warnOfIndex(scope: ServerScope, found: ArchivedRange): void {
+  const { xlogdb } = scope.catalog.layout;
+  const repair = `run "barman rebuild-xlogdb ${scope.name}"`;
   const { unlisted, indexProblem } = found;
-  const listedOnly = found.listedOnly.map((name) => server.catalog.walPath(name));
+  const listedOnly = found.listedOnly.map((name) => scope.catalog.walPath(name));
   if (indexProblem !== undefined) {
-    output.warning(`the WAL index '${xlogdb}' cannot be compared with the files: ${indexProblem.message}\n${repair}`);
+    scope.output.warning(
+      `the WAL index '${xlogdb}' cannot be compared with the files: ${indexProblem.message}\n${repair}`,
+    );
   }
   if (unlisted.length > 0) {
-    output.warning(`archived, but not listed in '${xlogdb}': ${some(unlisted)}\n${repair} to list them`);
+    scope.output.warning(`archived, but not listed in '${xlogdb}': ${some(unlisted)}\n${repair} to list them`);
   }
   if (listedOnly.length > 0) {
-    output.warning(
+    scope.output.warning(
       `listed in '${xlogdb}', but there is no such file: ${some(listedOnly)}\n${repair} when the files cannot be brought back`,
     );
   }

@@ -2,7 +2,7 @@
 import { checkBackup } from '../wal/settle-backup.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 
 export interface CheckBackupOptions {
   readonly serverName: string;
@@ -12,9 +12,9 @@ export interface CheckBackupOptions {
 export async function run(ctx: CommandContext, options: CheckBackupOptions): Promise<void> {
   const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
   if (config === undefined) return;
-  await withServer(ctx, config, async (server) => {
+  await withServer(ctx, config, async (scope) => {
     const { requireBackup } = await import('../server/find-backup.ts');
-    const info = await requireBackup(ctx, server, options.backupId);
-    if (info !== undefined) await checkBackup(ctx, server, info);
+    const info = await requireBackup(scope, options.backupId);
+    if (info !== undefined) await checkBackup(scope, info);
   });
 }

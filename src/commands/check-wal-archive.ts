@@ -2,7 +2,8 @@
 import { parseWalName } from '../domain/wal/wal.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 import { serverHeadingResult } from '../output/results/check-archived-wal-range.ts';
 import { walArchiveResult } from '../output/results/check-wal-archive.ts';
 
@@ -15,19 +16,19 @@ export interface CheckWalArchiveOptions {
 export async function run(ctx: CommandContext, { serverName, timeline }: CheckWalArchiveOptions): Promise<void> {
   const config = await selectServer(ctx, serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
   if (config === undefined) return;
-  await withServer(ctx, config, (server) => checkArchive(ctx, server, timeline), { offline: true });
+  await withServer(ctx, config, (scope) => checkArchive(scope, timeline), { offline: true });
 }
 
-async function checkArchive({ output }: CommandContext, server: Server, timeline: number | undefined): Promise<void> {
-  const { name } = server;
-  output.result(serverHeadingResult(name, { [name]: {} }));
-  const problem = await inTheWay(server, timeline);
-  if (problem === undefined) output.result(walArchiveResult(name));
-  else output.error(`WAL archive check failed for server ${name}: ${problem}`);
+async function checkArchive(scope: ServerScope, timeline: number | undefined): Promise<void> {
+  const { name } = scope;
+  scope.output.result(serverHeadingResult(name, { [name]: {} }));
+  const problem = await inTheWay(scope, timeline);
+  if (problem === undefined) scope.output.result(walArchiveResult(name));
+  else scope.output.error(`WAL archive check failed for server ${name}: ${problem}`);
 }
 
 /** What the index holds that must not be there; undefined when all is well. */
-async function inTheWay({ catalog }: Server, timeline: number | undefined): Promise<string | undefined> {
+async function inTheWay({ catalog }: ServerScope, timeline: number | undefined): Promise<string | undefined> {
   let problem: string | undefined;
   let found = 0;
   await catalog.readWals(({ name }) => {

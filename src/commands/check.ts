@@ -14,13 +14,13 @@ export interface CheckOptions {
 
 export async function run(ctx: CommandContext, options: CheckOptions): Promise<void> {
   const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
-  await eachServer(ctx, configs, async ({ output, ...rest }, server) => {
-    const checked = { name: server.name, isActive: server.isActive, isDisabled: server.problems.length > 0 };
-    output.result(checkHeader(checked));
-    await checkServer({ output, ...rest }, server, {
-      onResult: (result) => output.result(checkLine(checked, result)),
-      onNote: (text) => output.info(text),
-      timeoutSeconds: options.checkTimeout ?? server.config.checkTimeout,
+  await eachServer(ctx, configs, async (scope) => {
+    const checked = { name: scope.name, isActive: scope.isActive, isDisabled: scope.problems.length > 0 };
+    scope.output.result(checkHeader(checked));
+    await checkServer(scope, {
+      onResult: (result) => scope.output.result(checkLine(checked, result)),
+      onNote: (text) => scope.output.info(text),
+      timeoutSeconds: options.checkTimeout ?? scope.config.checkTimeout,
     });
   });
 }

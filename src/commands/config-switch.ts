@@ -2,7 +2,7 @@
 import { resetModel, switchModel } from '../maintenance/config-switch.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 
 export interface ConfigSwitchOptions {
   readonly serverName: string;
@@ -18,17 +18,14 @@ export async function run(ctx: CommandContext, options: ConfigSwitchOptions): Pr
   }
   const config = await selectServer(ctx, serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
   if (config === undefined) return;
-  const model = reset ? undefined : ctx.config.models.get(modelName ?? '');
+  const model = reset ? undefined : ctx.configuration.models.get(modelName ?? '');
   if (!reset && model === undefined) {
     ctx.output.error(`Unknown model '${modelName}'`);
-    const models = [...ctx.config.models.values()].filter(({ cluster }) => cluster === config.cluster);
+    const models = [...ctx.configuration.models.values()].filter(({ cluster }) => cluster === config.cluster);
     ctx.output.hint(`models of this cluster: ${models.map(({ name }) => name).join(', ') || 'none'}`);
     return;
   }
-  await withServer(
-    ctx,
-    config,
-    (server) => (model === undefined ? resetModel(ctx, server) : switchModel(ctx, server, model)),
-    { offline: true },
-  );
+  await withServer(ctx, config, (scope) => (model === undefined ? resetModel(scope) : switchModel(scope, model)), {
+    offline: true,
+  });
 }

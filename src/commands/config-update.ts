@@ -10,7 +10,7 @@ export interface ConfigUpdateOptions {
 
 export async function run(ctx: CommandContext, options: ConfigUpdateOptions): Promise<void> {
   try {
-    const changes = readRequest(options.jsonChanges, ctx.config);
+    const changes = readRequest(options.jsonChanges, ctx.configuration);
     await withConfigurationLock(ctx, { wait: false }, () => applyChanges(ctx, changes));
   } catch (error) {
     if (error instanceof SectionRefused) {

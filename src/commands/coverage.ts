@@ -12,7 +12,7 @@ export interface CoverageOptions {
 export async function run(ctx: CommandContext, options: CoverageOptions): Promise<void> {
   const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
   const columns = process.stdout.isTTY ? process.stdout.columns : null;
-  await eachServer(ctx, configs, async (serverCtx, server) => {
-    serverCtx.output.result(coverageResult(await measureCoverage(serverCtx, server), columns));
+  await eachServer(ctx, configs, async (scope) => {
+    scope.output.result(coverageResult(await measureCoverage(scope), columns));
   });
 }

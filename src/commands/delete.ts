@@ -4,7 +4,8 @@ import { deleteBackup } from '../maintenance/delete.ts';
 import { endFinishedDelete, isFinishedDelete } from '../server/stray-marks.ts';
 import { requireBackup } from '../server/find-backup.ts';
 import { selectServer } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 import { deletePlanResult } from '../output/results/delete-plan.ts';
 
 export interface DeleteOptions {
@@ -18,31 +19,31 @@ export async function run(ctx: CommandContext, options: DeleteOptions): Promise<
   const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
   if (config === undefined) return;
   const { backupId, dryRun = false } = options;
-  await withServer(ctx, config, (server) => (dryRun ? tell(ctx, server, backupId) : remove(ctx, server, backupId)), {
+  await withServer(ctx, config, (scope) => (dryRun ? tell(scope, backupId) : remove(scope, backupId)), {
     offline: true,
     readOnly: dryRun,
   });
 }
 
-async function remove(ctx: CommandContext, server: Server, backupId = ''): Promise<void> {
+async function remove(scope: ServerScope, backupId = ''): Promise<void> {
   // A delete that was killed at its very end is repeated like any other.
-  if (await endFinishedDelete(server, backupId)) {
-    ctx.output.info(`Deleted backup ${backupId}: an earlier delete had removed all of it`);
+  if (await endFinishedDelete(scope, backupId)) {
+    scope.output.info(`Deleted backup ${backupId}: an earlier delete had removed all of it`);
     return;
   }
-  const info = await requireBackup(ctx, server, backupId);
-  if (info !== undefined) await deleteBackup(ctx, server, info);
+  const info = await requireBackup(scope, backupId);
+  if (info !== undefined) await deleteBackup(scope, info);
 }
 
-async function tell(ctx: CommandContext, server: Server, backupId: string | undefined): Promise<void> {
-  if (backupId !== undefined && (await isFinishedDelete(server, backupId))) {
-    ctx.output.info(`An earlier delete has removed all of backup ${backupId}`);
-    ctx.output.result(deletePlanResult(server.name, []));
+async function tell(scope: ServerScope, backupId: string | undefined): Promise<void> {
+  if (backupId !== undefined && (await isFinishedDelete(scope, backupId))) {
+    scope.output.info(`An earlier delete has removed all of backup ${backupId}`);
+    scope.output.result(deletePlanResult(scope.name, []));
     return;
   }
   const { planDelete, planRetention } = await import('../maintenance/delete/plan.ts');
-  const info = backupId === undefined ? undefined : await requireBackup(ctx, server, backupId);
+  const info = backupId === undefined ? undefined : await requireBackup(scope, backupId);
   if (backupId !== undefined && info === undefined) return;
-  const removals = info === undefined ? await planRetention(ctx, server) : await planDelete(ctx, server, info);
-  if (removals !== undefined) ctx.output.result(deletePlanResult(server.name, removals));
+  const removals = info === undefined ? await planRetention(scope) : await planDelete(scope, info);
+  if (removals !== undefined) scope.output.result(deletePlanResult(scope.name, removals));
 }

@@ -19,14 +19,14 @@ export interface DiagnoseOptions {
 
 /** Servers in any state are told, and directories that two of them share stop nothing. */
 export async function run(ctx: CommandContext, options: DiagnoseOptions): Promise<void> {
-  const { config } = ctx;
+  const { configuration: config } = ctx;
   const present = presenter(config, options.showConfigSource === true);
   const configs = [...config.servers.values()];
   for (const one of configs) introduce(ctx, one);
   const system = askSystem(localExecutor(ctx.env), ctx.signal);
   const servers = new Map<string, JsonObject>();
-  await eachServer(ctx, configs, async (serverCtx, server) => {
-    servers.set(server.name, await describeServer(serverCtx, server, present));
+  await eachServer(ctx, configs, async (scope) => {
+    servers.set(scope.name, await describeServer(scope, present));
   });
   const models = [...config.models.values()].map((model) => [
     model.name,

@@ -1,7 +1,7 @@
 /** `barman errors SERVER [--resolve]`: what the rejected WAL files are and what may be done with them. A command of our own. */
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 import { judgeRejects, resolveRejects } from '../wal/rejects/judge-rejects.ts';
 import { errorsResult } from '../output/results/errors.ts';
 
@@ -16,10 +16,10 @@ export async function run(ctx: CommandContext, options: ErrorsOptions): Promise<
   await withServer(
     ctx,
     config,
-    async (server) => {
-      const rejects = await judgeRejects(ctx, server);
-      const resolved = options.resolve === true ? await resolveRejects(ctx, server) : new Set<string>();
-      ctx.output.result(errorsResult({ server: server.name, directory: config.errorsDirectory, rejects, resolved }));
+    async (scope) => {
+      const rejects = await judgeRejects(scope);
+      const resolved = options.resolve === true ? await resolveRejects(scope) : new Set<string>();
+      ctx.output.result(errorsResult({ server: scope.name, directory: config.errorsDirectory, rejects, resolved }));
     },
     { offline: true },
   );

@@ -4,7 +4,7 @@ import type { CommandContext } from '../server/context.ts';
 import { exportBackup } from '../exchange/export/run.ts';
 import { requireBackup } from '../server/find-backup.ts';
 import { selectServer } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 
 export interface ExportBackupOptions {
   readonly serverName: string;
@@ -20,9 +20,9 @@ export async function run(ctx: CommandContext, options: ExportBackupOptions): Pr
   await withServer(
     ctx,
     config,
-    async (server) => {
-      const info = await requireBackup(ctx, server, options.backupId);
-      if (info !== undefined) await exportBackup(ctx, server, info, options);
+    async (scope) => {
+      const info = await requireBackup(scope, options.backupId);
+      if (info !== undefined) await exportBackup(scope, info, options);
     },
     { offline: true },
   );

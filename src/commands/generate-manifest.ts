@@ -3,7 +3,8 @@ import type { CommandContext } from '../server/context.ts';
 import { requireBackup } from '../server/find-backup.ts';
 import { generateManifest } from '../exchange/manifest/generate.ts';
 import { selectServer } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 
 export interface GenerateManifestOptions {
   readonly serverName: string;
@@ -13,13 +14,13 @@ export interface GenerateManifestOptions {
 export async function run(ctx: CommandContext, options: GenerateManifestOptions): Promise<void> {
   const config = await selectServer(ctx, options.serverName, { inactive: 'skip', disabled: 'error', passive: 'run' });
   if (config === undefined) return;
-  const generate = async (server: Server) => {
-    const info = await requireBackup(ctx, server, options.backupId);
+  const generate = async (scope: ServerScope) => {
+    const info = await requireBackup(scope, options.backupId);
     if (info === undefined) return;
-    await generateManifest(ctx, server, info);
+    await generateManifest(scope, info);
     // compat 3.20.1: the brackets and quotes are its own.
     ctx.output.info(
-      `Backup manifest for backup '${options.backupId}' successfully generated for server ['${server.name}']`,
+      `Backup manifest for backup '${options.backupId}' successfully generated for server ['${scope.name}']`,
     );
   };
   await withServer(ctx, config, generate, { offline: true });

@@ -10,7 +10,8 @@ import { errnoOf, messageOf } from '../domain/errors.ts';
 import { parseWalName } from '../domain/wal/wal.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 import { sinkOf } from '../wal/content/content.ts';
 import { type Delivery, deliverWal, findWal, type FoundWal, peekWals } from '../wal/fetch.ts';
 import { originOf } from '../server/origin.ts';
@@ -42,7 +43,7 @@ export async function run(ctx: CommandContext, options: GetWalOptions): Promise<
     ctx.output.error(`argument \`${delivery}\` not allowed with argument \`keep-compression\``);
     return;
   }
-  await withServer(ctx, config, (server) => getWal(ctx, server, options, delivery), { offline: true });
+  await withServer(ctx, config, (scope) => getWal(scope, options, delivery), { offline: true });
 }
 
 /** Of gzip and bzip2 the one that was typed last: the keys of the options are in that order. */
@@ -52,35 +53,35 @@ function chooseDelivery(options: GetWalOptions): Delivery {
   return options.keepCompression ? 'keep' : 'plain';
 }
 
-async function getWal(ctx: CommandContext, server: Server, options: GetWalOptions, delivery: Delivery): Promise<void> {
-  const origin = originOf(ctx.env);
+async function getWal(scope: ServerScope, options: GetWalOptions, delivery: Delivery): Promise<void> {
+  const origin = originOf(scope.env);
   const file = parseWalName(options.walName);
   if (file === undefined) {
-    ctx.output.error(`'${options.walName}' is not a valid wal file name${origin}`, { exitCode: CANNOT });
+    scope.output.error(`'${options.walName}' is not a valid wal file name${origin}`, { exitCode: CANNOT });
     return;
   }
   if (options.peek !== undefined) {
-    for (const name of await peekWals(server, file, options.peek)) ctx.output.info(name);
+    for (const name of await peekWals(scope, file, options.peek)) scope.output.info(name);
     return;
   }
-  const find = () => findWal(ctx, server, file, { partial: options.partial === true, origin });
+  const find = () => findWal(scope, file, { partial: options.partial === true, origin });
   if (options.outputDirectory === undefined) {
-    await deliver(ctx, server, options, await find(), async (found) => {
-      ctx.log
+    await deliver(scope, options, await find(), async (found) => {
+      scope.log
         .named('barman.server')
-        .info(`Sending WAL '${basename(found.path)}' for server '${server.name}' to standard output${origin}`);
-      await deliverWal(ctx, server, found, delivery, process.stdout, { end: false });
+        .info(`Sending WAL '${basename(found.path)}' for server '${scope.name}' to standard output${origin}`);
+      await deliverWal(scope, found, delivery, process.stdout, { end: false });
     });
     return;
   }
-  const destination = await openDestination(ctx, join(options.outputDirectory, file.name), origin);
+  const destination = await openDestination(scope, join(options.outputDirectory, file.name), origin);
   if (destination === undefined) return;
   try {
-    await deliver(ctx, server, options, await find(), async (found) => {
-      ctx.output.info(
-        `Sending WAL '${basename(found.path)}' for server '${server.name}' into '${destination.path}' file${origin}`,
+    await deliver(scope, options, await find(), async (found) => {
+      scope.output.info(
+        `Sending WAL '${basename(found.path)}' for server '${scope.name}' into '${destination.path}' file${origin}`,
       );
-      await deliverWal(ctx, server, found, delivery, sinkOf(destination.handle), { end: true });
+      await deliverWal(scope, found, delivery, sinkOf(destination.handle), { end: true });
       await publish(destination);
     });
   } finally {
@@ -90,14 +91,13 @@ async function getWal(ctx: CommandContext, server: Server, options: GetWalOption
 }
 
 async function deliver(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   options: GetWalOptions,
   found: FoundWal | undefined,
   send: (found: FoundWal) => Promise<void>,
 ): Promise<void> {
   if (found === undefined) {
-    ctx.output.error(`WAL file '${options.walName}' not found in server '${server.name}'${originOf(ctx.env)}`);
+    scope.output.error(`WAL file '${options.walName}' not found in server '${scope.name}'${originOf(scope.env)}`);
     return;
   }
   try {

@@ -2,7 +2,7 @@
 import type { CommandContext } from '../server/context.ts';
 import { importBackup } from '../exchange/import/run.ts';
 import { selectServer } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 
 export interface ImportBackupOptions {
   readonly serverName: string;
@@ -12,5 +12,5 @@ export interface ImportBackupOptions {
 export async function run(ctx: CommandContext, options: ImportBackupOptions): Promise<void> {
   const config = await selectServer(ctx, options.serverName, { inactive: 'error', disabled: 'error', passive: 'run' });
   if (config === undefined) return;
-  await withServer(ctx, config, (server) => importBackup(ctx, server, options.inputTarball), { offline: true });
+  await withServer(ctx, config, (scope) => importBackup(scope, options.inputTarball), { offline: true });
 }

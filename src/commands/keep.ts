@@ -6,7 +6,8 @@ import { BackupError } from '../domain/errors.ts';
 import type { CommandContext } from '../server/context.ts';
 import { requireBackup } from '../server/find-backup.ts';
 import { selectServer } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 import { keepStatusResult } from '../output/results/keep.ts';
 
 export interface KeepOptions {
@@ -23,17 +24,17 @@ export async function run(ctx: CommandContext, options: KeepOptions): Promise<vo
   }
   const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
   if (config === undefined) return;
-  await withServer(ctx, config, (server) => keep(ctx, server, options), { offline: true });
+  await withServer(ctx, config, (scope) => keep(scope, options), { offline: true });
 }
 
 /** Of several words the harmless one wins: status, then release, then target. */
-async function keep(ctx: CommandContext, server: Server, options: KeepOptions): Promise<void> {
-  const { catalog } = server;
-  const info = await requireBackup(ctx, server, options.backupId);
+async function keep(scope: ServerScope, options: KeepOptions): Promise<void> {
+  const { catalog } = scope;
+  const info = await requireBackup(scope, options.backupId);
   if (info === undefined) return;
   const { backupId } = info;
   if (options.status) {
-    ctx.output.result(keepStatusResult(server.name, await catalog.keepOf(backupId)));
+    scope.output.result(keepStatusResult(scope.name, await catalog.keepOf(backupId)));
   } else if (options.release) {
     await catalog.releaseKeep(backupId);
   } else if (options.target !== undefined) {
@@ -42,7 +43,7 @@ async function keep(ctx: CommandContext, server: Server, options: KeepOptions): 
     await withLock(backupLock(catalog.layout, backupId), { wait: true }, async () => {
       const current = await catalog.getBackup(backupId);
       if (current === undefined) {
-        throw new BackupError(`Unknown backup '${options.backupId}' for server '${server.name}'`);
+        throw new BackupError(`Unknown backup '${options.backupId}' for server '${scope.name}'`);
       }
       refuseUnkeepable(current);
       await catalog.setKeep(backupId, target);

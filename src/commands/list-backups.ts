@@ -7,7 +7,7 @@ import type { CommandContext } from '../server/context.ts';
 import { eachServer } from '../server/each.ts';
 import { reportDamaged } from '../server/find-backup.ts';
 import { selectServers } from '../server/select.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { listBackupsResult, minimalListResult } from '../output/results/list-backups.ts';
 
 export interface ListBackupsOptions {
@@ -17,33 +17,33 @@ export interface ListBackupsOptions {
 
 export async function run(ctx: CommandContext, options: ListBackupsOptions): Promise<void> {
   const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
-  await eachServer(ctx, configs, (serverCtx, server) => listServer(serverCtx, server, options), { offline: true });
+  await eachServer(ctx, configs, (scope) => listServer(scope, options), { offline: true });
 }
 
-async function listServer(ctx: CommandContext, server: Server, { minimal }: ListBackupsOptions): Promise<void> {
-  const { backups, damaged } = await server.catalog.listBackups();
-  reportDamaged(ctx, server, damaged);
+async function listServer(scope: ServerScope, { minimal }: ListBackupsOptions): Promise<void> {
+  const { backups, damaged } = await scope.catalog.listBackups();
+  reportDamaged(scope, damaged);
   const newestFirst = backups.toReversed();
   if (minimal) {
     const ids = newestFirst.map(({ backupId }) => backupId);
-    ctx.output.result(minimalListResult(server.name, ids));
+    scope.output.result(minimalListResult(scope.name, ids));
     return;
   }
   let usageOf: (backupId: string) => WalUsage = () => NO_WAL;
   try {
-    usageOf = await measureWals(server, backups);
+    usageOf = await measureWals(scope, backups);
   } catch (error) {
     // compat 3.20.1: a damaged index costs the sizes, not the list.
     if (!(error instanceof BarmanError)) throw error;
-    reportError(ctx, error);
+    reportError(scope, error);
   }
-  const verdicts = await retentionVerdicts(ctx, server, backups);
+  const verdicts = await retentionVerdicts(scope, backups);
   const listed = newestFirst.map((info) => ({
     info,
     usage: usageOf(info.backupId),
     verdict: verdicts?.get(info.backupId) ?? '-',
   }));
-  ctx.output.result(listBackupsResult(server.name, listed));
+  scope.output.result(listBackupsResult(scope.name, listed));
 }
 
 function reportError({ output }: CommandContext, error: BarmanError): void {

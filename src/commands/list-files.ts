@@ -5,7 +5,8 @@ import type { CommandContext } from '../server/context.ts';
 import { reportFailure } from '../server/each.ts';
 import { requireBackup } from '../server/find-backup.ts';
 import { selectServer } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 import { PathList } from '../output/results/list-files.ts';
 
 export interface ListFilesOptions {
@@ -19,28 +20,28 @@ export interface ListFilesOptions {
 export async function run(ctx: CommandContext, options: ListFilesOptions): Promise<void> {
   const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
   if (config === undefined) return;
-  await withServer(ctx, config, (server) => listFiles(ctx, server, options), { offline: true });
+  await withServer(ctx, config, (scope) => listFiles(scope, options), { offline: true });
 }
 
-async function listFiles(ctx: CommandContext, server: Server, options: ListFilesOptions): Promise<void> {
-  const info = await requireBackup(ctx, server, options.backupId);
+async function listFiles(scope: ServerScope, options: ListFilesOptions): Promise<void> {
+  const info = await requireBackup(scope, options.backupId);
   if (info === undefined) return;
   const { target = 'standalone', listEmptyDirectories: emptyDirectories = false } = options;
   // Gathered, because a reader of our output may be slow and the index is locked while it is read.
   const paths = new PathList();
   const onPath = (path: string) => paths.add(path);
   const onUnreadable = (path: string, reason: string) =>
-    ctx.output.error(
+    scope.output.error(
       `cannot read '${path}': ${reason}\nHINT: the list lacks what is in it; run barman as the owner of the catalog`,
     );
   try {
-    if (target !== 'wal') await eachDataFile(server, info, { emptyDirectories, onUnreadable }, onPath);
-    if (target === 'standalone') eachRequiredWal(server, info, onPath);
-    if (target === 'wal' || target === 'full') await eachArchivedWal(server, info, onPath);
+    if (target !== 'wal') await eachDataFile(scope, info, { emptyDirectories, onUnreadable }, onPath);
+    if (target === 'standalone') eachRequiredWal(scope, info, onPath);
+    if (target === 'wal' || target === 'full') await eachArchivedWal(scope, info, onPath);
   } catch (error) {
     if (!(error instanceof BarmanError)) throw error;
     // What was found is worth having.
-    reportFailure(ctx.output, error);
+    reportFailure(scope.output, error);
   }
-  ctx.output.result(paths.result());
+  scope.output.result(paths.result());
 }

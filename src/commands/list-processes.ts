@@ -2,7 +2,7 @@
 import type { CommandContext } from '../server/context.ts';
 import { serverProcesses } from '../maintenance/processes.ts';
 import { selectServer } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 import { listProcessesResult } from '../output/results/list-processes.ts';
 
 export interface ListProcessesOptions {
@@ -14,5 +14,5 @@ export async function run(ctx: CommandContext, options: ListProcessesOptions): P
   if (config === undefined) return;
   const list = async (processes: ReturnType<typeof serverProcesses>) =>
     ctx.output.result(listProcessesResult(config.name, await processes));
-  await withServer(ctx, config, (server) => list(serverProcesses(ctx, server)), { offline: true });
+  await withServer(ctx, config, (scope) => list(serverProcesses(scope)), { offline: true });
 }

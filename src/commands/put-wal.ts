@@ -2,7 +2,7 @@
 import { openStandardInput } from '../host/standard-input.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 import { originOf } from '../server/origin.ts';
 import { putWals } from '../wal/put/put.ts';
 
@@ -19,5 +19,5 @@ export async function run(ctx: CommandContext, options: PutWalOptions): Promise<
     return;
   }
   const origin = originOf(ctx.env);
-  await withServer(ctx, config, (server) => putWals(ctx, server, openStandardInput(), origin), { offline: true });
+  await withServer(ctx, config, (scope) => putWals(scope, openStandardInput(), origin), { offline: true });
 }

@@ -2,7 +2,8 @@
 import type { CommandContext } from '../server/context.ts';
 import { reportFailure } from '../server/each.ts';
 import { selectServers } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 
 export interface RebuildXlogdbOptions {
   readonly serverNames: readonly string[];
@@ -16,7 +17,7 @@ export async function run(ctx: CommandContext, options: RebuildXlogdbOptions): P
   });
   for (const config of configs) {
     try {
-      await withServer(ctx, config, (server) => rebuild(ctx, server), { offline: true });
+      await withServer(ctx, config, (scope) => rebuild(scope), { offline: true });
     } catch (error) {
       // The index of another server may be just as badly needed.
       reportFailure(ctx.output, error);
@@ -24,7 +25,7 @@ export async function run(ctx: CommandContext, options: RebuildXlogdbOptions): P
   }
 }
 
-async function rebuild({ output }: CommandContext, { name, catalog }: Server): Promise<void> {
+async function rebuild({ output, name, catalog }: ServerScope): Promise<void> {
   output.info(`Rebuilding xlogdb for server ${name}`);
   const { history, labels, segments, unread } = await catalog.rebuildXlogdb();
   output.info(

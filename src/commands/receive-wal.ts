@@ -1,7 +1,8 @@
 /** `barman receive-wal SERVER`: the streaming archiver in the foreground, and the care of its slot. Spec cli.md 4.25. */
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 import { useWalConninfo } from '../server/wal-conninfo.ts';
 
 export interface ReceiveWalOptions {
@@ -28,46 +29,46 @@ export async function run(ctx: CommandContext, options: ReceiveWalOptions): Prom
     ctx.output.warning(
       `--stop is deprecated and will be removed in a future release. Use 'barman terminate-process ${selected.name} receive-wal' instead.`,
     );
-    await withServer(ctx, selected, (server) => terminateProcess(ctx, server, 'receive-wal'), { offline: true });
+    await withServer(ctx, selected, (scope) => terminateProcess(scope, 'receive-wal'), { offline: true });
     return;
   }
   const { config, note } = useWalConninfo(selected);
   if (note !== null) ctx.output.info(note);
-  await withServer(ctx, config, async (server) => {
-    if (options.test) await tell(ctx, server);
+  await withServer(ctx, config, async (scope) => {
+    if (options.test) await tell(scope);
     else if (options.createSlot || options.dropSlot) {
       const { createSlot, dropSlot } = await import('../wal/receive/slot.ts');
-      if (options.createSlot) await createSlot(ctx, server, { ifNotExists: options.ifNotExists === true });
-      else await dropSlot(ctx, server);
-    } else if (await mayStream(ctx, server)) {
-      await (options.reset ? reset(ctx, server) : receive(ctx, server));
+      if (options.createSlot) await createSlot(scope, { ifNotExists: options.ifNotExists === true });
+      else await dropSlot(scope);
+    } else if (await mayStream(scope)) {
+      await (options.reset ? reset(scope) : receive(scope));
     }
   });
 }
 
-async function mayStream(ctx: CommandContext, server: Server): Promise<boolean> {
+async function mayStream(scope: ServerScope): Promise<boolean> {
   const checks = await import('../checks/may-stream.ts');
-  return checks.mayStream(ctx, server);
+  return checks.mayStream(scope);
 }
 
-async function reset(ctx: CommandContext, server: Server): Promise<void> {
+async function reset(scope: ServerScope): Promise<void> {
   const { resetReceiver } = await import('../wal/receive/reset-receiver.ts');
-  await resetReceiver(ctx, server);
+  await resetReceiver(scope);
 }
 
-async function receive(ctx: CommandContext, server: Server): Promise<void> {
+async function receive(scope: ServerScope): Promise<void> {
   const { receiveWal } = await import('../wal/receive/receive.ts');
-  await receiveWal(ctx, server);
+  await receiveWal(scope);
 }
 
 /** Tries what streaming needs and receives nothing. A failure sets the exit code, as in `check`. */
-async function tell(ctx: CommandContext, server: Server): Promise<void> {
+async function tell(scope: ServerScope): Promise<void> {
   const { receiverChecks } = await import('../checks/run.ts');
   const { checkHeader, checkLine } = await import('../output/results/check.ts');
-  const checked = { name: server.name, isActive: true, isDisabled: server.problems.length > 0 };
-  ctx.output.result(checkHeader(checked));
-  await receiverChecks(ctx, server, {
-    onResult: (result) => ctx.output.result(checkLine(checked, result)),
-    timeoutSeconds: server.config.checkTimeout,
+  const checked = { name: scope.name, isActive: true, isDisabled: scope.problems.length > 0 };
+  scope.output.result(checkHeader(checked));
+  await receiverChecks(scope, {
+    onResult: (result) => scope.output.result(checkLine(checked, result)),
+    timeoutSeconds: scope.config.checkTimeout,
   });
 }

@@ -4,7 +4,7 @@ import { PostgresError } from '../domain/errors.ts';
 import type { CommandContext } from '../server/context.ts';
 import { eachServer } from '../server/each.ts';
 import { selectServers } from '../server/select.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { useWalConninfo } from '../server/wal-conninfo.ts';
 import {
   minimalReplicationStatusResult,
@@ -27,7 +27,7 @@ export async function run(ctx: CommandContext, options: ReplicationStatusOptions
     passive: 'skip',
   });
   const configs = options.source === 'wal-host' ? selected.map((config) => onWalHost(ctx, config)) : selected;
-  await eachServer(ctx, configs, (serverCtx, server) => report(serverCtx, server, options));
+  await eachServer(ctx, configs, (scope) => report(scope, options));
 }
 
 function onWalHost({ output }: CommandContext, config: ServerConfig): ServerConfig {
@@ -36,11 +36,7 @@ function onWalHost({ output }: CommandContext, config: ServerConfig): ServerConf
   return walHost.config;
 }
 
-async function report(
-  { output }: CommandContext,
-  { name, postgres }: Server,
-  options: ReplicationStatusOptions,
-): Promise<void> {
+async function report({ output, name, postgres }: ServerScope, options: ReplicationStatusOptions): Promise<void> {
   output.result(replicationHeader(name));
   const target = options.target ?? 'all';
   if (postgres === null || !(await isReachable(postgres))) {
@@ -53,7 +49,7 @@ async function report(
   output.result(options.minimal === true ? minimalReplicationStatusResult(view) : replicationStatusResult(view));
 }
 
-async function isReachable(postgres: NonNullable<Server['postgres']>): Promise<boolean> {
+async function isReachable(postgres: NonNullable<ServerScope['postgres']>): Promise<boolean> {
   try {
     await postgres.serverVersion();
     return true;

@@ -7,7 +7,7 @@ import { chooseBackup } from '../restore/choose-backup.ts';
 import { givenTargets, type RestoreRequest } from '../restore/request.ts';
 import { restoreBackup } from '../restore/run.ts';
 import { selectServer } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 
 export interface RestoreOptions extends Omit<
   RestoreRequest,
@@ -36,11 +36,10 @@ export async function run(ctx: CommandContext, options: RestoreOptions): Promise
   if (givenTargets(request).length > 1) {
     throw new RecoveryError('You cannot specify multiple targets for the recovery operation');
   }
-  await withServer(ctx, withOverrides(config, options), async (server) => {
+  await withServer(ctx, withOverrides(config, options), async (scope) => {
     const { backupId } = request;
-    const info =
-      backupId === 'auto' ? await chooseBackup(ctx, server, request) : await requireBackup(ctx, server, backupId);
-    if (info) await restoreBackup(ctx, server, request, info);
+    const info = backupId === 'auto' ? await chooseBackup(scope, request) : await requireBackup(scope, backupId);
+    if (info) await restoreBackup(scope, request, info);
   });
 }
 

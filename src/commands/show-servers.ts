@@ -7,7 +7,7 @@ import { eachServer } from '../server/each.ts';
 import { spelledOption } from '../config/option-text.ts';
 import { remoteStatus } from '../server/status.ts';
 import { selectServers } from '../server/select.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { showServersResult } from '../output/results/show-servers.ts';
 
 export interface ShowServersOptions {
@@ -16,19 +16,19 @@ export interface ShowServersOptions {
 
 export async function run(ctx: CommandContext, options: ShowServersOptions): Promise<void> {
   const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
-  await eachServer(ctx, configs, async (serverCtx, server) => {
-    const isDisabled = server.problems.length > 0;
+  await eachServer(ctx, configs, async (scope) => {
+    const isDisabled = scope.problems.length > 0;
     const values = {
-      ...(await remoteStatus(serverCtx, server)),
-      ...configured(server.config),
+      ...(await remoteStatus(scope)),
+      ...configured(scope.config),
       disabled: isDisabled,
-      name: server.name,
-      active_model: server.config.activeModel,
-      passive_node: server.isPassive,
-      last_backup_maximum_age: await maximumAge(serverCtx, server),
+      name: scope.name,
+      active_model: scope.config.activeModel,
+      passive_node: scope.isPassive,
+      last_backup_maximum_age: await maximumAge(scope),
     };
-    const suffix = !server.isActive ? ' (inactive)' : isDisabled ? ' (WARNING: disabled)' : '';
-    serverCtx.output.result(showServersResult({ name: server.name, suffix, values }));
+    const suffix = !scope.isActive ? ' (inactive)' : isDisabled ? ' (WARNING: disabled)' : '';
+    scope.output.result(showServersResult({ name: scope.name, suffix, values }));
   });
 }
 
@@ -42,12 +42,12 @@ function configured(config: ServerConfig): Record<string, unknown> {
 }
 
 /** The interval with the age of the newest backup; null when no maximum is set. */
-async function maximumAge(ctx: CommandContext, { config, catalog }: Server): Promise<string | null> {
-  const maximum = config.lastBackupMaximumAge;
+async function maximumAge(scope: ServerScope): Promise<string | null> {
+  const maximum = scope.config.lastBackupMaximumAge;
   if (maximum === null) return null;
-  const { backups } = await catalog.listBackups();
+  const { backups } = await scope.catalog.listBackups();
   const end = backups.findLast(isCopyDone)?.endTime ?? null;
-  const age = end === null ? null : ctx.now().getTime() / 1000 - Number(end.epochMicros) / 1e6;
+  const age = end === null ? null : scope.now().getTime() / 1000 - Number(end.epochMicros) / 1e6;
   if (age !== null && age <= maximum) return `${humanDuration(maximum)} (latest backup: ${humanDuration(age)} )`;
   const words = age === null ? 'No available backups' : humanDuration(age);
   return `${humanDuration(maximum)} (WARNING! latest backup is ${words} old)`;

@@ -8,7 +8,7 @@ import type { CommandContext } from '../server/context.ts';
 import { eachServer } from '../server/each.ts';
 import { remoteStatus } from '../server/status.ts';
 import { selectServers } from '../server/select.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { pythonText } from '../output/python-text.ts';
 import { statusHeader, type StatusItem, statusLine } from '../output/results/status.ts';
 
@@ -20,21 +20,21 @@ type Values = Readonly<Record<string, unknown>>;
 
 export async function run(ctx: CommandContext, options: StatusOptions): Promise<void> {
   const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
-  await eachServer(ctx, configs, async (serverCtx, server) => {
-    const { output } = serverCtx;
-    output.result(statusHeader(server.name));
-    for (const item of configured(server)) output.result(statusLine(server.name, item));
-    if (server.isActive && !server.isPassive) {
-      const values = await remoteStatus(serverCtx, server);
-      for (const item of [...live(values), ...archiving(server, values)]) output.result(statusLine(server.name, item));
+  await eachServer(ctx, configs, async (scope) => {
+    const { output } = scope;
+    output.result(statusHeader(scope.name));
+    for (const item of configured(scope)) output.result(statusLine(scope.name, item));
+    if (scope.isActive && !scope.isPassive) {
+      const values = await remoteStatus(scope);
+      for (const item of [...live(values), ...archiving(scope, values)]) output.result(statusLine(scope.name, item));
     }
-    output.result(statusLine(server.name, item('passive_node', 'Passive node', truth(server.isPassive))));
-    output.result(statusLine(server.name, item('retention_policies', 'Retention policies', retention(server))));
-    for (const item of await backups(serverCtx, server)) output.result(statusLine(server.name, item));
+    output.result(statusLine(scope.name, item('passive_node', 'Passive node', truth(scope.isPassive))));
+    output.result(statusLine(scope.name, item('retention_policies', 'Retention policies', retention(scope))));
+    for (const item of await backups(scope)) output.result(statusLine(scope.name, item));
   });
 }
 
-function configured({ config, isActive, problems }: Server): StatusItem[] {
+function configured({ config, isActive, problems }: ServerScope): StatusItem[] {
   return [
     ...(config.description ? [item('description', 'Description', config.description)] : []),
     item('active', 'Active', truth(isActive)),
@@ -57,7 +57,7 @@ function live(values: Values): StatusItem[] {
 }
 
 /** The file archiver's lines; none when PostgreSQL does not answer. */
-function archiving({ config }: Server, values: Values): StatusItem[] {
+function archiving({ config }: ServerScope, values: Values): StatusItem[] {
   if (!config.archiver || values.server_txt_version == null || values.archive_mode == null) return [];
   const command = values.archive_command;
   const lastWal = values.last_archived_wal;
@@ -88,14 +88,14 @@ function failures(values: Values): string {
   return `${count} (${pythonText(values.last_failed_wal)} at ${ctimeOf(values.last_failed_time)})`;
 }
 
-function retention({ config }: Server): string {
+function retention({ config }: ServerScope): string {
   const policy = config.retentionPolicy?.policy;
   if (!policy) return 'not enforced';
   const wal = config.walRetentionPolicy ?? 'MAIN';
   return `enforced (mode: auto, retention: ${formatRetentionPolicy(policy)}, WAL retention: ${wal})`;
 }
 
-async function backups({ output }: CommandContext, { catalog, config, isPassive }: Server): Promise<StatusItem[]> {
+async function backups({ output, catalog, config, isPassive }: ServerScope): Promise<StatusItem[]> {
   const listing = await catalog.listBackups();
   // The reference dies on such a record; nothing is hidden by going on, as it is named.
   for (const { path, reason } of listing.damaged) output.warning(`cannot read ${path}: ${reason}`);

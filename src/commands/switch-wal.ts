@@ -1,7 +1,8 @@
 /** `barman switch-wal SERVER...`: close the current WAL segment, and wait for it if asked to. Spec cli.md 4.28. */
 import type { CommandContext } from '../server/context.ts';
 import { selectServers } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 import { switchWal } from '../wal/switch.ts';
 
 export interface SwitchWalOptions {
@@ -19,20 +20,20 @@ export async function run(ctx: CommandContext, options: SwitchWalOptions): Promi
   const rules = { inactive: 'skip', disabled: 'error', passive: 'run' } as const;
   for (const config of await selectServers(ctx, options.serverNames, rules)) {
     if (ctx.signal.aborted) return;
-    await withServer(ctx, config, (server) => switchServer(ctx, server, options));
+    await withServer(ctx, config, (scope) => switchServer(scope, options));
   }
 }
 
-async function switchServer(ctx: CommandContext, server: Server, options: SwitchWalOptions): Promise<void> {
+async function switchServer(scope: ServerScope, options: SwitchWalOptions): Promise<void> {
   // Found only with the versions at hand, too late for the selection.
-  const [problem] = server.problems;
+  const [problem] = scope.problems;
   if (problem !== undefined) {
-    ctx.output.error(problem);
+    scope.output.error(problem);
     return;
   }
-  const closed = await switchWal(ctx, server, { force: options.force === true });
+  const closed = await switchWal(scope, { force: options.force === true });
   if (options.archive !== true || closed === undefined) return;
   const timeoutSeconds = options.archiveTimeout ?? DEFAULT_TIMEOUT;
   const { waitForWal } = await import('../wal/wait.ts');
-  await waitForWal(ctx, server, closed, { timeoutSeconds: timeoutSeconds === 0 ? null : timeoutSeconds });
+  await waitForWal(scope, closed, { timeoutSeconds: timeoutSeconds === 0 ? null : timeoutSeconds });
 }

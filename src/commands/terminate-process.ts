@@ -2,7 +2,7 @@
 import type { CommandContext } from '../server/context.ts';
 import { terminateProcess } from '../maintenance/processes.ts';
 import { selectServer } from '../server/select.ts';
-import { withServer } from '../server/server.ts';
+import { withServer } from '../server/with-server.ts';
 
 export interface TerminateProcessOptions {
   readonly serverName: string;
@@ -14,7 +14,7 @@ export async function run(ctx: CommandContext, options: TerminateProcessOptions)
   const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
   if (config === undefined) return;
   // A failure is reported where it is found.
-  await withServer(ctx, config, async (server) => void (await terminateProcess(ctx, server, options.task)), {
+  await withServer(ctx, config, async (scope) => void (await terminateProcess(scope, options.task)), {
     offline: true,
   });
 }

@@ -3,7 +3,8 @@ import type { CommandContext } from '../server/context.ts';
 import { requireBackup } from '../server/find-backup.ts';
 import { verifyBackup } from '../exchange/manifest/verify.ts';
 import { selectServer } from '../server/select.ts';
-import { type Server, withServer } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
+import { withServer } from '../server/with-server.ts';
 
 export interface VerifyBackupOptions {
   readonly serverName: string;
@@ -13,12 +14,12 @@ export interface VerifyBackupOptions {
 export async function run(ctx: CommandContext, options: VerifyBackupOptions): Promise<void> {
   const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
   if (config === undefined) return;
-  const verify = async (server: Server) => {
-    const info = await requireBackup(ctx, server, options.backupId);
+  const verify = async (scope: ServerScope) => {
+    const info = await requireBackup(scope, options.backupId);
     if (info === undefined) return;
     // compat 3.20.1: the brackets and quotes are its own.
-    ctx.output.info(`Verifying backup '${options.backupId}' on server ['${server.name}']`);
-    await verifyBackup(ctx, server, info);
+    ctx.output.info(`Verifying backup '${options.backupId}' on server ['${scope.name}']`);
+    await verifyBackup(scope, info);
   };
   await withServer(ctx, config, verify, { offline: true });
 }

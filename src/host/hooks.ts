@@ -18,7 +18,7 @@ export type HookVariables = Readonly<Record<string, string>>;
 
 /** What hooks need of a command's context. */
 export interface HookContext {
-  readonly config: { readonly path: string };
+  readonly configuration: { readonly path: string };
   readonly env: NodeJS.ProcessEnv;
   readonly log: { named(name: string): HookLog };
   /** Aborting it ends the running script and every pause, and rejects with the reason of the signal. */
@@ -186,7 +186,7 @@ function hookEnvironment(
     ...env,
     BARMAN_VERSION: COMPATIBLE_VERSION,
     BARMAN_SERVER: config.name,
-    BARMAN_CONFIGURATION: ctx.config.path,
+    BARMAN_CONFIGURATION: ctx.configuration.path,
     BARMAN_HOOK: option.replace(/^(?:pre|post)_/, ''),
     BARMAN_PHASE: phase,
     BARMAN_RETRY: option.endsWith('_retry_script') ? '1' : '0',

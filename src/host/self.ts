@@ -6,7 +6,7 @@ import { CommandError } from '../domain/errors.ts';
 import { ended, start, which } from './process.ts';
 
 export interface SelfFacts {
-  readonly config: { readonly path: string };
+  readonly configuration: { readonly path: string };
   readonly env: NodeJS.ProcessEnv;
 }
 
@@ -65,7 +65,7 @@ export async function startEachInBackground(
   const [node, launcher] = selfCommand();
   const child = start(
     xargs,
-    ['-0', '-n', '1', '-P', String(AT_ONCE), node, launcher, '-c', facts.config.path, '-q', name],
+    ['-0', '-n', '1', '-P', String(AT_ONCE), node, launcher, '-c', facts.configuration.path, '-q', name],
     { stdio: ['pipe', stream, stream], env: facts.env, detached: true },
   );
   const failed = ended(child, xargs);
@@ -88,5 +88,5 @@ export function startSelf(
   stdio: ['ignore', 'ignore' | 'inherit' | 'pipe', 'ignore' | 'inherit' | 'pipe'],
 ): ChildProcess {
   const [node, launcher] = selfCommand();
-  return start(node, [launcher, '-c', facts.config.path, ...args], { stdio, env: facts.env, detached: true });
+  return start(node, [launcher, '-c', facts.configuration.path, ...args], { stdio, env: facts.env, detached: true });
 }

@@ -23,7 +23,7 @@ import { removeStaleStages, stagingFolder } from '../restore/stage.ts';
 import { introduce, reportConflicts } from '../server/select.ts';
 import { openServer } from '../server/open.ts';
 import { needsReceiver, stopReceiver } from './receiver.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { useWalConninfo } from '../server/wal-conninfo.ts';
 
 export interface CronOptions {
@@ -36,8 +36,7 @@ const AT_ONCE = 8;
 
 /** One server between its two halves: decided upon, its cron lock still held. */
 interface Visit {
-  readonly ctx: CommandContext;
-  readonly server: Server;
+  readonly scope: ServerScope;
   readonly lock: HeldLock;
   /** Arguments of the commands to start in the background. */
   readonly children: (readonly string[])[];
@@ -51,8 +50,8 @@ interface Visit {
 export async function runCron(ctx: CommandContext, options: CronOptions): Promise<void> {
   if (reportConflicts(ctx)) return;
   await applyPendingChanges(ctx);
-  for (const config of ctx.config.servers.values()) introduce(ctx, config);
-  const configs = [...ctx.config.servers.values()].map((config) => useWalConninfo(config));
+  for (const config of ctx.configuration.servers.values()) introduce(ctx, config);
+  const configs = [...ctx.configuration.servers.values()].map((config) => useWalConninfo(config));
   for (const { note } of configs) if (note !== null) ctx.output.info(note);
   const turns = takeTurns(ctx.output, configs.length);
   const servers = configs.flatMap(({ config }, index) => (turns[index] ? [{ config, turn: turns[index] }] : []));
@@ -64,7 +63,7 @@ export async function runCron(ctx: CommandContext, options: CronOptions): Promis
   });
   await startChildren(ctx, visits, options);
   await inParallel(visits, AT_ONCE, async (visit) => {
-    if (!ctx.signal.aborted) await guarded(visit, () => enforcePolicy(visit.ctx, visit.server));
+    if (!ctx.signal.aborted) await guarded(visit, () => enforcePolicy(visit.scope));
     await endVisit(visit);
   });
   ctx.signal.throwIfAborted();
@@ -72,7 +71,7 @@ export async function runCron(ctx: CommandContext, options: CronOptions): Promis
     ctx,
     configs.map(({ config }) => stagingFolder(config)),
   );
-  if (ctx.config.global.lockDirectoryCleanup) await cleanLockDirectory(ctx);
+  if (ctx.configuration.global.lockDirectoryCleanup) await cleanLockDirectory(ctx);
 }
 
 /** What config-update could not finish. Its failure keeps no server from its maintenance. */
@@ -104,40 +103,40 @@ function withHint({ message, hint }: BarmanError): string {
 
 /** Takes the server's cron lock and decides what is to be done; null when there is nothing more to do for it. */
 async function beginVisit(ctx: CommandContext, config: ServerConfig, turn: Turn): Promise<Visit | null> {
-  let server: Server | undefined;
+  let scope: ServerScope | undefined;
   try {
-    server = await openServer(ctx, config, { offline: true });
-    const lock = await lockServer(ctx, server);
+    scope = await openServer(ctx, config, { offline: true });
+    const lock = await lockServer(scope);
     if (lock === null) return null;
-    const visit: Visit = { ctx, server, lock, children: [], turn };
+    const visit: Visit = { scope, lock, children: [], turn };
     await guarded(visit, () => decide(visit));
     return visit;
   } catch (error) {
     reportFailure(ctx.output, config.name, error);
-    await server?.close();
+    await scope?.close();
     return null;
   }
 }
 
-async function lockServer(ctx: CommandContext, server: Server): Promise<HeldLock | null> {
-  if (server.problems.length > 0 && server.isActive) {
-    ctx.output.info(`Skipping temporarily disabled server '${server.name}'`);
+async function lockServer(scope: ServerScope): Promise<HeldLock | null> {
+  if (scope.problems.length > 0 && scope.isActive) {
+    scope.output.info(`Skipping temporarily disabled server '${scope.name}'`);
     return null;
   }
   try {
-    return await acquireLock(serverLock(server.catalog.layout, 'cron'), { wait: false });
+    return await acquireLock(serverLock(scope.catalog.layout, 'cron'), { wait: false });
   } catch (error) {
     if (!(error instanceof LockBusyError)) throw error;
-    ctx.output.info(`Another cron process is already running on server ${server.name}. Skipping to the next server`);
+    scope.output.info(`Another cron process is already running on server ${scope.name}. Skipping to the next server`);
     return null;
   }
 }
 
-async function guarded({ ctx, server }: Visit, work: () => Promise<void>): Promise<void> {
+async function guarded({ scope }: Visit, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    reportFailure(ctx.output, server.name, error);
+    reportFailure(scope.output, scope.name, error);
   }
 }
 
@@ -154,88 +153,88 @@ async function startChildren(ctx: CommandContext, visits: readonly Visit[], opti
   }
   for (const visit of visits) {
     for (const args of visit.children.filter(([name]) => name !== 'archive-wal')) {
-      await guarded(visit, async () => void (await startInBackground(visit.ctx, args, options)));
+      await guarded(visit, async () => void (await startInBackground(visit.scope, args, options)));
     }
   }
 }
 
-async function endVisit({ ctx, server, lock, turn }: Visit): Promise<void> {
+async function endVisit({ scope, lock, turn }: Visit): Promise<void> {
   try {
     // Part of the clean-up, done while the lock is ours: it saves taking it once more.
-    if (ctx.config.global.lockDirectoryCleanup) await unlinkIfPresent(lock.path);
+    if (scope.configuration.global.lockDirectoryCleanup) await unlinkIfPresent(lock.path);
   } finally {
     await lock.release();
-    await server.close();
+    await scope.close();
     turn.done();
   }
 }
 
 async function decide(visit: Visit): Promise<void> {
-  const { ctx, server } = visit;
-  if (!server.isActive) {
-    await stopReceiver(ctx, server, `Server '${server.name}' is inactive: stopping receive-wal subprocess`);
+  const { scope } = visit;
+  if (!scope.isActive) {
+    await stopReceiver(scope, `Server '${scope.name}' is inactive: stopping receive-wal subprocess`);
     return;
   }
-  if (server.isPassive) {
-    ctx.output.warning(
-      `Server '${server.name}' is a passive node: its synchronisation with the primary is not available in this release`,
+  if (scope.isPassive) {
+    scope.output.warning(
+      `Server '${scope.name}' is a passive node: its synchronisation with the primary is not available in this release`,
     );
   } else {
-    await repairInterruptedBackups(ctx, server);
-    await repairInterruptedImports(ctx, server);
+    await repairInterruptedBackups(scope);
+    await repairInterruptedImports(scope);
     await decideArchiving(visit);
-    if (!server.config.streamingArchiver) await stopReceiver(ctx, server);
-    else if (await needsReceiver(ctx, server)) visit.children.push(['receive-wal', server.name]);
+    if (!scope.config.streamingArchiver) await stopReceiver(scope);
+    else if (await needsReceiver(scope)) visit.children.push(['receive-wal', scope.name]);
   }
   await decideBackupCheck(visit);
 }
 
-async function decideArchiving({ ctx, server, children }: Visit): Promise<void> {
-  if ((await lockHolder(serverLock(server.catalog.layout, 'archive-wal'))) !== undefined) {
-    ctx.output.info(
-      `Another archive-wal process is already running on server ${server.name}. Skipping to the next server`,
+async function decideArchiving({ scope, children }: Visit): Promise<void> {
+  if ((await lockHolder(serverLock(scope.catalog.layout, 'archive-wal'))) !== undefined) {
+    scope.output.info(
+      `Another archive-wal process is already running on server ${scope.name}. Skipping to the next server`,
     );
     return;
   }
-  ctx.output.info(`Starting WAL archiving for server ${server.name}`);
-  children.push(['archive-wal', server.name]);
+  scope.output.info(`Starting WAL archiving for server ${scope.name}`);
+  children.push(['archive-wal', scope.name]);
 }
 
 /** The oldest backup that waits for WAL, one for each run. */
-async function decideBackupCheck({ ctx, server, children }: Visit): Promise<void> {
-  const { backups } = await server.catalog.listBackups();
+async function decideBackupCheck({ scope, children }: Visit): Promise<void> {
+  const { backups } = await scope.catalog.listBackups();
   const waiting = backups.find(({ status }) => status === 'WAITING_FOR_WALS');
   if (waiting === undefined) return;
   const { backupId } = waiting;
-  if ((await lockHolder(backupLock(server.catalog.layout, backupId))) !== undefined) {
-    ctx.output.info(`Another process is holding the lock for backup ${backupId} of server ${server.name}.`);
+  if ((await lockHolder(backupLock(scope.catalog.layout, backupId))) !== undefined) {
+    scope.output.info(`Another process is holding the lock for backup ${backupId} of server ${scope.name}.`);
     return;
   }
-  ctx.output.info(`Starting check-backup for backup ${backupId} of server ${server.name}`);
-  children.push(['check-backup', server.name, backupId]);
+  scope.output.info(`Starting check-backup for backup ${backupId} of server ${scope.name}`);
+  children.push(['check-backup', scope.name, backupId]);
 }
 
-async function enforcePolicy(ctx: CommandContext, server: Server): Promise<void> {
+async function enforcePolicy(scope: ServerScope): Promise<void> {
   // An inactive server is left as it is.
-  if (!server.isActive) return;
-  await removeLeftovers(ctx, server);
-  const hasPolicy = server.config.retentionPolicy !== null;
-  if (!hasPolicy && !(await hasUnfinishedDelete(server))) return;
+  if (!scope.isActive) return;
+  await removeLeftovers(scope);
+  const hasPolicy = scope.config.retentionPolicy !== null;
+  if (!hasPolicy && !(await hasUnfinishedDelete(scope))) return;
   const { enforceRetention, finishInterruptedDeletes } = await import('./retention.ts');
-  await finishInterruptedDeletes(ctx, server);
-  await enforceRetention(ctx, server);
+  await finishInterruptedDeletes(scope);
+  await enforceRetention(scope);
 }
 
-async function hasUnfinishedDelete({ catalog }: Server): Promise<boolean> {
+async function hasUnfinishedDelete({ catalog }: ServerScope): Promise<boolean> {
   const { backups } = await catalog.listBackups();
   if (backups.some(isInterruptedDelete)) return true;
   return (await listNames(catalog.layout.metaDirectory)).some((name) => name.endsWith('-delete_this'));
 }
 
 /** Loaded only when there is one. */
-async function repairInterruptedImports(ctx: CommandContext, server: Server): Promise<void> {
-  const names = await listNames(server.catalog.layout.baseDirectory);
+async function repairInterruptedImports(scope: ServerScope): Promise<void> {
+  const names = await listNames(scope.catalog.layout.baseDirectory);
   if (!names.some((name) => importedId(name) !== undefined)) return;
   const { finishInterruptedImports } = await import('../exchange/import/publish.ts');
-  await finishInterruptedImports(ctx, server);
+  await finishInterruptedImports(scope);
 }

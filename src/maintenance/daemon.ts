@@ -28,7 +28,7 @@ export async function runDaemon(ctx: CommandContext): Promise<void> {
   const timetable = await makeTimetable(ctx, jobs);
   try {
     ctx.output.info(`Scheduler started (pid ${process.pid}): maintenance every minute, Ctrl-C or SIGTERM to stop`);
-    timetable.apply(ctx.config);
+    timetable.apply(ctx.configuration);
     timetable.everyMinute(async () => {
       await timetable.reload();
       jobs.start('maintenance', ['-q', 'cron']);
@@ -46,7 +46,7 @@ export async function runDaemon(ctx: CommandContext): Promise<void> {
 
 /** One daemon for each barman_home; Barman itself defines this lock and does not use it. */
 async function lockDaemon(ctx: CommandContext): Promise<HeldLock | null> {
-  const path = join(ctx.config.global.barmanLockDirectory, '.cron.lock');
+  const path = join(ctx.configuration.global.barmanLockDirectory, '.cron.lock');
   try {
     return await acquireLock(path, { wait: false });
   } catch (error) {
@@ -153,7 +153,7 @@ async function makeTimetable(ctx: CommandContext, jobs: Jobs): Promise<Timetable
     reload: async () => {
       try {
         const { loadConfig, readMainFile } = await import('../config/load.ts');
-        apply(loadConfig(readMainFile({ path: ctx.config.path, env: ctx.env })));
+        apply(loadConfig(readMainFile({ path: ctx.configuration.path, env: ctx.env })));
       } catch (error) {
         if (!(error instanceof BarmanError)) throw error;
         ctx.output.warning(`the configuration cannot be read, the schedule stays as it is: ${error.message}`);

@@ -5,50 +5,50 @@ import { backupLock, infoPath, serverLock } from '../catalog/layout.ts';
 import { type BackupInfo, backupType } from '../domain/backup/backup-info.ts';
 import { LockBusyError } from '../domain/errors.ts';
 import { claims, descendants } from '../domain/backup/retention.ts';
-import type { CommandContext } from '../server/context.ts';
 import { removeBackup, type RemovalOptions } from './delete/remove.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /**
  * Deletes a backup and its incremental ones, leaves first. A refusal and a failure are reported; true when all are gone.
  * @throws HookAbortError when a pre_delete_retry_script vetoes
  */
-export async function deleteBackup(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
-  const isAllowed =
-    (await mayGo(ctx, server, info)) && (await withServerLock(ctx, server, () => deleteTree(ctx, server, info)));
-  if (!isAllowed) reportRefusal(ctx, server, info);
+export async function deleteBackup(scope: ServerScope, info: BackupInfo): Promise<boolean> {
+  const isAllowed = (await mayGo(scope, info)) && (await withServerLock(scope, () => deleteTree(scope, info)));
+  if (!isAllowed) reportRefusal(scope, info);
   return isAllowed;
 }
 
 /** compat 3.20.1: the reference prints its whole record there; scripts can rely on the beginning. */
-export function reportRefusal({ output }: CommandContext, { name }: Server, { backupId }: BackupInfo): void {
+export function reportRefusal({ output, name }: ServerScope, { backupId }: BackupInfo): void {
   output.error(`Cannot delete backup (${name} LocalBackupInfo(backup_id='${backupId}'))`);
 }
 
 /** Keep annotation and minimum redundancy; a refusal is reported. */
-export async function mayGo(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
+export async function mayGo(scope: ServerScope, info: BackupInfo): Promise<boolean> {
   const { backupId } = info;
-  const skipping = `Skipping delete of backup ${backupId} for server ${server.name}`;
-  if (isElsewhere(server, info)) {
-    ctx.output.error(`${skipping}: its data is a disk snapshot or in object storage, which this release cannot delete`);
+  const skipping = `Skipping delete of backup ${backupId} for server ${scope.name}`;
+  if (isElsewhere(scope, info)) {
+    scope.output.error(
+      `${skipping}: its data is a disk snapshot or in object storage, which this release cannot delete`,
+    );
     return false;
   }
-  if ((await server.catalog.keepOf(backupId)) !== null) {
-    ctx.output.warning(
+  if ((await scope.catalog.keepOf(backupId)) !== null) {
+    scope.output.warning(
       `${skipping} as it has a current keep request. If you really want to delete this backup please remove the keep and try again.`,
     );
     return false;
   }
-  const backups = await readAfresh(server);
-  const doubt = await doubtOf(server, info, backups);
+  const backups = await readAfresh(scope);
+  const doubt = await doubtOf(scope, info, backups);
   if (doubt !== null) {
-    ctx.output.error(`${skipping}: ${doubt}`);
+    scope.output.error(`${skipping}: ${doubt}`);
     return false;
   }
-  const minimum = server.config.minimumRedundancy;
+  const minimum = scope.config.minimumRedundancy;
   const full = backups.filter((backup) => backup.status === 'DONE' && backup.parentBackupId === null);
   if (full.some((backup) => backup.backupId === backupId) && minimum >= full.length) {
-    ctx.output.warning(
+    scope.output.warning(
       `${skipping} due to minimum redundancy requirements (minimum redundancy = ${minimum}, current redundancy = ${full.length})`,
     );
     return false;
@@ -57,7 +57,11 @@ export async function mayGo(ctx: CommandContext, server: Server, info: BackupInf
 }
 
 /** Why it cannot be told what is built on a backup, and what to do about it; null when it can. */
-async function doubtOf({ catalog }: Server, info: BackupInfo, backups: readonly BackupInfo[]): Promise<string | null> {
+async function doubtOf(
+  { catalog }: ServerScope,
+  info: BackupInfo,
+  backups: readonly BackupInfo[],
+): Promise<string | null> {
   const { backupId, parentBackupId } = info;
   const tree = [info, ...descendants(backupId, backups)];
   if (tree.some((backup) => backup.backupId === parentBackupId)) {
@@ -69,24 +73,24 @@ async function doubtOf({ catalog }: Server, info: BackupInfo, backups: readonly 
   return `the record of backup ${unreadable.backupId}, which is built on it, cannot be read\nHINT: put a good copy of '${unreadable.path}' in its place, or remove it when that backup is of no use`;
 }
 
-function isElsewhere({ catalog }: Server, info: BackupInfo): boolean {
+function isElsewhere({ catalog }: ServerScope, info: BackupInfo): boolean {
   return backupType(info) === 'snapshot' || catalog.layout.baseDirectory.includes('://');
 }
 
 /** The listing may be older than a delete of another process: what counts is what is there now. */
-export async function readAfresh({ catalog }: Server): Promise<readonly BackupInfo[]> {
+export async function readAfresh({ catalog }: ServerScope): Promise<readonly BackupInfo[]> {
   const { backups } = await catalog.listBackups();
   const current = await Promise.all(backups.map(({ backupId }) => catalog.getBackup(backupId)));
   return current.filter((backup) => backup !== undefined);
 }
 
-async function withServerLock(ctx: CommandContext, server: Server, body: () => Promise<boolean>): Promise<boolean> {
+async function withServerLock(scope: ServerScope, body: () => Promise<boolean>): Promise<boolean> {
   let lock: HeldLock;
   try {
-    lock = await acquireLock(serverLock(server.catalog.layout, 'backup'), { wait: false });
+    lock = await acquireLock(serverLock(scope.catalog.layout, 'backup'), { wait: false });
   } catch (error) {
     if (!(error instanceof LockBusyError)) throw error;
-    ctx.output.error(`Another process in running on server ${server.name}. Impossible to delete the backup.`);
+    scope.output.error(`Another process in running on server ${scope.name}. Impossible to delete the backup.`);
     return false;
   }
   try {
@@ -96,34 +100,34 @@ async function withServerLock(ctx: CommandContext, server: Server, body: () => P
   }
 }
 
-async function deleteTree(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
+async function deleteTree(scope: ServerScope, info: BackupInfo): Promise<boolean> {
   // Now that nobody else deletes: is it still there, and still not needed?
-  const target = await server.catalog.getBackup(info.backupId);
+  const target = await scope.catalog.getBackup(info.backupId);
   if (target === undefined) {
-    ctx.output.error(`Unknown backup '${info.backupId}' for server '${server.name}'`);
+    scope.output.error(`Unknown backup '${info.backupId}' for server '${scope.name}'`);
     return false;
   }
-  if (!(await mayGo(ctx, server, target))) return false;
-  const children = descendants(info.backupId, await readAfresh(server));
+  if (!(await mayGo(scope, target))) return false;
+  const children = descendants(info.backupId, await readAfresh(scope));
   if (children.length > 0) {
-    ctx.output.warning(
+    scope.output.warning(
       `Backup ${info.backupId} has incremental backups which depend on it. Deleting all backups in the tree`,
     );
   }
   for (const backup of children.toReversed()) {
-    if (await deleteLocked(ctx, server, backup)) continue;
-    ctx.output.error(
+    if (await deleteLocked(scope, backup)) continue;
+    scope.output.error(
       'Failed to delete one of its incremental backups. Make sure all its dependent backups are deletable and try again.',
     );
     return false;
   }
-  return deleteLocked(ctx, server, target);
+  return deleteLocked(scope, target);
 }
 
-async function deleteLocked(ctx: CommandContext, server: Server, info: BackupInfo): Promise<boolean> {
-  const outcome = await removeUnderLock(ctx, server, info.backupId, { passStandalone: false });
+async function deleteLocked(scope: ServerScope, info: BackupInfo): Promise<boolean> {
+  const outcome = await removeUnderLock(scope, info.backupId, { passStandalone: false });
   if (outcome === 'busy') {
-    ctx.output.error(`Another process is holding the lock for backup ${info.backupId} of server ${server.name}.`);
+    scope.output.error(`Another process is holding the lock for backup ${info.backupId} of server ${scope.name}.`);
   }
   return outcome === 'removed';
 }
@@ -133,13 +137,12 @@ async function deleteLocked(ctx: CommandContext, server: Server, info: BackupInf
  * with the backup.
  */
 export async function removeUnderLock(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   backupId: string,
   options: RemovalOptions,
   prepare: (info: BackupInfo) => Promise<boolean> = async () => true,
 ): Promise<'removed' | 'failed' | 'busy' | 'refused'> {
-  const path = backupLock(server.catalog.layout, backupId);
+  const path = backupLock(scope.catalog.layout, backupId);
   let lock: HeldLock;
   try {
     lock = await acquireLock(path, { wait: false });
@@ -150,10 +153,10 @@ export async function removeUnderLock(
   let isRemoved = false;
   try {
     // As it is now: the process that held the lock may have changed or removed it.
-    const info = await server.catalog.getBackup(backupId);
+    const info = await scope.catalog.getBackup(backupId);
     if (info === undefined) return 'refused';
     if (!(await prepare(info))) return 'refused';
-    isRemoved = await removeBackup(ctx, server, info, options);
+    isRemoved = await removeBackup(scope, info, options);
     return isRemoved ? 'removed' : 'failed';
   } finally {
     if (isRemoved) await unlinkIfPresent(path);

@@ -8,8 +8,7 @@ import { basename, dirname, join } from 'node:path';
 import { listNames, unlinkIfPresent } from '../host/files.ts';
 import { errnoOf } from '../domain/errors.ts';
 import { parseWalName } from '../domain/wal/wal.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /** After this time without a write nobody is at work on it any more, ms. */
 const ABANDONED = 60_000;
@@ -20,23 +19,23 @@ const TEMPORARY_RECORD = /^\d{8}T\d{6}-(?:backup\.info|keep|delete_this)\.tmp$/;
 /** What put-wal of either make receives into: `.PID-NAME`. */
 const ARRIVING = /^\.(\d{1,10})-(.+)$/;
 
-export async function removeLeftovers(ctx: CommandContext, { name: server, catalog }: Server): Promise<void> {
-  const { backupDirectory, metaDirectory, xlogdb, identity } = catalog.layout;
+export async function removeLeftovers(scope: ServerScope): Promise<void> {
+  const { backupDirectory, metaDirectory, xlogdb, identity } = scope.catalog.layout;
   const candidates = [`${identity}.tmp`, join(backupDirectory, '.active-model.auto.tmp')];
   for (const name of await listNames(metaDirectory)) {
     if (TEMPORARY_RECORD.test(name)) candidates.push(join(metaDirectory, name));
   }
   if ((await listNames(dirname(xlogdb))).includes(`${basename(xlogdb)}.tmp`)) candidates.push(`${xlogdb}.tmp`);
-  const { incomingDirectory } = catalog.layout;
+  const { incomingDirectory } = scope.catalog.layout;
   for (const name of await listNames(incomingDirectory)) {
     const [, pid = '', wal = ''] = ARRIVING.exec(name) ?? [];
     // A sender may be slow: its receiver is alive then.
     if (parseWalName(wal) !== undefined && !existsSync(`/proc/${pid}`)) candidates.push(join(incomingDirectory, name));
   }
   for (const path of candidates) {
-    if (!(await isAbandoned(path, ctx.now()))) continue;
+    if (!(await isAbandoned(path, scope.now()))) continue;
     await unlinkIfPresent(path);
-    ctx.log.named('barman.server').info(`removed '${path}' of server ${server}: what wrote it was killed`);
+    scope.log.named('barman.server').info(`removed '${path}' of server ${scope.name}: what wrote it was killed`);
   }
 }
 

@@ -11,7 +11,7 @@ const AT_ONCE = 4;
 
 export async function cleanLockDirectory(ctx: CommandContext): Promise<void> {
   ctx.log.named('barman.utils').info('Cleaning up lockfiles directory.');
-  const directory = ctx.config.global.barmanLockDirectory;
+  const directory = ctx.configuration.global.barmanLockDirectory;
   const names = (await listNames(directory)).filter((name) => /^\..+\.lock$/.test(name));
   const held = await heldLockFiles(names.map((name) => join(directory, name)));
   const idle = names.map((name) => join(directory, name)).filter((path) => !held.has(path));

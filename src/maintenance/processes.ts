@@ -7,8 +7,7 @@ import { listNames } from '../host/files.ts';
 import { lockHolder } from '../host/lock.ts';
 import { run } from '../host/process.ts';
 import { errnoOf } from '../domain/errors.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 export type Task = 'receive-wal' | 'sync-backup' | 'backup' | 'cron' | 'archive-wal' | 'sync-wal';
 
@@ -28,17 +27,17 @@ const POLL_MS = 1_000;
  * The running activities of a server, in the order of their lock files. compat 3.20.1: there the locks of server `a-b`
  * count as those of server `a` too; here a lock belongs to the server it names.
  */
-export async function serverProcesses(ctx: CommandContext, server: Server): Promise<readonly ServerProcess[]> {
-  const directory = server.catalog.layout.lockDirectory;
+export async function serverProcesses(scope: ServerScope): Promise<readonly ServerProcess[]> {
+  const directory = scope.catalog.layout.lockDirectory;
   const processes: ServerProcess[] = [];
   for (const name of await listNames(directory)) {
-    const task = taskOfLock(server.name, name);
+    const task = taskOfLock(scope.name, name);
     if (task === undefined) continue;
     const path = join(directory, name);
     const holder = await lockHolder(path);
     if (holder === undefined) continue;
     if (holder.pid === null) {
-      ctx.log.named('barman.process').warning(`Cannot parse PID from lock file ${path}: skipping it`);
+      scope.log.named('barman.process').warning(`Cannot parse PID from lock file ${path}: skipping it`);
     } else {
       processes.push({ task, pid: holder.pid, lockPath: path });
     }
@@ -58,31 +57,33 @@ export function taskOfLock(server: string, fileName: string): Task | undefined {
  * Ends the processes of one activity with SIGINT and waits up to ten seconds for each; says what became of it. True when
  * all ended. An unknown activity and one that does not run are the same reported error.
  */
-export async function terminateProcess(ctx: CommandContext, server: Server, task: string): Promise<boolean> {
-  const processes = (await serverProcesses(ctx, server)).filter((process) => process.task === task);
+export async function terminateProcess(scope: ServerScope, task: string): Promise<boolean> {
+  const processes = (await serverProcesses(scope)).filter((process) => process.task === task);
   if (processes.length === 0) {
-    ctx.output.error(`Termination of ${task} failed: no such process for server ${server.name}`);
+    scope.output.error(`Termination of ${task} failed: no such process for server ${scope.name}`);
     return false;
   }
   let all = true;
   for (const { pid, lockPath } of processes) {
-    if (await endProcess(ctx, server, pid, lockPath)) {
-      ctx.output.info(`Stopped process ${task}(${pid})`);
+    if (await endProcess(scope, pid, lockPath)) {
+      scope.output.info(`Stopped process ${task}(${pid})`);
     } else {
-      ctx.output.error(`Cannot terminate process ${task}(${pid})`);
+      scope.output.error(`Cannot terminate process ${task}(${pid})`);
       all = false;
     }
   }
   return all;
 }
 
-async function endProcess(ctx: CommandContext, server: Server, pid: number, lockPath: string): Promise<boolean> {
+async function endProcess(scope: ServerScope, pid: number, lockPath: string): Promise<boolean> {
   // The number may be that of the holder before, and by now that of anybody: the new one has not written its own yet.
   if (!(await hasOpen(pid, lockPath))) return (await lockHolder(lockPath)) === undefined;
   // A unit that is only killed would be started again by systemd.
-  const unit = `barman-receive-wal@${server.name}.service`;
+  const unit = `barman-receive-wal@${scope.name}.service`;
   if (await isInUnit(pid, unit)) {
-    const result = await run('systemctl', ['--no-ask-password', 'stop', unit], { env: ctx.env }).catch(() => undefined);
+    const result = await run('systemctl', ['--no-ask-password', 'stop', unit], { env: scope.env }).catch(
+      () => undefined,
+    );
     if (result?.code === 0 && !isAlive(pid)) return true;
   }
   if (!signal(pid, 'SIGINT')) return !isAlive(pid);

@@ -4,8 +4,7 @@ import { lockHolder } from '../host/lock.ts';
 import { run } from '../host/process.ts';
 import { startInBackground } from '../host/self.ts';
 import { serverLock } from '../catalog/layout.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /** Present while systemd is the init system: sd_booted(3). */
 const SYSTEMD = '/run/systemd/system';
@@ -16,39 +15,41 @@ const UNIT_SAFE = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
  * True when receive-wal must be started in the background: nobody holds its lock, and there is no systemd unit that has just
  * been started to do it. Says what is started.
  */
-export async function needsReceiver(ctx: CommandContext, server: Server): Promise<boolean> {
-  if (await isReceiving(server)) return false;
-  if (await startUnit(ctx, server)) return false;
-  ctx.output.info(`Starting streaming archiver for server ${server.name}`);
+export async function needsReceiver(scope: ServerScope): Promise<boolean> {
+  if (await isReceiving(scope)) return false;
+  if (await startUnit(scope)) return false;
+  scope.output.info(`Starting streaming archiver for server ${scope.name}`);
   return true;
 }
 
 /** Stops a running receive-wal, announcing it with `reason` when one is given. Silent when none runs. */
-export async function stopReceiver(ctx: CommandContext, server: Server, reason?: string): Promise<void> {
-  if (!(await isReceiving(server))) return;
-  if (reason !== undefined) ctx.output.info(reason);
+export async function stopReceiver(scope: ServerScope, reason?: string): Promise<void> {
+  if (!(await isReceiving(scope))) return;
+  if (reason !== undefined) scope.output.info(reason);
   const { terminateProcess } = await import('./processes.ts');
-  await terminateProcess(ctx, server, 'receive-wal');
+  await terminateProcess(scope, 'receive-wal');
 }
 
 /** After a change of configuration: ends receive-wal where it runs and starts it where the WAL is streamed. */
-export async function restartReceiver(ctx: CommandContext, server: Server, streams: boolean): Promise<void> {
-  await stopReceiver(ctx, server);
-  if (streams && (await needsReceiver(ctx, server))) await startInBackground(ctx, ['receive-wal', server.name]);
+export async function restartReceiver(scope: ServerScope, streams: boolean): Promise<void> {
+  await stopReceiver(scope);
+  if (streams && (await needsReceiver(scope))) await startInBackground(scope, ['receive-wal', scope.name]);
 }
 
-async function isReceiving(server: Server): Promise<boolean> {
-  return (await lockHolder(serverLock(server.catalog.layout, 'receive-wal'))) !== undefined;
+async function isReceiving(scope: ServerScope): Promise<boolean> {
+  return (await lockHolder(serverLock(scope.catalog.layout, 'receive-wal'))) !== undefined;
 }
 
 /** True when systemd has taken it over. A unit that does not exist or does not start is no failure: we do it ourselves. */
-async function startUnit(ctx: CommandContext, server: Server): Promise<boolean> {
-  if (!UNIT_SAFE.test(server.name) || !existsSync(SYSTEMD)) return false;
-  const unit = `barman-receive-wal@${server.name}.service`;
-  ctx.output.info(`Starting streaming archiver for server ${server.name} via systemd unit ${unit}`);
-  const result = await run('systemctl', ['--no-ask-password', 'start', unit], { env: ctx.env }).catch(() => undefined);
+async function startUnit(scope: ServerScope): Promise<boolean> {
+  if (!UNIT_SAFE.test(scope.name) || !existsSync(SYSTEMD)) return false;
+  const unit = `barman-receive-wal@${scope.name}.service`;
+  scope.output.info(`Starting streaming archiver for server ${scope.name} via systemd unit ${unit}`);
+  const result = await run('systemctl', ['--no-ask-password', 'start', unit], { env: scope.env }).catch(
+    () => undefined,
+  );
   if (result?.code === 0) return true;
-  ctx.log
+  scope.log
     .named('barman.server')
     .warning(`systemd did not start ${unit}: ${result?.stderr.trim() ?? 'systemctl is missing'}`);
   return false;

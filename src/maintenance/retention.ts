@@ -10,12 +10,11 @@ import { HookAbortError, messageOf } from '../domain/errors.ts';
 import { deletionOrder, descendants, type RetentionVerdict } from '../domain/backup/retention.ts';
 import type { RetentionPolicy } from '../domain/backup/retention-policy.ts';
 import { retentionVerdicts } from '../server/backup-verdicts.ts';
-import type { CommandContext } from '../server/context.ts';
 import { isInterruptedDelete } from './delete/interrupted.ts';
 import { endFinishedDeletes } from '../server/stray-marks.ts';
 import { removeUnderLock } from './delete.ts';
 import { reportDamaged } from '../server/find-backup.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /** A clock that is this far beyond the window and the newest backup is not believed, seconds. */
 const PLAUSIBLE_ABSENCE = 366 * 86_400;
@@ -25,60 +24,50 @@ const PLAUSIBLE_ABSENCE = 366 * 86_400;
  * What is to go is worked out again before each backup: another process may have kept or deleted one meanwhile. What
  * becomes obsolete in between waits for the next run.
  */
-export async function enforceRetention(ctx: CommandContext, server: Server): Promise<void> {
-  const policy = server.config.retentionPolicy?.policy;
+export async function enforceRetention(scope: ServerScope): Promise<void> {
+  const policy = scope.config.retentionPolicy?.policy;
   if (!policy) return;
-  reportDamaged(ctx, server, (await server.catalog.listBackups()).damaged);
-  const pending = await planRemovals(ctx, server, policy);
-  for (const orphan of pending.orphans) reportOrphan(ctx, server, orphan);
-  if (pending.objection !== null) reportObjection(ctx, server, pending.objection);
+  reportDamaged(scope, (await scope.catalog.listBackups()).damaged);
+  const pending = await planRemovals(scope, policy);
+  for (const orphan of pending.orphans) reportOrphan(scope, orphan);
+  if (pending.objection !== null) reportObjection(scope, pending.objection);
   for (const { backupId } of pending.removals) {
-    const { removals } = await planRemovals(ctx, server, policy);
+    const { removals } = await planRemovals(scope, policy);
     if (removals.some((still) => still.backupId === backupId))
-      await retire(
-        ctx,
-        server,
-        backupId,
-        `Enforcing retention policy: removing backup ${backupId} for server ${server.name}`,
-      );
+      await retire(scope, backupId, `Enforcing retention policy: removing backup ${backupId} for server ${scope.name}`);
   }
 }
 
 /** Completes what a killed delete has begun, with a policy or without; children before what they are built on. */
-export async function finishInterruptedDeletes(ctx: CommandContext, server: Server): Promise<void> {
-  await endFinishedDeletes(server);
-  const { backups } = await server.catalog.listBackups();
+export async function finishInterruptedDeletes(scope: ServerScope): Promise<void> {
+  await endFinishedDeletes(scope);
+  const { backups } = await scope.catalog.listBackups();
   for (const { backupId } of backups.filter(isInterruptedDelete).toReversed()) {
-    const current = (await server.catalog.listBackups()).backups;
+    const current = (await scope.catalog.listBackups()).backups;
     if (descendants(backupId, current).some(isCopyDone)) continue;
-    await retire(
-      ctx,
-      server,
-      backupId,
-      `Completing the interrupted delete of backup ${backupId} for server ${server.name}`,
-    );
+    await retire(scope, backupId, `Completing the interrupted delete of backup ${backupId} for server ${scope.name}`);
   }
 }
 
 /** What the next run of cron deletes, in its order; what it would say beforehand is said. */
-export async function plannedRemovals(ctx: CommandContext, server: Server): Promise<readonly BackupInfo[]> {
-  const policy = server.config.retentionPolicy?.policy;
-  const { backups, damaged } = await server.catalog.listBackups();
-  reportDamaged(ctx, server, damaged);
+export async function plannedRemovals(scope: ServerScope): Promise<readonly BackupInfo[]> {
+  const policy = scope.config.retentionPolicy?.policy;
+  const { backups, damaged } = await scope.catalog.listBackups();
+  reportDamaged(scope, damaged);
   const interrupted = backups.filter(isInterruptedDelete);
   if (!policy) return interrupted;
-  const { removals, objection } = await planRemovals(ctx, server, policy);
-  if (objection !== null) reportObjection(ctx, server, objection);
+  const { removals, objection } = await planRemovals(scope, policy);
+  if (objection !== null) reportObjection(scope, objection);
   const going: BackupInfo[] = [];
   for (const info of removals) {
-    const reason = await reasonToSpare(server, info);
+    const reason = await reasonToSpare(scope, info);
     if (reason === null) going.push(info);
-    else ctx.output.warning(reason);
+    else scope.output.warning(reason);
   }
   return going;
 }
 
-function reportObjection({ output }: CommandContext, { name }: Server, objection: string): void {
+function reportObjection({ output, name }: ServerScope, objection: string): void {
   output.warning(`The retention policy of server ${name} is not applied: ${objection}`);
 }
 
@@ -89,19 +78,19 @@ interface Plan {
   readonly objection: string | null;
 }
 
-async function planRemovals(ctx: CommandContext, server: Server, policy: RetentionPolicy): Promise<Plan> {
-  const { backups, damaged } = await server.catalog.listBackups();
-  const marked = await filterBy(backups, ({ backupId }) => server.catalog.isMarkedForDelete(backupId));
-  const orphans = await filterBy(backups, async (info) => !marked.includes(info) && (await isOrphan(server, info)));
+async function planRemovals(scope: ServerScope, policy: RetentionPolicy): Promise<Plan> {
+  const { backups, damaged } = await scope.catalog.listBackups();
+  const marked = await filterBy(backups, ({ backupId }) => scope.catalog.isMarkedForDelete(backupId));
+  const orphans = await filterBy(backups, async (info) => !marked.includes(info) && (await isOrphan(scope, info)));
   // What is half gone or has no data takes no place of a good backup.
   const sound = backups.filter((info) => !marked.includes(info) && !orphans.includes(info));
-  const verdicts = (await retentionVerdicts(ctx, server, sound)) ?? new Map<string, RetentionVerdict>();
+  const verdicts = (await retentionVerdicts(scope, sound)) ?? new Map<string, RetentionVerdict>();
   const obsolete = deletionOrder(
     sound,
     verdicts,
     damaged.map(({ backupId }) => backupId),
   );
-  const objection = obsolete.length === 0 ? null : objectionTo(obsolete, sound, policy, ctx.now());
+  const objection = obsolete.length === 0 ? null : objectionTo(obsolete, sound, policy, scope.now());
   // A root never goes before what is built on it.
   const interrupted = marked.filter((info) => !descendants(info.backupId, sound).some(isCopyDone));
   return { removals: [...interrupted, ...(objection === null ? obsolete : [])], orphans, objection };
@@ -116,14 +105,14 @@ async function filterBy(
 }
 
 /** A record without data: all that a delete of an old release left. A backup that is being made has no data yet. */
-async function isOrphan({ catalog }: Server, { backupId, status }: BackupInfo): Promise<boolean> {
+async function isOrphan({ catalog }: ServerScope, { backupId, status }: BackupInfo): Promise<boolean> {
   if (status === 'EMPTY' || status === 'STARTED' || status === 'SYNCING') return false;
   const directory = backupPath(catalog.layout, backupId);
   if (!(await exists(directory))) return true;
   return (await listNames(directory)).join('/') === 'backup.info';
 }
 
-function reportOrphan({ output }: CommandContext, { catalog }: Server, { backupId }: BackupInfo): void {
+function reportOrphan({ output, catalog }: ServerScope, { backupId }: BackupInfo): void {
   output.warning(
     [
       `Backup '${backupId}' is an orphan backup, this is possibly the result of an incomplete delete operation. Please manually delete the following files or directories if present:`,
@@ -153,29 +142,29 @@ function objectionTo(
   return `the newest backup ended ${humanDuration(age)} ago. Check the clock of this host, take a new backup, or delete the old ones yourself with "barman delete"`;
 }
 
-async function retire(ctx: CommandContext, server: Server, backupId: string, announcement: string): Promise<void> {
-  const about = `backup ${backupId} of server ${server.name}`;
+async function retire(scope: ServerScope, backupId: string, announcement: string): Promise<void> {
+  const about = `backup ${backupId} of server ${scope.name}`;
   const prepare = async (info: BackupInfo): Promise<boolean> => {
-    const reason = await reasonToSpare(server, info);
+    const reason = await reasonToSpare(scope, info);
     if (reason !== null) {
-      ctx.output.warning(reason);
+      scope.output.warning(reason);
       return false;
     }
-    ctx.output.info(announcement);
+    scope.output.info(announcement);
     return true;
   };
   try {
-    if ((await removeUnderLock(ctx, server, backupId, { passStandalone: true }, prepare)) !== 'busy') return;
-    ctx.output.warning(`Another action is in progress for the ${about}, skipping retention policy application`);
+    if ((await removeUnderLock(scope, backupId, { passStandalone: true }, prepare)) !== 'busy') return;
+    scope.output.warning(`Another action is in progress for the ${about}, skipping retention policy application`);
   } catch (error) {
     // The administrator's script said no to this one; that is no failure of the others.
     if (!(error instanceof HookAbortError)) throw error;
-    ctx.output.warning(`Obsolete ${about} is not deleted: ${messageOf(error)}`);
+    scope.output.warning(`Obsolete ${about} is not deleted: ${messageOf(error)}`);
   }
 }
 
 /** Why an obsolete backup is not deleted, in words; null when nothing speaks against it. */
-async function reasonToSpare({ name, catalog }: Server, info: BackupInfo): Promise<string | null> {
+async function reasonToSpare({ name, catalog }: ServerScope, info: BackupInfo): Promise<string | null> {
   const about = `backup ${info.backupId} of server ${name}`;
   if ((await catalog.keepOf(info.backupId)) !== null) {
     return `The ${about} is not deleted: it has a current keep request`;

@@ -10,12 +10,11 @@ import { redactSecrets } from '../domain/conninfo.ts';
 import { CommandError } from '../domain/errors.ts';
 import { parseWalName } from '../domain/wal/wal.ts';
 import { jsonTextAsIs } from '../output/json-text.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import type { SyncRequest } from './sync-info.ts';
 
 /** Where the answer is kept. */
-export function primaryInfoPath({ catalog }: Server): string {
+export function primaryInfoPath({ catalog }: ServerScope): string {
   return join(catalog.layout.backupDirectory, 'primary.info');
 }
 
@@ -24,33 +23,33 @@ export function primaryInfoPath({ catalog }: Server): string {
  * text without its secrets.
  * @throws CommandError when the primary cannot be asked, or answers with something else
  */
-export async function fetchPrimaryInfo(ctx: CommandContext, server: Server, request: SyncRequest): Promise<string> {
-  await server.catalog.createDirectories();
-  let answer = await ask(ctx, server, request);
+export async function fetchPrimaryInfo(scope: ServerScope, request: SyncRequest): Promise<string> {
+  await scope.catalog.createDirectories();
+  let answer = await ask(scope, request);
   if (answer.code === 1 && request.lastWal !== undefined) {
-    ctx.output.warning(
-      `sync-info is out of sync. Self-recovery procedure started: requesting full synchronisation from primary server ${server.name}`,
+    scope.output.warning(
+      `sync-info is out of sync. Self-recovery procedure started: requesting full synchronisation from primary server ${scope.name}`,
     );
-    answer = await ask(ctx, server, { lastWal: undefined, lastPosition: undefined });
+    answer = await ask(scope, { lastWal: undefined, lastPosition: undefined });
   }
   if (answer.code !== 0) {
-    throw new CommandError(`sync-info execution on remote primary server ${server.name} failed: ${answer.stderr}`);
+    throw new CommandError(`sync-info execution on remote primary server ${scope.name} failed: ${answer.stderr}`);
   }
-  const document = checkDocument(server, answer.stdout);
+  const document = checkDocument(scope, answer.stdout);
   // The file holds what the primary sent, and a primary of the other make sends its passwords.
-  await writeDurably(primaryInfoPath(server), answer.stdout, { mode: 0o600 });
+  await writeDurably(primaryInfoPath(scope), answer.stdout, { mode: 0o600 });
   return withoutSecrets(answer.stdout.trim(), document);
 }
 
-async function ask(ctx: CommandContext, { name, config }: Server, request: SyncRequest): Promise<RunResult> {
+async function ask(scope: ServerScope, request: SyncRequest): Promise<RunResult> {
   const { lastWal, lastPosition } = request;
-  const path = config.forwardConfigPath ? ` -c ${shellWord(ctx.config.path)}` : '';
+  const path = scope.config.forwardConfigPath ? ` -c ${shellWord(scope.configuration.path)}` : '';
   const wal = lastWal === undefined ? '' : ` ${shellWord(lastWal)} `;
   const position = lastPosition === undefined ? '' : ` ${lastPosition} `;
   // The option is a command line that the administrator wrote; the command for the primary is one argument behind it.
-  const commandLine = `${config.primarySshCommand ?? ''} "$1"`;
-  const command = `barman${path} sync-info ${shellWord(name)}${wal}${position}`;
-  return run('/bin/sh', ['-c', commandLine, '/bin/sh', command], { env: ctx.env, signal: ctx.signal });
+  const commandLine = `${scope.config.primarySshCommand ?? ''} "$1"`;
+  const command = `barman${path} sync-info ${shellWord(scope.name)}${wal}${position}`;
+  return run('/bin/sh', ['-c', commandLine, '/bin/sh', command], { env: scope.env, signal: scope.signal });
 }
 
 /** One word for the shell on the primary. */
@@ -63,7 +62,7 @@ interface PrimaryDocument {
 }
 
 /** Names in it become paths and arguments of rsync later: one bad name and all of it is refused. */
-function checkDocument({ name }: Server, text: string): PrimaryDocument {
+function checkDocument({ name }: ServerScope, text: string): PrimaryDocument {
   let document: unknown;
   try {
     document = JSON.parse(text);

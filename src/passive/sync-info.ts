@@ -14,7 +14,7 @@ import type { Json, JsonObject } from '../output/output.ts';
 import { backupDocument } from '../output/results/sync-info.ts';
 import { badWalName } from '../report/backup-statistics.ts';
 import { optionJson } from '../config/option-json.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 export interface SyncRequest {
   /** The last WAL that the passive node has. */
@@ -27,18 +27,18 @@ export interface SyncRequest {
  * The text in pieces, without a final newline.
  * @throws WalError when the index does not reach from before the last WAL to behind it, or is damaged
  */
-export async function syncDocument(server: Server, request: SyncRequest): Promise<readonly string[]> {
-  const { backups } = await server.catalog.listBackups();
+export async function syncDocument(scope: ServerScope, request: SyncRequest): Promise<readonly string[]> {
+  const { backups } = await scope.catalog.listBackups();
   const byId = new Map(backups.filter(isCopyDone).map((info) => [info.backupId, info]));
   const [oldest] = byId.values();
-  const wals = await listWals(server, request, oldest?.beginWal ?? '');
-  const ordered = server.catalog.recordOrder().flatMap((id) => byId.get(id) ?? []);
+  const wals = await listWals(scope, request, oldest?.beginWal ?? '');
+  const ordered = scope.catalog.recordOrder().flatMap((id) => byId.get(id) ?? []);
   const documents = Object.fromEntries(ordered.map((info) => [info.backupId, backupDocument(info)]));
   const part = (value: Json) => jsonTextAsIs(value, 4, '    ');
   return [
     `{\n    "last_position": ${wals.lastPosition},\n    "last_name": ${part(wals.lastName)},\n    "backups": ${part(documents)},\n`,
     ...(wals.texts.length === 0 ? ['    "wals": [],\n'] : ['    "wals": [\n', ...wals.texts, '\n    ],\n']),
-    `    "version": ${part(COMPATIBLE_VERSION)},\n    "config": ${part(configDocument(server))}\n}`,
+    `    "version": ${part(COMPATIBLE_VERSION)},\n    "config": ${part(configDocument(scope))}\n}`,
   ];
 }
 
@@ -52,7 +52,11 @@ interface ListedWals {
 
 const PER_PIECE = 2_000;
 
-async function listWals({ catalog, ...server }: Server, request: SyncRequest, firstWal: string): Promise<ListedWals> {
+async function listWals(
+  { catalog, ...server }: ServerScope,
+  request: SyncRequest,
+  firstWal: string,
+): Promise<ListedWals> {
   const { lastWal, lastPosition } = request;
   const texts: string[] = [];
   let piece: string[] = [];
@@ -128,7 +132,7 @@ const KEYS =
   streaming_wals_directory tablespace_bandwidth_limit wal_conninfo wal_retention_policy wal_streaming_conninfo
   wals_directory warehousepg_dbid worm_mode xlogdb_directory`.split(/\s+/) as readonly OptionName[];
 
-function configDocument({ config, name, problems }: Server): JsonObject {
+function configDocument({ config, name, problems }: ServerScope): JsonObject {
   const values = Object.fromEntries(KEYS.map((key) => [key, optionJson(key, optionValue(config, key))]));
   return { ...values, disabled: problems.length > 0, name };
 }

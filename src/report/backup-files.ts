@@ -11,7 +11,7 @@ import { nameText } from '../domain/text/file-name-text.ts';
 import { isSegmentOfSize, segmentPosition } from '../domain/wal/wal-range.ts';
 import { parseWalName, segmentRange } from '../domain/wal/wal.ts';
 import { badWalName } from './backup-statistics.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /** Hands over one absolute path. */
 export type OnPath = (path: string) => void;
@@ -27,8 +27,13 @@ export interface WalkRules {
  * Links are listed like files, unless they lead to a directory, and never followed.
  * @throws BackupError when `base/<id>` is a symbolic link
  */
-export async function eachDataFile(server: Server, info: BackupInfo, rules: WalkRules, onPath: OnPath): Promise<void> {
-  const root = backupPath(server.catalog.layout, info.backupId);
+export async function eachDataFile(
+  scope: ServerScope,
+  info: BackupInfo,
+  rules: WalkRules,
+  onPath: OnPath,
+): Promise<void> {
+  const root = backupPath(scope.catalog.layout, info.backupId);
   if (await isLink(root)) {
     throw new BackupError(`'${root}' is a symbolic link: the files of a backup must be in the catalog itself`, {
       hint: 'set basebackups_directory to the folder that holds the backups',
@@ -78,7 +83,7 @@ function leadsToDirectory(path: string): boolean {
 const MOST_REQUIRED = 10_000_000;
 
 /** The segments that make the backup consistent, whether they are archived or not; none while its end is not known. */
-export function eachRequiredWal({ catalog }: Server, info: BackupInfo, onPath: OnPath): void {
+export function eachRequiredWal({ catalog }: ServerScope, info: BackupInfo, onPath: OnPath): void {
   const [begin, end] = [parseWalName(info.beginWal ?? ''), parseWalName(info.endWal ?? '')];
   if (begin === undefined || end === undefined) return;
   const { xlogSegmentSize: size } = info;
@@ -98,8 +103,8 @@ export function eachRequiredWal({ catalog }: Server, info: BackupInfo, onPath: O
  * The archived WAL from the backup's begin to the end of the next backup, as the index has it, and every history file
  * before that. @throws WalError for a damaged index
  */
-export async function eachArchivedWal(server: Server, info: BackupInfo, onPath: OnPath): Promise<void> {
-  const { catalog } = server;
+export async function eachArchivedWal(scope: ServerScope, info: BackupInfo, onPath: OnPath): Promise<void> {
+  const { catalog } = scope;
   const begin = parseWalName(info.beginWal ?? '');
   if (begin === undefined) return;
   const { backups } = await catalog.listBackups();
@@ -107,7 +112,7 @@ export async function eachArchivedWal(server: Server, info: BackupInfo, onPath: 
   await catalog.readWals(
     ({ name }) => {
       const file = parseWalName(name);
-      if (file === undefined) throw badWalName(server, name);
+      if (file === undefined) throw badWalName(scope, name);
       if (file.kind === 'history') onPath(catalog.walPath(name));
       if (file.kind !== 'segment' || file.timeline > begin.timeline || name < begin.name) return true;
       if (limit !== null && name > limit) return false;

@@ -4,8 +4,7 @@ import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { messageOf, WalError } from '../domain/errors.ts';
 import { NO_WAL, type WalUsage, walUsageMeter } from '../domain/wal/wal-usage.ts';
 import { parseWalName, timelineName } from '../domain/wal/wal.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { readHistory } from '../wal/timeline-histories.ts';
 
 const SEGMENT = /^[0-9A-Fa-f]{24}$/;
@@ -15,7 +14,7 @@ const SEGMENT = /^[0-9A-Fa-f]{24}$/;
  * list of the server in id order. @throws WalError for a damaged index
  */
 export async function measureWals(
-  server: Server,
+  scope: ServerScope,
   backups: readonly BackupInfo[],
   wanted?: BackupInfo,
 ): Promise<(backupId: string) => WalUsage> {
@@ -23,9 +22,9 @@ export async function measureWals(
   if (!isAsked) return () => NO_WAL;
   const meter = walUsageMeter(backups, wanted && new Set([wanted.backupId]));
   const measured = wanted === undefined ? backups.filter(isCopyDone) : [wanted];
-  await server.catalog.readWals(
+  await scope.catalog.readWals(
     (record) => {
-      if (!SEGMENT.test(record.name) && !parseWalName(record.name)) throw badWalName(server, record.name);
+      if (!SEGMENT.test(record.name) && !parseWalName(record.name)) throw badWalName(scope, record.name);
       return meter.visit(record);
     },
     { from: firstWalOf(measured) },
@@ -41,7 +40,7 @@ function firstWalOf(backups: readonly BackupInfo[]): string {
 }
 
 /** The error for a name in the index that is no WAL name. */
-export function badWalName({ catalog }: Server, walName: string): WalError {
+export function badWalName({ catalog }: ServerScope, walName: string): WalError {
   return new WalError(`invalid WAL segment name '${walName}'`, { hint: rebuildHint(catalog.layout) });
 }
 
@@ -49,25 +48,21 @@ export function badWalName({ catalog }: Server, walName: string): WalError {
  * The timelines that a recovery from this backup can reach besides its own: they left it after its end. A history file
  * that cannot be read ends the search with a warning.
  */
-export async function reachableTimelines(
-  ctx: CommandContext,
-  server: Server,
-  info: BackupInfo,
-): Promise<readonly number[]> {
+export async function reachableTimelines(scope: ServerScope, info: BackupInfo): Promise<readonly number[]> {
   const { timeline, endXlog } = info;
   if (timeline === null || endXlog === null) return [];
   const reachable: number[] = [];
   for (let child = timeline + 1; child <= 0xffffffff; child += 1) {
     const name = `${timelineName(child)}.history`;
     try {
-      const history = await readHistory(ctx, server, child);
+      const history = await readHistory(scope, child);
       if (history === undefined) break;
       const leaves = history.some(
         ({ parentTimeline, switchLsn }) => parentTimeline === timeline && switchLsn >= endXlog,
       );
       if (leaves) reachable.push(child);
     } catch (error) {
-      ctx.output.warning(`cannot read the timeline history '${name}' of server ${server.name}: ${messageOf(error)}`);
+      scope.output.warning(`cannot read the timeline history '${name}' of server ${scope.name}: ${messageOf(error)}`);
       break;
     }
   }

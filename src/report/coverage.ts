@@ -14,9 +14,8 @@ import { type Lsn, lsn } from '../domain/wal/lsn.ts';
 import type { TimelineSwitch } from '../domain/wal/timeline-history.ts';
 import { DEFAULT_SEGMENT_SIZE, lsnOfSegment, parseWalName, type WalFile } from '../domain/wal/wal.ts';
 import { isPlain, PLAIN } from '../domain/wal/wal-content.ts';
-import type { CommandContext } from '../server/context.ts';
 import { reportDamaged } from '../server/find-backup.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { readHistory } from '../wal/timeline-histories.ts';
 
 /** What would be lost now. */
@@ -38,25 +37,25 @@ export interface ServerCoverage extends Coverage {
   readonly exposure: Exposure | null;
 }
 
-export async function measureCoverage(ctx: CommandContext, server: Server): Promise<ServerCoverage> {
-  const { backups: all, damaged } = await server.catalog.listBackups();
-  reportDamaged(ctx, server, damaged);
+export async function measureCoverage(scope: ServerScope): Promise<ServerCoverage> {
+  const { backups: all, damaged } = await scope.catalog.listBackups();
+  reportDamaged(scope, damaged);
   const backups = all.filter((info) => isCopyDone(info) && hasWholeChain(info, all));
   const segmentSize = backups.at(-1)?.xlogSegmentSize ?? DEFAULT_SEGMENT_SIZE;
-  const segments = await soundSegments(ctx, server, segmentSize);
+  const segments = await soundSegments(scope, segmentSize);
   const runs = segments.runs();
   const histories = new Map<number, readonly TimelineSwitch[]>();
   for (const timeline of runs.keys()) {
-    const history = await historyOf(ctx, server, timeline);
+    const history = await historyOf(scope, timeline);
     if (history !== undefined) histories.set(timeline, history);
   }
   const coverage = coverageOf({ segmentSize, backups, runs, histories });
   const lastWals = coverage.timelines.flatMap(({ windows }) => windows.map(({ lastWal }) => lastWal));
   return {
     ...coverage,
-    server: server.name,
-    times: new Map(await Promise.all(lastWals.map(async (name) => [name, await timeOf(server, name)] as const))),
-    exposure: await exposureOf(ctx, server, segments.newest, segmentSize),
+    server: scope.name,
+    times: new Map(await Promise.all(lastWals.map(async (name) => [name, await timeOf(scope, name)] as const))),
+    exposure: await exposureOf(scope, segments.newest, segmentSize),
   };
 }
 
@@ -65,40 +64,36 @@ function hasWholeChain(info: BackupInfo, all: readonly BackupInfo[]): boolean {
   return chain.every(isCopyDone) && chain.at(-1)?.parentBackupId === null;
 }
 
-async function timeOf({ catalog }: Server, name: string): Promise<number> {
+async function timeOf({ catalog }: ServerScope, name: string): Promise<number> {
   return (await stat(catalog.walPath(name))).mtimeMs / 1000;
 }
 
-async function historyOf(
-  ctx: CommandContext,
-  server: Server,
-  timeline: number,
-): Promise<readonly TimelineSwitch[] | undefined> {
+async function historyOf(scope: ServerScope, timeline: number): Promise<readonly TimelineSwitch[] | undefined> {
   try {
-    return await readHistory(ctx, server, timeline);
+    return await readHistory(scope, timeline);
   } catch (error) {
-    ctx.output.warning(
-      `cannot read the history of timeline ${timeline} of server '${server.name}': ${messageOf(error)}`,
+    scope.output.warning(
+      `cannot read the history of timeline ${timeline} of server '${scope.name}': ${messageOf(error)}`,
     );
     return undefined;
   }
 }
 
 /** The archived segments that can be what their name says; the others are told and count as missing. */
-async function soundSegments(ctx: CommandContext, server: Server, segmentSize: number): Promise<SegmentSet> {
-  const listedSize = await listedSizes(ctx, server, segmentSize);
+async function soundSegments(scope: ServerScope, segmentSize: number): Promise<SegmentSet> {
+  const listedSize = await listedSizes(scope, segmentSize);
   const sound = new SegmentSet(segmentSize);
   const doubtful: { file: WalFile; bytes: number }[] = [];
-  await server.catalog.eachSegment((file, bytes) => {
+  await scope.catalog.eachSegment((file, bytes) => {
     const isExpected = bytes > 0 && (bytes === segmentSize || listedSize(file) === bytes);
     if (isExpected) sound.add(file);
     else doubtful.push({ file, bytes });
   });
   for (const { file, bytes } of doubtful) {
-    const path = server.catalog.walPath(file.name);
-    const form = bytes === 0 ? PLAIN : await detectFileForm(path, server.config.customCompressionMagic);
+    const path = scope.catalog.walPath(file.name);
+    const form = bytes === 0 ? PLAIN : await detectFileForm(path, scope.config.customCompressionMagic);
     if (!isPlain(form)) sound.add(file);
-    else ctx.output.warning(`'${path}' has ${bytes} bytes instead of ${segmentSize}: it counts as missing`);
+    else scope.output.warning(`'${path}' has ${bytes} bytes instead of ${segmentSize}: it counts as missing`);
   }
   return sound;
 }
@@ -107,14 +102,10 @@ async function soundSegments(ctx: CommandContext, server: Server, segmentSize: n
  * Sizes of the segments that xlog.db calls compressed or encrypted: of the others the size is known. By their numbers: the
  * names would keep the whole text of the index in memory.
  */
-async function listedSizes(
-  ctx: CommandContext,
-  { catalog }: Server,
-  segmentSize: number,
-): Promise<(file: WalFile) => number | undefined> {
+async function listedSizes(scope: ServerScope, segmentSize: number): Promise<(file: WalFile) => number | undefined> {
   const timelines = new Map<number, Map<number, number>>();
   try {
-    await catalog.readWals(({ name, size, compression, encryption }) => {
+    await scope.catalog.readWals(({ name, size, compression, encryption }) => {
       if (compression === null && encryption === null) return;
       const file = parseWalName(name);
       if (file?.kind !== 'segment') return;
@@ -124,26 +115,21 @@ async function listedSizes(
   } catch (error) {
     if (!(error instanceof BarmanError)) throw error;
     // The files are what counts.
-    ctx.output.warning(error.hint === undefined ? error.message : `${error.message}\nHINT: ${error.hint}`);
+    scope.output.warning(error.hint === undefined ? error.message : `${error.message}\nHINT: ${error.hint}`);
   }
   return (file) => timelines.get(file.timeline)?.get(segmentNumber(file, segmentSize));
 }
 
-async function exposureOf(
-  ctx: CommandContext,
-  server: Server,
-  archived: WalFile | null,
-  segmentSize: number,
-): Promise<Exposure | null> {
-  if (server.postgres === null) return null;
+async function exposureOf(scope: ServerScope, archived: WalFile | null, segmentSize: number): Promise<Exposure | null> {
+  if (scope.postgres === null) return null;
   try {
-    const { lsn: currentLsn } = await server.postgres.walPosition();
-    const streamed = await streamedLsn(server);
-    const last = await lastReceived(server, archived);
+    const { lsn: currentLsn } = await scope.postgres.walPosition();
+    const streamed = await streamedLsn(scope);
+    const last = await lastReceived(scope, archived);
     const stored = last === null ? 0n : lsnOfSegment(last.file, segmentSize) + BigInt(segmentSize);
     const receivedLsn = lsn(streamed !== null && streamed > stored ? streamed : stored);
     const bytes = currentLsn > receivedLsn ? currentLsn - receivedLsn : 0n;
-    const since = last === null ? null : ctx.now().getTime() / 1000 - last.time;
+    const since = last === null ? null : scope.now().getTime() / 1000 - last.time;
     return {
       currentLsn,
       receivedLsn,
@@ -153,7 +139,7 @@ async function exposureOf(
     };
   } catch (error) {
     if (!(error instanceof PostgresError)) throw error;
-    ctx.output.warning(`what would be lost now is not known: ${error.message}`);
+    scope.output.warning(`what would be lost now is not known: ${error.message}`);
     return null;
   }
 }
@@ -162,7 +148,7 @@ async function exposureOf(
  * What receive-wal has written, as the server knows it; null when it is not connected. Not what it has flushed: that moves
  * once a segment only, and it is the primary that dies, not this host.
  */
-async function streamedLsn({ postgres, config }: Server): Promise<Lsn | null> {
+async function streamedLsn({ postgres, config }: ServerScope): Promise<Lsn | null> {
   const clients = (await postgres?.replicationClients('wal-streamer')) ?? [];
   const own = clients.find(({ applicationName }) => applicationName === config.streamingArchiverName);
   return own?.writeLsn ?? null;
@@ -175,8 +161,8 @@ interface Received {
 }
 
 /** The last complete segment on this host, in the archive or waiting for it. */
-async function lastReceived(server: Server, archived: WalFile | null): Promise<Received | null> {
-  const { catalog, config } = server;
+async function lastReceived(scope: ServerScope, archived: WalFile | null): Promise<Received | null> {
+  const { catalog, config } = scope;
   let last: { file: WalFile; path: string } | null = null;
   const consider = (file: WalFile, path: string) => {
     if (last === null || file.name > last.file.name) last = { file, path };

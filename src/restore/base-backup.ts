@@ -12,8 +12,7 @@ import { backupPath } from '../catalog/layout.ts';
 import { RecoveryError } from '../domain/errors.ts';
 import { watchProgress } from '../transfer/progress.ts';
 import { syncTree } from '../transfer/measure.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { copyTree, type CopyRun, listTree, toBinary, type Tree } from './stages/copy.ts';
 import { holdControlFile, isUpToDate, type Purge, purge } from './stages/delta.ts';
 import { prepareDirectory } from './destinations.ts';
@@ -37,26 +36,26 @@ export type BaseBackup =
   | { readonly method: 'tar'; readonly archives: ReadonlyMap<'base' | number, Archive>; readonly size: number };
 
 /** Looks at everything that will be copied. @throws RecoveryError when the backup is not whole */
-export async function inspectBaseBackup(server: Server, plan: RecoveryPlan): Promise<BaseBackup> {
+export async function inspectBaseBackup(scope: ServerScope, plan: RecoveryPlan): Promise<BaseBackup> {
   const { info } = plan;
-  const source = sourceOfData(server, info);
+  const source = sourceOfData(scope, info);
   const facts = await lstat(source).catch(() => null);
   if (!facts?.isDirectory()) {
     throw new RecoveryError(`Cannot restore backup '${info.backupId}': its directory '${source}' is missing`);
   }
   if (plan.method === 'tar') {
-    const archives = await findArchives(server, info);
+    const archives = await findArchives(scope, info);
     const stored = [...archives.values()].reduce((sum, archive) => sum + archive.size, 0);
     return { method: 'tar', archives, size: Math.max(stored, info.clusterSize ?? 0) };
   }
-  const boundary = backupPath(server.catalog.layout, info.backupId);
+  const boundary = backupPath(scope.catalog.layout, info.backupId);
   const data = await listTree(source, { boundary, isExcluded: (path) => isLeftOut(path, plan) });
   if (!data.files.some(({ path }) => path === CONTROL_FILE)) {
     throw new RecoveryError(`Cannot restore backup '${info.backupId}': its file '${CONTROL_FILE}' is missing`);
   }
   const tablespaces = new Map<number, Tree>();
   for (const { oid } of plan.tablespaces) {
-    const root = sourceOfTablespace(server, info, oid);
+    const root = sourceOfTablespace(scope, info, oid);
     if (!(await lstat(root).catch(() => null))?.isDirectory()) {
       throw new RecoveryError(`Cannot restore backup '${info.backupId}': its directory '${root}' is missing`);
     }
@@ -74,12 +73,12 @@ function isLeftOut(path: string, plan: RecoveryPlan): boolean {
 }
 
 /** What the base backup will take, by directory. */
-export function demandsOf(server: Server, plan: RecoveryPlan, base: BaseBackup): readonly Demand[] {
-  const source = sourceOfData(server, plan.info);
+export function demandsOf(scope: ServerScope, plan: RecoveryPlan, base: BaseBackup): readonly Demand[] {
+  const source = sourceOfData(scope, plan.info);
   if (base.method === 'tar') return [{ directory: plan.destination, source, bytes: base.size }];
   const spaces = plan.tablespaces.map(({ oid, path }) => ({
     directory: path,
-    source: sourceOfTablespace(server, plan.info, oid),
+    source: sourceOfTablespace(scope, plan.info, oid),
     bytes: base.tablespaces.get(oid)?.size ?? 0,
   }));
   return [{ directory: plan.destination, source, bytes: base.data.size }, ...spaces];
@@ -95,8 +94,7 @@ export async function prepareDestinations(plan: RecoveryPlan, demands: readonly 
 
 /** Copies everything; it is on disk when the promise resolves, the control file under its held name. */
 export async function copyBaseBackup(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   plan: RecoveryPlan,
   base: BaseBackup,
   /** What a delta restore knows, see safeHorizon(). */
@@ -106,19 +104,19 @@ export async function copyBaseBackup(
   const onBytes = (bytes: number) => {
     done += bytes;
   };
-  const watch = watchProgress(ctx.output.progress, 'Copying', async () => ({ done, total: base.size }));
+  const watch = watchProgress(scope.output.progress, 'Copying', async () => ({ done, total: base.size }));
   try {
     const isUpToDate = plan.delta && base.method === 'plain' ? await readyForDelta(plan, base, horizon) : undefined;
-    const run: CopyRun = { ...copying(ctx, server, onBytes), ...(isUpToDate ? { isUpToDate } : {}) };
+    const run: CopyRun = { ...copying(scope, onBytes), ...(isUpToDate ? { isUpToDate } : {}) };
     for (const tablespace of plan.tablespaces) {
-      ctx.output.info(`\t${tablespace.oid}, ${tablespace.name}, ${tablespace.location}`);
-      await copyTablespace(ctx, server, base, tablespace, run);
+      scope.output.info(`\t${tablespace.oid}, ${tablespace.name}, ${tablespace.location}`);
+      await copyTablespace(scope, base, tablespace, run);
     }
-    await copyData(ctx, server, plan, base, run);
+    await copyData(scope, plan, base, run);
     await linkTablespaces(plan.destination, plan.tablespaces);
     if (base.method === 'tar') {
       for (const directory of [...plan.tablespaces.map(({ path }) => path), plan.destination]) {
-        await syncTree(directory, { onStep: () => ctx.signal.throwIfAborted() });
+        await syncTree(directory, { onStep: () => scope.signal.throwIfAborted() });
       }
     }
   } finally {
@@ -151,16 +149,15 @@ export function purgesOf(
 }
 
 async function copyTablespace(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   base: BaseBackup,
   { oid, name, path }: PlannedTablespace,
   run: CopyRun,
 ): Promise<void> {
-  const { config } = server;
+  const { config } = scope;
   if (base.method === 'tar') {
     const archive = base.archives.get(oid);
-    if (archive) await unpackArchive(archive, path, { ...unpacking(ctx, server, run.onBytes), excludes: [] });
+    if (archive) await unpackArchive(archive, path, { ...unpacking(scope, run.onBytes), excludes: [] });
     return;
   }
   const tree = base.tablespaces.get(oid);
@@ -168,13 +165,7 @@ async function copyTablespace(
   if (tree) await copyTree(tree, path, { ...run, throttle: createThrottle(limit) });
 }
 
-async function copyData(
-  ctx: CommandContext,
-  server: Server,
-  plan: RecoveryPlan,
-  base: BaseBackup,
-  run: CopyRun,
-): Promise<void> {
+async function copyData(scope: ServerScope, plan: RecoveryPlan, base: BaseBackup, run: CopyRun): Promise<void> {
   if (base.method === 'plain') {
     await copyTree(base.data, plan.destination, {
       ...run,
@@ -185,7 +176,7 @@ async function copyData(
   const archive = base.archives.get('base');
   if (!archive) return;
   await unpackArchive(archive, plan.destination, {
-    ...unpacking(ctx, server, run.onBytes),
+    ...unpacking(scope, run.onBytes),
     excludes: ['recovery.conf', 'tablespace_map'],
     rename: { from: CONTROL_FILE, to: HELD_CONTROL_FILE },
   });
@@ -197,25 +188,25 @@ async function copyData(
 /** Fewer would leave a fast disk idle; more would only queue for Node's four file threads. */
 const LEAST_WORKERS = 4;
 
-function copying(ctx: CommandContext, { config }: Server, onBytes: (bytes: number) => void): CopyRun {
-  const workers = Math.max(config.parallelJobs, LEAST_WORKERS);
-  return { workers, signal: ctx.signal, onBytes, throttle: createThrottle(config.bandwidthLimit) };
+function copying(scope: ServerScope, onBytes: (bytes: number) => void): CopyRun {
+  const workers = Math.max(scope.config.parallelJobs, LEAST_WORKERS);
+  return { workers, signal: scope.signal, onBytes, throttle: createThrottle(scope.config.bandwidthLimit) };
 }
 
-function unpacking(ctx: CommandContext, server: Server, onBytes: (bytes: number) => void) {
+function unpacking(scope: ServerScope, onBytes: (bytes: number) => void) {
   return {
-    env: { ...ctx.env, PATH: server.searchPath },
-    signal: ctx.signal,
-    ...(ctx.output.progress.enabled ? { onBytes } : {}),
+    env: scope.programEnv,
+    signal: scope.signal,
+    ...(scope.output.progress.enabled ? { onBytes } : {}),
   };
 }
 
 /** Gives the control file its name: from now on PostgreSQL starts here. */
-export async function releaseControlFile(server: Server, plan: RecoveryPlan): Promise<void> {
+export async function releaseControlFile(scope: ServerScope, plan: RecoveryPlan): Promise<void> {
   const directory = join(plan.destination, 'global');
   await rename(join(plan.destination, HELD_CONTROL_FILE), join(plan.destination, CONTROL_FILE));
   // The rename was the last change in there: the directory keeps the time that it has in the backup.
-  const original = await lstat(join(sourceOfData(server, plan.info), 'global')).catch(() => null);
+  const original = await lstat(join(sourceOfData(scope, plan.info), 'global')).catch(() => null);
   if (original !== null) {
     const handle = await open(directory, constants.O_RDONLY | constants.O_DIRECTORY);
     try {

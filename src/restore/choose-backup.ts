@@ -3,27 +3,27 @@ import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { BarmanError, RecoveryError } from '../domain/errors.ts';
 import { parseLsn } from '../domain/wal/lsn.ts';
 import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { readTime } from './goal.ts';
 import { givenTargets, type RestoreRequest } from './request.ts';
 
 /** The highest timeline of which the archive holds a segment; 0 for an empty archive. */
-export async function latestTimeline(server: Server): Promise<number> {
-  const timelines = [...(await server.catalog.lastArchivedWals()).keys()];
+export async function latestTimeline(scope: ServerScope): Promise<number> {
+  const timelines = [...(await scope.catalog.lastArchivedWals()).keys()];
   return timelines.reduce((highest, timeline) => Math.max(highest, timeline), 0);
 }
 
 /** @throws RecoveryError when the target is of another kind, cannot be read, or no backup fits */
-export async function chooseBackup(ctx: CommandContext, server: Server, request: RestoreRequest): Promise<BackupInfo> {
-  const timeline = await wantedTimeline(server, request);
+export async function chooseBackup(scope: ServerScope, request: RestoreRequest): Promise<BackupInfo> {
+  const timeline = await wantedTimeline(scope, request);
   const target = givenTargets(request)[0];
   if (target !== undefined && target !== 'target_time' && target !== 'target_lsn') {
     throw new RecoveryError(
       `For PITR without a backup_id, the only possible recovery targets are target_time and target_lsn. '${target}' recovery target is not allowed without a backup_id.`,
     );
   }
-  const reaches = reachTest(ctx, request);
-  const { backups } = await server.catalog.listBackups();
+  const reaches = reachTest(scope, request);
+  const { backups } = await scope.catalog.listBackups();
   const chosen = backups.findLast(
     (info) => isCopyDone(info) && (timeline === null || info.timeline === timeline) && reaches(info),
   );
@@ -31,9 +31,9 @@ export async function chooseBackup(ctx: CommandContext, server: Server, request:
   throw new RecoveryError('Cannot find any candidate backup for recovery.');
 }
 
-async function wantedTimeline(server: Server, { targetTli }: RestoreRequest): Promise<number | null> {
+async function wantedTimeline(scope: ServerScope, { targetTli }: RestoreRequest): Promise<number | null> {
   if (targetTli === undefined || typeof targetTli === 'number') return targetTli ?? null;
-  if (targetTli === 'latest') return latestTimeline(server);
+  if (targetTli === 'latest') return latestTimeline(scope);
   throw new RecoveryError("'current' is not a valid timeline keyword when recovering without a backup_id", {
     level: 'exception',
   });

@@ -1,24 +1,22 @@
 /** The recovery hook scripts and what they are told. Source: spec backup.md 6 and 6.1. */
 import { backupHookVariables, hasHooks, recoveryHookVariables, runHooks } from '../host/hooks.ts';
 import { backupPath, infoPath } from '../catalog/layout.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import type { RecoveryPlan } from './plan.ts';
 import type { RestoreRequest } from './request.ts';
 
 /** @throws HookAbortError when a pre retry script forbids the restore */
 export async function runRecoveryHooks(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   request: RestoreRequest,
   plan: RecoveryPlan,
   phase: 'pre' | 'post',
 ): Promise<void> {
-  if (!hasHooks(server.config, 'recovery')) return;
-  const { layout } = server.catalog;
+  if (!hasHooks(scope.config, 'recovery')) return;
+  const { layout } = scope.catalog;
   const { info } = plan;
-  const { backups } = await server.catalog.listBackups();
-  await runHooks(ctx, server.config, 'recovery', phase, {
+  const { backups } = await scope.catalog.listBackups();
+  await runHooks(scope, scope.config, 'recovery', phase, {
     ...backupHookVariables(
       info,
       { backupDirectory: backupPath(layout, info.backupId), infoFile: infoPath(layout, info.backupId) },

@@ -9,7 +9,7 @@ import { type BackupInfo, backupType, isCopyDone, type Tablespace } from '../dom
 import { RecoveryError } from '../domain/errors.ts';
 import { breaksLine } from '../domain/recovery/restore-command.ts';
 import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { backupVersion } from './goal.ts';
 import type { RestoreRequest } from './request.ts';
 
@@ -45,29 +45,24 @@ export interface RecoveryPlan {
 }
 
 /** Checks everything that needs no look at the disk. Prints deprecation warnings. @throws RecoveryError */
-export function planRecovery(
-  ctx: CommandContext,
-  server: Server,
-  request: RestoreRequest,
-  info: BackupInfo,
-): RecoveryPlan {
+export function planRecovery(scope: ServerScope, request: RestoreRequest, info: BackupInfo): RecoveryPlan {
   refuseRelativeStaging(request);
   if (!isCopyDone(info)) {
     throw new RecoveryError(
-      `Cannot restore from backup '${request.backupId}' of server '${server.name}': backup status is not DONE`,
+      `Cannot restore from backup '${request.backupId}' of server '${scope.name}': backup status is not DONE`,
     );
   }
-  checkStaging(ctx, server.config, request, info);
+  checkStaging(scope, scope.config, request, info);
   const relocations = parseRelocations(request.tablespace ?? [], info.tablespaces ?? []);
   checkDestinationText(request);
   refuseRelativeRemote(request, relocations);
-  const getWal = request.getWal || needsGetWal(ctx, server.config, request);
+  const getWal = request.getWal || needsGetWal(scope, scope.config, request);
   if (request.networkCompression === true && request.remoteSshCommand === undefined) {
     throw new RecoveryError('Network compression can only be used with remote recovery.', { hint: REMOTE_HINT });
   }
-  checkDelta(server.config, request, info);
+  checkDelta(scope.config, request, info);
   checkSnapshotArguments(request, info, relocations);
-  refuseUnsupported(server.config, request, info);
+  refuseUnsupported(scope.config, request, info);
   const version = backupVersion(info);
   return {
     info,
@@ -87,13 +82,13 @@ export function planRecovery(
 }
 
 /** Directory of the backup that holds PGDATA, or the archives of a compressed one. */
-export function sourceOfData(server: Server, info: BackupInfo): string {
-  return dataPath(server.catalog.layout, info.backupId);
+export function sourceOfData(scope: ServerScope, info: BackupInfo): string {
+  return dataPath(scope.catalog.layout, info.backupId);
 }
 
 /** Directory of the backup that holds a tablespace. */
-export function sourceOfTablespace(server: Server, info: BackupInfo, oid: number): string {
-  return tablespacePath(server.catalog.layout, info.backupId, oid);
+export function sourceOfTablespace(scope: ServerScope, info: BackupInfo, oid: number): string {
+  return tablespacePath(scope.catalog.layout, info.backupId, oid);
 }
 
 const REMOTE_HINT = 'If you want to do a remote recovery you have to use the --remote-ssh-command option';

@@ -11,7 +11,7 @@ import { describeGoal, isPointInTime, type RecoveryGoal } from '../domain/recove
 import { timestampOf } from '../domain/time/timestamp.ts';
 import { type RestoreReport, restoreResult, restoreWarnings } from '../output/results/restore.ts';
 import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { archiveWals } from '../wal/archive/archive.ts';
 import { inspectBaseBackup } from './base-backup.ts';
 import { canonicalName } from './canonical-name.ts';
@@ -32,46 +32,40 @@ import { refuseDeadBranch } from './timeline-path.ts';
 import { deliveredSize, planWals, type WalPlan } from './wal-plan.ts';
 
 /** Restores one backup and reports. @throws BarmanError that says what stopped it */
-export async function restoreBackup(
-  ctx: CommandContext,
-  server: Server,
-  request: RestoreRequest,
-  info: BackupInfo,
-): Promise<void> {
-  const plan = planRecovery(ctx, server, request, info);
-  if (request.skipArchiveWal !== true) await archiveFirst(ctx, server);
-  await withPinnedBackup(ctx, server, info.backupId, async () => {
+export async function restoreBackup(scope: ServerScope, request: RestoreRequest, info: BackupInfo): Promise<void> {
+  const plan = planRecovery(scope, request, info);
+  if (request.skipArchiveWal !== true) await archiveFirst(scope);
+  await withPinnedBackup(scope, info.backupId, async () => {
     const staging = request.stagingWalDirectory === undefined ? null : resolve(request.stagingWalDirectory);
-    const report = await withPlace(ctx, server, request, plan, async (place) => {
+    const report = await withPlace(scope, request, plan, async (place) => {
       await place.check(staging);
-      await runRecoveryHooks(ctx, server, request, plan, 'pre');
-      const made = await restorePinned(ctx, server, request, plan, place, staging);
-      await runRecoveryHooks(ctx, server, request, plan, 'post');
+      await runRecoveryHooks(scope, request, plan, 'pre');
+      const made = await restorePinned(scope, request, plan, place, staging);
+      await runRecoveryHooks(scope, request, plan, 'post');
       return made;
     });
     // The JSON document lists among its warnings what the console shows as paragraphs.
-    if (ctx.output.format === 'json') for (const text of restoreWarnings(report)) ctx.output.warning(text);
-    ctx.output.result(restoreResult(report));
+    if (scope.output.format === 'json') for (const text of restoreWarnings(report)) scope.output.warning(text);
+    scope.output.result(restoreResult(report));
   });
 }
 
 async function withPlace<T>(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   request: RestoreRequest,
   plan: RecoveryPlan,
   body: (place: RestorePlace) => Promise<T>,
 ): Promise<T> {
   const { remoteSshCommand } = request;
-  if (remoteSshCommand === undefined) return body(localPlace(ctx, server, plan));
+  if (remoteSshCommand === undefined) return body(localPlace(scope, plan));
   const { withRemotePlace } = await import('./places/remote-place.ts');
-  return withRemotePlace(ctx, server, { ...request, remoteSshCommand }, plan, body);
+  return withRemotePlace(scope, { ...request, remoteSshCommand }, plan, body);
 }
 
 /** What waits in the queues belongs to the restore, too. */
-async function archiveFirst(ctx: CommandContext, server: Server): Promise<void> {
+async function archiveFirst(scope: ServerScope): Promise<void> {
   try {
-    await archiveWals(ctx, server, { verbose: false });
+    await archiveWals(scope, { verbose: false });
   } catch (error) {
     if (!(error instanceof BarmanError)) throw error;
     throw new RecoveryError(`Cannot archive the waiting WAL files before the restore: ${error.message}`, {
@@ -82,35 +76,34 @@ async function archiveFirst(ctx: CommandContext, server: Server): Promise<void> 
 }
 
 async function restorePinned(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   request: RestoreRequest,
   plan: RecoveryPlan,
   place: RestorePlace,
   staging: string | null,
 ): Promise<RestoreReport> {
-  const started = ctx.now();
+  const started = scope.now();
   const clock = performance.now();
-  const { output } = ctx;
-  output.info(`Starting ${place.kind} restore for server ${server.name} using backup ${plan.info.backupId}`);
+  const { output } = scope;
+  output.info(`Starting ${place.kind} restore for server ${scope.name} using backup ${plan.info.backupId}`);
   output.info(`Destination directory: ${plan.shownDestination}`);
   if (request.remoteSshCommand !== undefined) output.info(`Remote command: ${request.remoteSshCommand}`);
-  warnBeforehand(ctx, request, plan);
-  const latest = await latestTimeline(server);
-  const goal = readGoal(ctx, request, plan.info, latest);
+  warnBeforehand(scope, request, plan);
+  const latest = await latestTimeline(scope);
+  const goal = readGoal(scope, request, plan.info, latest);
   if (isPointInTime(goal)) output.info(`Doing PITR. Recovery target ${describeGoal(goal)}`);
   const walDirectory = walDestination(plan, goal, staging);
-  const wals = plan.getWal ? null : await chooseWals(ctx, server, request, plan, goal, latest);
-  const base = await inspectBaseBackup(server, plan);
-  await place.prepare(base, walDemand(server, plan, wals, walDirectory));
+  const wals = plan.getWal ? null : await chooseWals(scope, request, plan, goal, latest);
+  const base = await inspectBaseBackup(scope, plan);
+  await place.prepare(base, walDemand(scope, plan, wals, walDirectory));
 
   output.info('Copying the base backup.');
   await place.copyBaseBackup(base);
   await keepRecord(place.plan);
   const directory = place.walDirectory(walDirectory);
-  if (wals !== null) await supplyWals(ctx, server, plan, wals, { directory, isPointInTime: isPointInTime(goal) });
+  if (wals !== null) await supplyWals(scope, plan, wals, { directory, isPointInTime: isPointInTime(goal) });
   else await writeArchiveStatus(directory, []);
-  const settings = await recoverySettingsFor(ctx, server, request, place.plan, goal, walDirectory);
+  const settings = await recoverySettingsFor(scope, request, place.plan, goal, walDirectory);
   output.info('Identify dangerous settings in destination directory.');
   const { changes, warnings, missing } = await adaptConfiguration(place.plan, settings);
   await place.publish();
@@ -146,28 +139,27 @@ function walDestination(plan: RecoveryPlan, goal: RecoveryGoal, staging: string 
 }
 
 async function chooseWals(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   request: RestoreRequest,
   plan: RecoveryPlan,
   goal: RecoveryGoal,
   latest: number,
 ): Promise<WalPlan> {
   const withPartial = request.partialWal === true && goal.target?.kind !== 'immediate';
-  const wals = await planWals(server, plan.info, { goal, latestTimeline: latest, withPartial, version: plan.version });
-  const settings = expandSettings(ctx, server);
-  await checkExpanders(server.name, [...wals.files, ...wals.partials], settings);
+  const wals = await planWals(scope, plan.info, { goal, latestTimeline: latest, withPartial, version: plan.version });
+  const settings = expandSettings(scope);
+  await checkExpanders(scope.name, [...wals.files, ...wals.partials], settings);
   if (plan.version >= 120_000 || goal.timeline !== null)
     await refuseDeadBranch(plan.info, goal, latest, wals, settings);
-  warnAboutWals(ctx, plan, goal, wals);
+  warnAboutWals(scope, plan, goal, wals);
   return wals;
 }
 
-function walDemand(server: Server, plan: RecoveryPlan, wals: WalPlan | null, directory: string): Demand | null {
+function walDemand(scope: ServerScope, plan: RecoveryPlan, wals: WalPlan | null, directory: string): Demand | null {
   if (wals === null) return null;
   const files = [...wals.files, ...wals.partials];
   const bytes = files.reduce((sum, file) => sum + deliveredSize(file, plan.info.xlogSegmentSize), 0);
-  return { directory, source: server.catalog.layout.walsDirectory, bytes };
+  return { directory, source: scope.catalog.layout.walsDirectory, bytes };
 }
 
 /** The record of the backup stays with the cluster; the manifest would not match any more and gets another name. */
@@ -179,20 +171,19 @@ async function keepRecord({ destination, info }: RecoveryPlan): Promise<void> {
 
 /** The lines for the recovery file; none when PostgreSQL just replays its pg_wal. Creates the signal file. */
 async function recoverySettingsFor(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   request: RestoreRequest,
   plan: RecoveryPlan,
   goal: RecoveryGoal,
   walDirectory: string,
 ): Promise<readonly string[]> {
   if (!isPointInTime(goal) && !plan.getWal && !goal.standby) return [];
-  ctx.output.info('Generating recovery configuration');
+  scope.output.info('Generating recovery configuration');
   const signal = signalFile(goal, plan.version);
   if (signal !== null) await createSignal(plan.destination, signal);
-  return recoverySettings(ctx.output, {
-    server: server.name,
-    barmanUser: ctx.config.global.barmanUser,
+  return recoverySettings(scope.output, {
+    server: scope.name,
+    barmanUser: scope.configuration.global.barmanUser,
     goal,
     version: plan.version,
     getWal: plan.getWal,
@@ -204,7 +195,7 @@ async function recoverySettingsFor(
         : {
             host: await canonicalName(),
             port: request.recoveryOptionPort ?? null,
-            jobs: server.config.parallelJobs,
+            jobs: scope.config.parallelJobs,
           },
   });
 }

@@ -3,7 +3,7 @@ import type { RecoveryGoal } from '../domain/recovery/recovery-target.ts';
 import { timelineName } from '../domain/wal/wal.ts';
 import { watchProgress } from '../transfer/progress.ts';
 import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { deliverWals, prepareWalDirectory, type WalDelivery, writeArchiveStatus } from './stages/deliver-wal.ts';
 import { expandSettings } from './stages/expand-wal.ts';
 import type { RecoveryPlan } from './plan.ts';
@@ -35,14 +35,13 @@ export interface WalPlace {
 
 /** Copies the files and marks them as archived. */
 export async function supplyWals(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   plan: RecoveryPlan,
   wals: WalPlan,
   place: WalPlace,
 ): Promise<void> {
-  const { output } = ctx;
-  const current = await server.catalog.getBackup(plan.info.backupId);
+  const { output } = scope;
+  const current = await scope.catalog.getBackup(plan.info.backupId);
   if ((current ?? plan.info).status === 'WAITING_FOR_WALS') {
     output.warning(
       "IMPORTANT: The backup we have restored IS NOT VALID. Required WAL files for consistency are missing. Please verify that WAL archiving is working correctly or evaluate using the 'get-wal' option for recovery",
@@ -50,7 +49,7 @@ export async function supplyWals(
   }
   await prepareWalDirectory(place.directory);
   output.info('Copying required WAL segments.');
-  await deliverAll(ctx, server, plan, wals, place.directory, () => output.info('Copying .partial WAL files.'));
+  await deliverAll(scope, plan, wals, place.directory, () => output.info('Copying .partial WAL files.'));
   if (!place.isPointInTime) output.info('Generating archive status files');
   // A partial file is not marked: what PostgreSQL makes of that segment has never been archived.
   const archived = place.isPointInTime ? [] : wals.files.map(({ deliveredAs }) => deliveredAs);
@@ -58,8 +57,7 @@ export async function supplyWals(
 }
 
 async function deliverAll(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   plan: RecoveryPlan,
   wals: WalPlan,
   directory: string,
@@ -72,18 +70,18 @@ async function deliverAll(
   const delivery: WalDelivery = {
     directory,
     segmentSize: plan.info.xlogSegmentSize,
-    settings: expandSettings(ctx, server),
-    signal: ctx.signal,
-    workers: Math.max(server.config.parallelJobs, 2),
+    settings: expandSettings(scope),
+    signal: scope.signal,
+    workers: Math.max(scope.config.parallelJobs, 2),
     onBytes: (bytes) => {
       done += bytes;
     },
   };
-  const watch = watchProgress(ctx.output.progress, 'Copying WAL', async () => ({ done, total }));
+  const watch = watchProgress(scope.output.progress, 'Copying WAL', async () => ({ done, total }));
   try {
-    await deliverWals(server, wals.files, delivery);
+    await deliverWals(scope, wals.files, delivery);
     if (wals.partials.length > 0) onPartials();
-    await deliverWals(server, wals.partials, delivery);
+    await deliverWals(scope, wals.partials, delivery);
   } finally {
     await watch.stop();
   }

@@ -20,7 +20,7 @@ import {
 } from '../domain/wal/wal.ts';
 import { isPlain, PLAIN, type StoredForm } from '../domain/wal/wal-content.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 export interface NeededWal extends StoredForm {
   /** Its name in the archive. */
@@ -61,21 +61,21 @@ export interface WalSelection {
  * ones are archived stop the restore here; a tail that is not archived yet does not (the caller warns).
  * @throws WalError for a bad line of xlog.db, RecoveryError for a missing or damaged file
  */
-export async function planWals(server: Server, info: BackupInfo, selection: WalSelection): Promise<WalPlan> {
+export async function planWals(scope: ServerScope, info: BackupInfo, selection: WalSelection): Promise<WalPlan> {
   const begin = boundary(info, info.beginWal);
   const end = boundary(info, info.endWal);
-  const chosen = await chooseRecords(server, info, selection, begin, end);
+  const chosen = await chooseRecords(scope, info, selection, begin, end);
   const present = new Set(chosen.segments.map((record) => record.name));
   const { usable, unusable } = await examine(
-    [...chosen.histories, ...chosen.segments].map((record) => needed(server, record, record.name)),
+    [...chosen.histories, ...chosen.segments].map((record) => needed(scope, record, record.name)),
     info.xlogSegmentSize,
-    server.config.customCompressionMagic,
+    scope.config.customCompressionMagic,
   );
   for (const name of unusable) present.delete(name);
-  refuseMissing(server, info, begin, end, present);
+  refuseMissing(scope, info, begin, end, present);
   return {
     files: usable,
-    partials: await choosePartials(server, info, chosen, selection.withPartial, present),
+    partials: await choosePartials(scope, info, chosen, selection.withPartial, present),
     firstHole: findHole(present, end, info.xlogSegmentSize),
     unusable: [...unusable].sort(),
   };
@@ -95,7 +95,7 @@ interface Chosen {
 }
 
 async function chooseRecords(
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   selection: WalSelection,
   begin: WalFile,
@@ -105,9 +105,9 @@ async function chooseRecords(
   const last = upperBound(selection.goal, timeline, end, info.xlogSegmentSize);
   const chosen: Chosen = { histories: [], segments: [], partials: [] };
   const seen = new Set<string>();
-  await server.catalog.readWals((record) => {
+  await scope.catalog.readWals((record) => {
     const file = parseWalName(record.name);
-    if (!file) throw badName(server, record.name);
+    if (!file) throw badName(scope, record.name);
     if (file.kind !== 'history') {
       if (file.timeline > timeline || record.name < begin.name || (last !== null && record.name > last)) return;
     }
@@ -121,8 +121,8 @@ async function chooseRecords(
   return chosen;
 }
 
-function badName(server: Server, name: string): WalError {
-  return new WalError(`invalid xlog segment name '${name}'`, { hint: rebuildHint(server.catalog.layout) });
+function badName(scope: ServerScope, name: string): WalError {
+  return new WalError(`invalid xlog segment name '${name}'`, { hint: rebuildHint(scope.catalog.layout) });
 }
 
 /** PostgreSQL 12 and later follow the latest timeline unless told otherwise; older ones stay on that of the backup. */
@@ -140,11 +140,11 @@ function upperBound(goal: RecoveryGoal, timeline: number, end: WalFile, segmentS
   return holding ? nextSegmentName(holding, segmentSize) : null;
 }
 
-function needed(server: Server, record: WalRecord, deliveredAs: string): NeededWal {
+function needed(scope: ServerScope, record: WalRecord, deliveredAs: string): NeededWal {
   return {
     name: record.name,
     deliveredAs,
-    path: server.catalog.walPath(record.name),
+    path: scope.catalog.walPath(record.name),
     size: record.size,
     compression: record.compression,
     encryption: record.encryption,
@@ -186,7 +186,7 @@ async function regularFileSize(path: string): Promise<number | null> {
 
 /** A backup whose own WAL has a hole can never be made consistent. */
 function refuseMissing(
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   begin: WalFile,
   end: WalFile,
@@ -205,9 +205,9 @@ function refuseMissing(
   const missing = countSegments(begin, end, info.xlogSegmentSize) - archived.length;
   const others = missing > 1 ? ` (and ${missing - 1} more)` : '';
   throw new RecoveryError(
-    `Cannot restore backup '${info.backupId}' of server '${server.name}': WAL file '${first}'${others}, which it needs to be consistent, is missing from the archive or damaged`,
+    `Cannot restore backup '${info.backupId}' of server '${scope.name}': WAL file '${first}'${others}, which it needs to be consistent, is missing from the archive or damaged`,
     {
-      hint: `restore another backup ("barman list-backups ${server.name}"), or use --get-wal if the file can be found elsewhere`,
+      hint: `restore another backup ("barman list-backups ${scope.name}"), or use --get-wal if the file can be found elsewhere`,
     },
   );
 }
@@ -232,7 +232,7 @@ function findHole(present: ReadonlySet<string>, end: WalFile, segmentSize: numbe
 
 /** Archived partial files, and the one that is being streamed when it is the next to come; never beside a complete file. */
 async function choosePartials(
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   chosen: Chosen,
   withPartial: boolean,
@@ -242,7 +242,7 @@ async function choosePartials(
   const partials = new Map<string, NeededWal>();
   for (const record of chosen.partials) {
     const name = record.name.slice(0, 24);
-    if (!present.has(name)) partials.set(name, needed(server, record, name));
+    if (!present.has(name)) partials.set(name, needed(scope, record, name));
   }
   const segments = chosen.segments
     .map((record) => parseWalName(record.name))
@@ -250,7 +250,7 @@ async function choosePartials(
   const last = segments.at(-1);
   const next = last ? nextSegmentName(last, info.xlogSegmentSize) : info.beginWal;
   if (next !== null) {
-    const path = join(server.catalog.layout.streamingDirectory, `${next}.partial`);
+    const path = join(scope.catalog.layout.streamingDirectory, `${next}.partial`);
     const size = await regularFileSize(path);
     if (size !== null)
       partials.set(next, {

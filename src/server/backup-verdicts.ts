@@ -2,32 +2,30 @@
 import type { KeepTarget } from '../catalog/catalog.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { backupVerdicts, effectiveRedundancy, type RetentionVerdict } from '../domain/backup/retention.ts';
-import type { CommandContext } from './context.ts';
-import type { Server } from './server.ts';
+import type { ServerScope } from './scope.ts';
 
 /** What the policy says of each backup; null when no policy is enforced. */
 export async function retentionVerdicts(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   backups: readonly BackupInfo[],
 ): Promise<ReadonlyMap<string, RetentionVerdict> | null> {
-  const policy = server.config.retentionPolicy?.policy;
+  const policy = scope.config.retentionPolicy?.policy;
   if (!policy) return null;
-  const { minimumRedundancy } = server.config;
+  const { minimumRedundancy } = scope.config;
   if (policy.kind === 'redundancy' && effectiveRedundancy(policy.count, minimumRedundancy) !== policy.count) {
-    ctx.log
+    scope.log
       .named('barman.retention_policies')
       .warning(
         `Retention policy redundancy (${policy.count}) is lower than the required minimum redundancy (${minimumRedundancy}). Enforce ${minimumRedundancy}.`,
       );
   }
-  const keeps = await readKeeps(server, backups);
-  return backupVerdicts(backups, policy, { keeps, minimumRedundancy, now: ctx.now() });
+  const keeps = await readKeeps(scope, backups);
+  return backupVerdicts(backups, policy, { keeps, minimumRedundancy, now: scope.now() });
 }
 
 /** The keep annotations of these backups, by id. */
 export async function readKeeps(
-  { catalog }: Server,
+  { catalog }: ServerScope,
   backups: readonly BackupInfo[],
 ): Promise<ReadonlyMap<string, KeepTarget>> {
   const keeps = new Map<string, KeepTarget>();

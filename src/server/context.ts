@@ -4,7 +4,7 @@ import type { Config } from '../config/load.ts';
 import type { Output } from '../output/output.ts';
 
 export interface CommandContext {
-  readonly config: Config;
+  readonly configuration: Config;
   readonly output: Output;
   readonly log: Log;
   /** The clock, so that a test can set it. */

@@ -7,7 +7,7 @@ import { BarmanError, messageOf } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
 import { takeTurns } from '../output/ordered.ts';
 import type { CommandContext } from './context.ts';
-import type { OpenOptions, Server } from './server.ts';
+import type { OpenOptions, ServerScope } from './scope.ts';
 
 /** How many servers are asked at once: each may hold two connections and two child processes. */
 const AT_ONCE = 4;
@@ -19,26 +19,26 @@ const AT_ONCE = 4;
 export async function eachServer(
   ctx: CommandContext,
   configs: readonly ServerConfig[],
-  body: (ctx: CommandContext, server: Server) => Promise<void>,
+  body: (scope: ServerScope) => Promise<void>,
   options: OpenOptions = {},
 ): Promise<void> {
   const { openServer } = await import('./open.ts');
-  const servers: Server[] = [];
+  const servers: ServerScope[] = [];
   try {
     await inTurns(ctx, configs, async (turnCtx, config) => {
       servers.push(await openServer(turnCtx, config, options));
     });
-    await inTurns(ctx, order(servers, configs), async (turnCtx, server) => {
-      await body(turnCtx, server);
-      await server.close();
+    await inTurns(ctx, order(servers, configs), async ({ output }, scope) => {
+      await body({ ...scope, output });
+      await scope.close();
     });
   } finally {
-    await Promise.all(servers.map((server) => server.close()));
+    await Promise.all(servers.map((scope) => scope.close()));
   }
 }
 
 /** By position in `configs`: openServer may hand back a changed copy of the configuration, so the name decides. */
-function order(servers: readonly Server[], configs: readonly ServerConfig[]): Server[] {
+function order(servers: readonly ServerScope[], configs: readonly ServerConfig[]): ServerScope[] {
   const positions = new Map(configs.map(({ name }, index) => [name, index]));
   return [...servers].sort((left, right) => (positions.get(left.name) ?? 0) - (positions.get(right.name) ?? 0));
 }

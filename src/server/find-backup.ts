@@ -4,31 +4,26 @@ import { backupPath, infoPath } from '../catalog/layout.ts';
 import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';
 import { selectBackup } from '../domain/backup/backup-selector.ts';
 import { closest } from '../domain/text/closest.ts';
-import type { CommandContext } from './context.ts';
-import type { Server } from './server.ts';
+import type { ServerScope } from './scope.ts';
 
 /**
  * Resolves a shortcut, an id or a name; undefined when that failed, which is reported.
  * @throws BackupError when the record of that very id cannot be read
  */
-export async function requireBackup(
-  ctx: CommandContext,
-  server: Server,
-  text: string,
-): Promise<BackupInfo | undefined> {
+export async function requireBackup(scope: ServerScope, text: string): Promise<BackupInfo | undefined> {
   if (isBackupId(text)) {
-    const info = await server.catalog.getBackup(text);
-    if (info === undefined) await reportUnknown(ctx, server, text);
+    const info = await scope.catalog.getBackup(text);
+    if (info === undefined) await reportUnknown(scope, text);
     return info;
   }
-  const { backups, damaged } = await server.catalog.listBackups();
+  const { backups, damaged } = await scope.catalog.listBackups();
   // "latest" may be another one than the administrator thinks of.
-  reportDamaged(ctx, server, damaged);
+  reportDamaged(scope, damaged);
   const selection = selectBackup(backups, text);
   if (selection.kind === 'found') return selection.info;
-  if (selection.kind === 'unknown') await reportUnknown(ctx, server, text);
+  if (selection.kind === 'unknown') await reportUnknown(scope, text);
   else {
-    ctx.output.error(
+    scope.output.error(
       `Multiple backups found matching name '${text}' (try using backup ID instead): ${selection.ids.join(' ')}`,
     );
   }
@@ -36,11 +31,11 @@ export async function requireBackup(
 }
 
 /** Warns of the records that cannot be read: they are in nobody's list and must not be forgotten. */
-export function reportDamaged(ctx: CommandContext, server: Server, damaged: readonly DamagedBackup[]): void {
-  for (const { backupId, path, reason } of damaged) ctx.output.warning(damageText(server, backupId, path, reason));
+export function reportDamaged(scope: ServerScope, damaged: readonly DamagedBackup[]): void {
+  for (const { backupId, path, reason } of damaged) scope.output.warning(damageText(scope, backupId, path, reason));
 }
 
-function damageText({ name, catalog }: Server, backupId: string, path: string, reason: string): string {
+function damageText({ name, catalog }: ServerScope, backupId: string, path: string, reason: string): string {
   const remains = [infoPath(catalog.layout, backupId), backupPath(catalog.layout, backupId)].join(' and ');
   return [
     `The record of backup ${backupId} of server ${name} cannot be read: ${path}: ${reason.replace(/\.$/, '')}.`,
@@ -49,13 +44,13 @@ function damageText({ name, catalog }: Server, backupId: string, path: string, r
   ].join('\n');
 }
 
-async function reportUnknown({ output }: CommandContext, server: Server, text: string): Promise<void> {
-  output.error(`Unknown backup '${text}' for server '${server.name}'`);
-  const { backups } = await server.catalog.listBackups();
+async function reportUnknown(scope: ServerScope, text: string): Promise<void> {
+  scope.output.error(`Unknown backup '${text}' for server '${scope.name}'`);
+  const { backups } = await scope.catalog.listBackups();
   const words = backups.flatMap(({ backupId, backupName }) =>
     backupName === null ? backupId : [backupId, backupName],
   );
   const [near] = closest(text, words);
   const question = near === undefined ? '' : `did you mean '${near}'? `;
-  output.hint(`${question}"barman list-backups ${server.name}" shows the backups`);
+  scope.output.hint(`${question}"barman list-backups ${scope.name}" shows the backups`);
 }

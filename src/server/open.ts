@@ -15,7 +15,7 @@ import { conninfoProblem } from '../domain/conninfo.ts';
 import { PostgresError } from '../domain/errors.ts';
 import { findClientProgram, majorOfNumber } from '../postgres/client-programs.ts';
 import type { CommandContext } from './context.ts';
-import type { OpenOptions, Server } from './server.ts';
+import type { OpenOptions, ServerScope } from './scope.ts';
 
 /** How long a conninfo may take to say whether it is a standby before the answer is taken to be missing, ms. */
 const STANDBY_PATIENCE = 5_000;
@@ -25,16 +25,17 @@ export async function openServer(
   ctx: CommandContext,
   config: ServerConfig,
   options: OpenOptions = {},
-): Promise<Server> {
+): Promise<ServerScope> {
   const validation = validateServer(config);
   const connections = makeConnections(ctx, validation.config);
   const path = searchPath(config.pathPrefix, ctx.env);
   let host: Promise<SshExecutor> | undefined;
-  const server: Server = {
+  const scope: ServerScope = {
+    ...ctx,
     name: config.name,
     config: validation.config,
     catalog: openCatalog(
-      ctx.config.global,
+      ctx.configuration.global,
       validation.config,
       {
         warning: (text) => ctx.output.warning(text),
@@ -46,23 +47,21 @@ export async function openServer(
     isPassive: config.primarySshCommand !== null,
     problems: validation.problems,
     ...connections,
-    remoteHost: () => (host ??= openSshHost(ctx, validation.config, path)),
+    remoteHost: () => (host ??= openSshHost(scope)),
     searchPath: path,
+    programEnv: { ...ctx.env, PATH: path },
     close: async () => {
       await (await host)?.close();
       await Promise.all([connections.postgres?.close(), connections.primary?.close(), connections.streaming?.close()]);
     },
   };
-  if (options.offline) return server;
-  return withLateProblems(ctx, await withoutUselessPrimary(ctx, server));
+  if (options.offline) return scope;
+  return withLateProblems(await withoutUselessPrimary(scope));
 }
 
-async function openSshHost(ctx: CommandContext, config: ServerConfig, path: string): Promise<SshExecutor> {
+async function openSshHost(scope: ServerScope): Promise<SshExecutor> {
   const { openRemoteHost } = await import('./remote-host.ts');
-  return openRemoteHost(ctx, config, {
-    command: config.primarySshCommand ?? config.sshCommand ?? '',
-    searchPath: path,
-  });
+  return openRemoteHost(scope, scope.config.primarySshCommand ?? scope.config.sshCommand ?? '');
 }
 
 interface Connections {
@@ -92,14 +91,14 @@ function connectionOptions(ctx: CommandContext, conninfo: string): PostgresOptio
 }
 
 /** primary_conninfo makes sense only beside a standby; a server that does not answer gets the benefit of the doubt. */
-async function withoutUselessPrimary(ctx: CommandContext, server: Server): Promise<Server> {
-  const { postgres, primary } = server;
-  if (postgres === null || primary === null) return server;
-  if ((await isStandby(postgres)) !== false) return server;
-  ctx.output.warning(
+async function withoutUselessPrimary(scope: ServerScope): Promise<ServerScope> {
+  const { postgres, primary } = scope;
+  if (postgres === null || primary === null) return scope;
+  if ((await isStandby(postgres)) !== false) return scope;
+  scope.output.warning(
     "'primary_conninfo' is set but 'conninfo' does not point to a standby server. Ignoring 'primary_conninfo'.",
   );
-  return { ...server, primary: null };
+  return { ...scope, primary: null };
 }
 
 async function isStandby(postgres: PostgresConnection): Promise<boolean | undefined> {
@@ -119,20 +118,20 @@ async function isStandby(postgres: PostgresConnection): Promise<boolean | undefi
 }
 
 /** Whether the backup_compression suits pg_basebackup and the server; not judged while one of them cannot be asked. */
-async function withLateProblems(ctx: CommandContext, server: Server): Promise<Server> {
-  const { config, postgres, searchPath: path } = server;
-  if (postgres === null || config.backupMethod !== 'postgres' || config.backupCompression === null) return server;
-  const log = ctx.log.named('barman.backup_executor');
+async function withLateProblems(scope: ServerScope): Promise<ServerScope> {
+  const { config, postgres, searchPath: path } = scope;
+  if (postgres === null || config.backupMethod !== 'postgres' || config.backupCompression === null) return scope;
+  const log = scope.log.named('barman.backup_executor');
   try {
-    const client = await findClientProgram(['pg_basebackup'], path, ctx.env);
-    if (client === undefined) return server;
+    const client = await findClientProgram(['pg_basebackup'], path, scope.env);
+    if (client === undefined) return scope;
     const versions = { client: client.major, server: majorOfNumber(await postgres.serverVersion()) };
     const problems = backupCompressionProblems(config, versions);
-    if (problems.length === 0) return server;
-    return { ...server, config: { ...config, disabled: true }, problems: [...server.problems, ...problems] };
+    if (problems.length === 0) return scope;
+    return { ...scope, config: { ...config, disabled: true }, problems: [...scope.problems, ...problems] };
   } catch (error) {
     if (!(error instanceof PostgresError)) throw error;
     log.warning(`Could not validate compression due to a problem with the PostgreSQL connection: ${error.message}`);
-    return server;
+    return scope;
   }
 }

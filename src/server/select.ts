@@ -26,11 +26,11 @@ export async function selectServers(
   if (reportConflicts(ctx)) return [];
   const all = names.includes('all');
   if (all && new Set(names).size > 1) ctx.output.error("You cannot use 'all' with other server names");
-  const wanted = all ? [...ctx.config.servers.keys()] : [...new Set(names)].sort(compare);
-  for (const name of wanted) introduce(ctx, ctx.config.servers.get(name));
+  const wanted = all ? [...ctx.configuration.servers.keys()] : [...new Set(names)].sort(compare);
+  for (const name of wanted) introduce(ctx, ctx.configuration.servers.get(name));
   const selected: ServerConfig[] = [];
   for (const name of wanted) {
-    const config = ctx.config.servers.get(name);
+    const config = ctx.configuration.servers.get(name);
     if (!config) reportUnknown(ctx, name);
     else if (admit(ctx, config, rules)) selected.push(config);
   }
@@ -48,7 +48,7 @@ export async function selectServer(
     ctx.output.error("You cannot use 'all' in a single server context");
     return undefined;
   }
-  const config = ctx.config.servers.get(name);
+  const config = ctx.configuration.servers.get(name);
   introduce(ctx, config);
   if (!config) {
     reportUnknown(ctx, name);
@@ -57,7 +57,7 @@ export async function selectServer(
   return admit(ctx, config, rules) ? config : undefined;
 }
 
-function reportUnknown({ config, output }: CommandContext, name: string): void {
+function reportUnknown({ configuration: config, output }: CommandContext, name: string): void {
   output.error(`Unknown server '${name}'`);
   const [near] = closest(name, [...config.servers.keys()]);
   output.hint(`${near === undefined ? '' : `did you mean '${near}'? `}"barman list-servers" shows the names`);
@@ -65,8 +65,8 @@ function reportUnknown({ config, output }: CommandContext, name: string): void {
 
 /** Two servers that share a directory stop every command before it does anything. */
 export function reportConflicts(ctx: CommandContext): boolean {
-  for (const conflict of ctx.config.conflicts) ctx.output.error(conflict);
-  return ctx.config.conflicts.length > 0;
+  for (const conflict of ctx.configuration.conflicts) ctx.output.error(conflict);
+  return ctx.configuration.conflicts.length > 0;
 }
 
 /** What is said about a server's configuration: once, and before anything else about any server. */

@@ -4,9 +4,8 @@
  */
 import type { StreamingConnection } from '../postgres/connections.ts';
 import { PostgresError } from '../domain/errors.ts';
-import type { CommandContext } from './context.ts';
 import { type ClientProgram, findClientProgram, majorOfNumber } from '../postgres/client-programs.ts';
-import type { Server } from './server.ts';
+import type { ServerScope } from './scope.ts';
 
 /**
  * Values are texts, numbers, booleans, null, lists of texts, and a SlotState under `replication_slot`. `current_size` and
@@ -14,29 +13,29 @@ import type { Server } from './server.ts';
  */
 export type RemoteStatus = Readonly<Record<string, unknown>>;
 
-const cache = new WeakMap<Server, Promise<RemoteStatus>>();
+const cache = new WeakMap<ServerScope, Promise<RemoteStatus>>();
 
 /** Asks once per server object. What cannot be found out is null or absent, never an error. */
-export function remoteStatus(ctx: CommandContext, server: Server): Promise<RemoteStatus> {
-  let status = cache.get(server);
+export function remoteStatus(scope: ServerScope): Promise<RemoteStatus> {
+  let status = cache.get(scope);
   if (status === undefined) {
-    status = gather(ctx, server);
-    cache.set(server, status);
+    status = gather(scope);
+    cache.set(scope, status);
   }
   return status;
 }
 
-async function gather(ctx: CommandContext, server: Server): Promise<RemoteStatus> {
-  if (!server.isActive || server.isPassive) return {};
-  const { config, postgres, streaming } = server;
+async function gather(scope: ServerScope): Promise<RemoteStatus> {
+  if (!scope.isActive || scope.isPassive) return {};
+  const { config, postgres, streaming } = scope;
   // Two hosts and two programs: none waits for the others, except that one connection answers one question at a time.
   const [sql, replication, receiver, basebackup] = await Promise.all([
-    askSql(server),
+    askSql(scope),
     streaming?.remoteStatus() ?? {},
     config.streamingArchiver
-      ? findClientProgram(['pg_receivewal', 'pg_receivexlog'], server.searchPath, ctx.env)
+      ? findClientProgram(['pg_receivewal', 'pg_receivexlog'], scope.searchPath, scope.env)
       : undefined,
-    config.backupMethod === 'postgres' ? findClientProgram(['pg_basebackup'], server.searchPath, ctx.env) : undefined,
+    config.backupMethod === 'postgres' ? findClientProgram(['pg_basebackup'], scope.searchPath, scope.env) : undefined,
   ]);
   const serverMajor = await majorOfServer(streaming, replication);
   return {
@@ -48,8 +47,8 @@ async function gather(ctx: CommandContext, server: Server): Promise<RemoteStatus
   };
 }
 
-async function askSql(server: Server): Promise<RemoteStatus> {
-  return (await server.postgres?.remoteStatus(server.config.slotName)) ?? {};
+async function askSql(scope: ServerScope): Promise<RemoteStatus> {
+  return (await scope.postgres?.remoteStatus(scope.config.slotName)) ?? {};
 }
 
 /** null unless the replication connection answered: the client programs will use that one. */

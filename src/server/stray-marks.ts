@@ -5,12 +5,12 @@
 import { exists, listNames } from '../host/files.ts';
 import { backupPath } from '../catalog/layout.ts';
 import { isBackupId } from '../domain/backup/backup-info.ts';
-import type { Server } from './server.ts';
+import type { ServerScope } from './scope.ts';
 
 const MARK = /^(.+)-delete_this$/;
 
 /** True when only the mark is left of a delete. The id may be any text. */
-export async function isFinishedDelete({ catalog }: Server, backupId: string): Promise<boolean> {
+export async function isFinishedDelete({ catalog }: ServerScope, backupId: string): Promise<boolean> {
   if (!isBackupId(backupId) || !(await catalog.isMarkedForDelete(backupId))) return false;
   if (await exists(backupPath(catalog.layout, backupId))) return false;
   const { backups, damaged } = await catalog.listBackups();
@@ -18,16 +18,16 @@ export async function isFinishedDelete({ catalog }: Server, backupId: string): P
 }
 
 /** Ends a delete of which only the mark is left; false when there is no such mark. */
-export async function endFinishedDelete(server: Server, backupId: string): Promise<boolean> {
-  if (!(await isFinishedDelete(server, backupId))) return false;
-  await server.catalog.unmarkForDelete(backupId);
+export async function endFinishedDelete(scope: ServerScope, backupId: string): Promise<boolean> {
+  if (!(await isFinishedDelete(scope, backupId))) return false;
+  await scope.catalog.unmarkForDelete(backupId);
   return true;
 }
 
 /** The same for every mark of the server. */
-export async function endFinishedDeletes(server: Server): Promise<void> {
-  for (const name of await listNames(server.catalog.layout.metaDirectory)) {
+export async function endFinishedDeletes(scope: ServerScope): Promise<void> {
+  for (const name of await listNames(scope.catalog.layout.metaDirectory)) {
     const backupId = MARK.exec(name)?.[1];
-    if (backupId !== undefined) await endFinishedDelete(server, backupId);
+    if (backupId !== undefined) await endFinishedDelete(scope, backupId);
   }
 }

@@ -7,7 +7,7 @@ import { isCopyDone } from '../domain/backup/backup-info.ts';
 import { WalError } from '../domain/errors.ts';
 import { GapFinder, isSegmentOfSize, segmentAt, segmentPosition, type WalRun } from '../domain/wal/wal-range.ts';
 import { parseWalName, type WalFile } from '../domain/wal/wal.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 export interface ArchivedRange {
   /** Runs of segments that have no file. */
@@ -21,8 +21,8 @@ export interface ArchivedRange {
 }
 
 /** Bytes of a segment according to the newest backup that can be restored; undefined when there is none. */
-export async function latestSegmentSize(server: Server): Promise<number | undefined> {
-  const { backups } = await server.catalog.listBackups();
+export async function latestSegmentSize(scope: ServerScope): Promise<number | undefined> {
+  const { backups } = await scope.catalog.listBackups();
   return backups.findLast(isCopyDone)?.xlogSegmentSize;
 }
 
@@ -31,7 +31,7 @@ export async function latestSegmentSize(server: Server): Promise<number | undefi
  * @throws WalError for a name that no segment of this size has, and for a directory that cannot be read
  */
 export async function examineRange(
-  server: Server,
+  scope: ServerScope,
   begin: WalFile,
   end: WalFile,
   segmentSize: number,
@@ -42,8 +42,8 @@ export async function examineRange(
       hint: 'the size of a segment is taken from the latest backup: see "barman show-backup SERVER latest"',
     });
   }
-  const { catalog } = server;
-  const { listed, indexProblem } = await listedPositions(server, begin, end, segmentSize);
+  const { catalog } = scope;
+  const { listed, indexProblem } = await listedPositions(scope, begin, end, segmentSize);
   const gaps = new GapFinder(begin, end, segmentSize);
   const unlisted: string[] = [];
   await catalog.eachSegmentBetween(begin, end, (file) => {
@@ -65,8 +65,8 @@ interface Listed {
   readonly indexProblem: WalError | undefined;
 }
 
-async function listedPositions(server: Server, begin: WalFile, end: WalFile, segmentSize: number): Promise<Listed> {
-  const { catalog } = server;
+async function listedPositions(scope: ServerScope, begin: WalFile, end: WalFile, segmentSize: number): Promise<Listed> {
+  const { catalog } = scope;
   if (!(await exists(catalog.layout.xlogdb))) return { listed: undefined, indexProblem: undefined };
   const listed = new Set<number>();
   try {

@@ -1,8 +1,7 @@
 /** The wal_delete hook scripts around each file that catalog.removeWals deletes. Source: spec backup.md 6, wal.md 9. */
 import { hasHooks, runHooks, walHookVariables } from '../host/hooks.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 export interface WalDeleteHooks {
   readonly before?: (record: WalRecord) => Promise<void>;
@@ -13,9 +12,9 @@ export interface WalDeleteHooks {
  * What to hand to `catalog.removeWals`; empty when no script is configured. A veto of the pre retry script ends the
  * removal with HookAbortError: that file and the rest stay.
  */
-export function walDeleteHooks(ctx: CommandContext, server: Server): WalDeleteHooks {
-  if (!hasHooks(server.config, 'wal_delete')) return {};
+export function walDeleteHooks(scope: ServerScope): WalDeleteHooks {
+  if (!hasHooks(scope.config, 'wal_delete')) return {};
   const run = (phase: 'pre' | 'post') => (record: WalRecord) =>
-    runHooks(ctx, server.config, 'wal_delete', phase, walHookVariables(record, server.catalog.walPath(record.name)));
+    runHooks(scope, scope.config, 'wal_delete', phase, walHookVariables(record, scope.catalog.walPath(record.name)));
   return { before: run('pre'), after: run('post') };
 }

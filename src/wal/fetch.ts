@@ -15,8 +15,7 @@ import { DECRYPTION_HINT, gpgReason } from '../codec/gpg.ts';
 import { BarmanError, errnoOf, WalError } from '../domain/errors.ts';
 import { hashDir, parseWalName, segmentName, type WalFile } from '../domain/wal/wal.ts';
 import type { StoredForm } from '../domain/wal/wal-content.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { decrypted, openWal, streamOf } from './content/content.ts';
 import { examineWal } from './content/examine.ts';
 
@@ -43,14 +42,9 @@ export type Delivery = 'plain' | 'gzip' | 'bzip2' | 'keep';
  * meanwhile. A copy that cannot be what its name says is passed over with a warning. Undefined when there is none.
  * @throws WalError for an encrypted file where no passphrase is configured
  */
-export async function findWal(
-  ctx: CommandContext,
-  server: Server,
-  file: WalFile,
-  options: FindOptions,
-): Promise<FoundWal | undefined> {
-  const settings = walSettings(ctx, server);
-  for (const path of lookupOrder(server, file, options.partial)) {
+export async function findWal(scope: ServerScope, file: WalFile, options: FindOptions): Promise<FoundWal | undefined> {
+  const settings = walSettings(scope);
+  for (const path of lookupOrder(scope, file, options.partial)) {
     const handle = await openIfThere(path);
     if (handle === undefined) continue;
     let isTaken = false;
@@ -68,7 +62,7 @@ export async function findWal(
         isTaken = true;
         return { file: named, path, handle, form };
       }
-      ctx.output.warning(`WAL file '${path}' ${problem.text}: passed over${options.origin}`);
+      scope.output.warning(`WAL file '${path}' ${problem.text}: passed over${options.origin}`);
     } finally {
       if (!isTaken) await handle.close();
     }
@@ -81,14 +75,13 @@ export async function findWal(
  * `end` closes the target at the end. @throws WalError when it cannot be decrypted
  */
 export async function deliverWal(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   found: FoundWal,
   delivery: Delivery,
   target: Writable,
   options: { readonly end: boolean },
 ): Promise<void> {
-  const settings = walSettings(ctx, server);
+  const settings = walSettings(scope);
   const { file, handle, form, path } = found;
   try {
     const { compression, stream } =
@@ -117,9 +110,9 @@ export async function deliverWal(
  * Up to `limit` names from `file` on that exist, without gaps. The segment size is not known here: where a name is
  * missing and its number could be the size of a log (4 to 4096), the first segment of the next log is tried, once.
  */
-export async function peekWals(server: Server, file: WalFile, limit: number): Promise<readonly string[]> {
+export async function peekWals(scope: ServerScope, file: WalFile, limit: number): Promise<readonly string[]> {
   const isThere = async (candidate: WalFile) => {
-    for (const directory of directoriesOf(server, candidate))
+    for (const directory of directoriesOf(scope, candidate))
       if (await exists(join(directory, candidate.name))) return true;
     return false;
   };
@@ -144,19 +137,19 @@ export async function peekWals(server: Server, file: WalFile, limit: number): Pr
   return names;
 }
 
-function walSettings(ctx: CommandContext, server: Server): CompressionSettings {
-  return compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
+function walSettings(scope: ServerScope): CompressionSettings {
+  return compressionSettings(scope.config, scope.searchPath, scope.programEnv);
 }
 
 function directoriesOf(
-  { config }: Server,
+  { config }: ServerScope,
   file: WalFile,
 ): readonly [archive: string, incoming: string, streaming: string] {
   return [join(config.walsDirectory, hashDir(file)), config.incomingWalsDirectory, config.streamingWalsDirectory];
 }
 
-function lookupOrder(server: Server, file: WalFile, partial: boolean): readonly string[] {
-  const [archive, incoming, streaming] = directoriesOf(server, file);
+function lookupOrder(scope: ServerScope, file: WalFile, partial: boolean): readonly string[] {
+  const [archive, incoming, streaming] = directoriesOf(scope, file);
   const complete = [join(archive, file.name), join(incoming, file.name), join(streaming, file.name)];
   if (!partial || file.kind !== 'segment') return [...complete, join(archive, file.name)];
   const name = `${file.name}.partial`;

@@ -9,8 +9,7 @@ import { backupLock } from '../catalog/layout.ts';
 import type { BackupInfo, BackupStatus } from '../domain/backup/backup-info.ts';
 import { errnoOf, LockBusyError } from '../domain/errors.ts';
 import { parseWalName, segmentRange, timelineName, type WalFile } from '../domain/wal/wal.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 
 /** What the archive says about a backup; `error` only with FAILED. */
 export interface Verdict {
@@ -23,43 +22,42 @@ export interface Verdict {
  * @param options.locked the caller holds the server's backup lock already and the record is its own
  */
 export async function checkBackup(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   options: { locked?: boolean } = {},
 ): Promise<BackupInfo> {
-  ctx.output.debug(`Checking backup ${info.backupId} of server ${server.name}`);
+  scope.output.debug(`Checking backup ${info.backupId} of server ${scope.name}`);
   if (info.status === 'FAILED') {
-    ctx.output.error('The validity of a failed backup cannot be checked');
+    scope.output.error('The validity of a failed backup cannot be checked');
     return info;
   }
-  if (options.locked) return judgeAndSave(ctx, server, info);
+  if (options.locked) return judgeAndSave(scope, info);
   try {
-    return await withLock(backupLock(server.catalog.layout, info.backupId), { wait: false }, async () => {
+    return await withLock(backupLock(scope.catalog.layout, info.backupId), { wait: false }, async () => {
       // Somebody may have settled it while we came here.
-      const current = await server.catalog.getBackup(info.backupId);
+      const current = await scope.catalog.getBackup(info.backupId);
       if (current === undefined) return info;
-      return current.status === 'FAILED' ? current : judgeAndSave(ctx, server, current);
+      return current.status === 'FAILED' ? current : judgeAndSave(scope, current);
     });
   } catch (error) {
     if (!(error instanceof LockBusyError)) throw error;
-    ctx.output.info(`Another process is holding the lock for backup ${info.backupId} of server ${server.name}.`);
+    scope.output.info(`Another process is holding the lock for backup ${info.backupId} of server ${scope.name}.`);
     return info;
   }
 }
 
-async function judgeAndSave(ctx: CommandContext, server: Server, info: BackupInfo): Promise<BackupInfo> {
-  const { output } = ctx;
-  const verdict = await judge(server.catalog, info);
+async function judgeAndSave(scope: ServerScope, info: BackupInfo): Promise<BackupInfo> {
+  const { output } = scope;
+  const verdict = await judge(scope.catalog, info);
   const judged: BackupInfo = verdict === null ? info : { ...info, ...verdict };
-  if (judged.status !== info.status || judged.error !== info.error) await server.catalog.saveBackup(judged);
+  if (judged.status !== info.status || judged.error !== info.error) await scope.catalog.saveBackup(judged);
   if (judged.status === info.status) {
     output.debug(
-      `Check finished: the status of backup ${info.backupId} of server ${server.name} remains ${info.status}`,
+      `Check finished: the status of backup ${info.backupId} of server ${scope.name} remains ${info.status}`,
     );
   } else {
     output.debug(
-      `Check finished: the status of backup ${info.backupId} of server ${server.name} changed from ${info.status} to ${judged.status}`,
+      `Check finished: the status of backup ${info.backupId} of server ${scope.name} changed from ${info.status} to ${judged.status}`,
     );
   }
   if (judged.status === 'FAILED') {

@@ -4,8 +4,7 @@ import { compressionSettings, detectForm } from '../codec/compression.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
 import { parseTimelineHistory, type TimelineSwitch } from '../domain/wal/timeline-history.ts';
 import { timelineName } from '../domain/wal/wal.ts';
-import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { openWal, plainStream, readHead } from './content/content.ts';
 
 /** No history file is longer, bytes. */
@@ -16,21 +15,20 @@ const MAX_HISTORY = 1024 * 1024;
  * @throws WalError for a file that is none, CommandError when it cannot be decompressed
  */
 export async function readHistory(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   timeline: number,
 ): Promise<readonly TimelineSwitch[] | undefined> {
   const name = `${timelineName(timeline)}.history`;
-  const text = await historyText(ctx, server, server.catalog.walPath(name));
+  const text = await historyText(scope, scope.catalog.walPath(name));
   return text === undefined ? undefined : parseTimelineHistory(text, name);
 }
 
-async function historyText(ctx: CommandContext, server: Server, path: string): Promise<string | undefined> {
+async function historyText(scope: ServerScope, path: string): Promise<string | undefined> {
   const handle = await openIfThere(path);
   if (handle === undefined) return undefined;
   try {
-    const settings = compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
-    const form = detectForm(await readHead(handle), server.config.customCompressionMagic);
+    const settings = compressionSettings(scope.config, scope.searchPath, scope.programEnv);
+    const form = detectForm(await readHead(handle), scope.config.customCompressionMagic);
     const chunks: Buffer[] = [];
     let length = 0;
     for await (const chunk of plainStream(handle, form, settings) as AsyncIterable<Buffer>) {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exists } from '../host/files.ts';
 import type { CommandContext } from '../server/context.ts';
-import type { Server } from '../server/server.ts';
+import type { ServerScope } from '../server/scope.ts';
 import { archiveWals } from './archive/archive.ts';
 import type { GrowingFiles } from './archive/archive-run.ts';
 
@@ -17,42 +17,37 @@ const PAUSE_MS = 100;
  * Waits for the file `name`, or with null for any new segment. True when it came. A timeout is reported (an error for a
  * named file), and so is Ctrl-C, which ends the waiting alone; other aborts are thrown.
  */
-export async function waitForWal(
-  ctx: CommandContext,
-  server: Server,
-  name: string | null,
-  options: WaitOptions,
-): Promise<boolean> {
+export async function waitForWal(scope: ServerScope, name: string | null, options: WaitOptions): Promise<boolean> {
   const { timeoutSeconds: limit } = options;
   const most = limit === null ? '' : ` (max: ${limit} seconds)`;
-  ctx.output.info(
+  scope.output.info(
     name === null
-      ? `Waiting for a WAL file from server '${server.name}' to be archived${most}`
-      : `Waiting for the WAL file ${name} from server '${server.name}'${most}`,
+      ? `Waiting for a WAL file from server '${scope.name}' to be archived${most}`
+      : `Waiting for the WAL file ${name} from server '${scope.name}'${most}`,
   );
-  const isThere = await arrivalTest(server, name);
+  const isThere = await arrivalTest(scope, name);
   const deadline = limit === null ? Number.POSITIVE_INFINITY : performance.now() + limit * 1000;
   let saidBusy = false;
   const told: GrowingFiles = new Map();
   for (;;) {
-    if (ctx.signal.aborted) return interrupted(ctx, name);
-    const { isBusy } = await archiveWals(ctx, server, { verbose: false, silentWhenBusy: saidBusy, told });
+    if (scope.signal.aborted) return interrupted(scope, name);
+    const { isBusy } = await archiveWals(scope, { verbose: false, silentWhenBusy: saidBusy, told });
     saidBusy ||= isBusy;
     if (await isThere()) return true;
     if (performance.now() >= deadline) break;
-    await sleep(PAUSE_MS, undefined, { signal: ctx.signal }).catch(() => {});
+    await sleep(PAUSE_MS, undefined, { signal: scope.signal }).catch(() => {});
   }
-  if (name === null) ctx.output.info(`A WAL file has not been received in ${limit} seconds`);
-  else ctx.output.error(`The WAL file ${name} has not been received in ${limit} seconds`);
+  if (name === null) scope.output.info(`A WAL file has not been received in ${limit} seconds`);
+  else scope.output.error(`The WAL file ${name} has not been received in ${limit} seconds`);
   return false;
 }
 
-async function arrivalTest(server: Server, name: string | null): Promise<() => Promise<boolean>> {
+async function arrivalTest(scope: ServerScope, name: string | null): Promise<() => Promise<boolean>> {
   if (name !== null) {
-    const path = server.catalog.walPath(name);
+    const path = scope.catalog.walPath(name);
     return () => exists(path);
   }
-  const newest = async () => JSON.stringify([...(await server.catalog.lastArchivedWals())]);
+  const newest = async () => JSON.stringify([...(await scope.catalog.lastArchivedWals())]);
   const before = await newest();
   return async () => (await newest()) !== before;
 }

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig, readMainFile } from '../../src/config/load.ts';
 import type { CommandContext } from '../../src/server/context.ts';
 import { remoteStatus } from '../../src/server/status.ts';
-import { type OpenOptions, type Server, withServer } from '../../src/server/server.ts';
+import type { OpenOptions, ServerScope } from '../../src/server/scope.ts';
+import { withServer } from '../../src/server/with-server.ts';
 import { NO_PROGRESS } from '../../src/output/messages.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { makeSandbox, type Sandbox } from '../support/sandbox.ts';
@@ -64,7 +65,7 @@ beforeAll(async () => {
   const env = { ...process.env, PATH: '/nonexistent' };
   const log = { debug: () => {}, info: () => {}, warning: record('log'), error: record('log'), named: () => log };
   ctx = {
-    config: loadConfig(readMainFile({ path: box.configFile, env })),
+    configuration: loadConfig(readMainFile({ path: box.configFile, env })),
     env,
     log,
     now: () => new Date(),
@@ -90,26 +91,30 @@ afterAll(async () => {
   await cluster.dispose();
 });
 
-async function opened<T>(name: string, body: (server: Server) => Promise<T> | T, options?: OpenOptions): Promise<T> {
+async function opened<T>(
+  name: string,
+  body: (scope: ServerScope) => Promise<T> | T,
+  options?: OpenOptions,
+): Promise<T> {
   said = [];
-  const config = ctx.config.servers.get(name);
+  const config = ctx.configuration.servers.get(name);
   if (!config) throw new Error(`no server ${name}`);
-  return withServer(ctx, config, async (server) => body(server), options);
+  return withServer(ctx, config, async (scope) => body(scope), options);
 }
 
 describe('opening a server', () => {
   it('connects to nothing', async () => {
     const before = visits;
-    await opened('silent', (server) => {
-      expect([server.postgres === null, server.streaming === null, server.primary]).toEqual([false, false, null]);
+    await opened('silent', (scope) => {
+      expect([scope.postgres === null, scope.streaming === null, scope.primary]).toEqual([false, false, null]);
     });
     expect(visits).toBe(before);
     expect(said).toEqual([]);
   });
 
   it('makes only the connections that the configuration asks for', async () => {
-    const made = (server: Server) =>
-      (['postgres', 'primary', 'streaming'] as const).filter((name) => server[name] !== null);
+    const made = (scope: ServerScope) =>
+      (['postgres', 'primary', 'streaming'] as const).filter((name) => scope[name] !== null);
     expect(await opened('full', made)).toEqual(['postgres', 'streaming']);
     expect(await opened('rsync', made)).toEqual(['postgres']);
     expect(await opened('idle', made)).toEqual([]);
@@ -119,35 +124,35 @@ describe('opening a server', () => {
   });
 
   it('ignores primary_conninfo beside a server that is no standby, and says so', async () => {
-    expect(await opened('useless', (server) => server.primary)).toBeNull();
+    expect(await opened('useless', (scope) => scope.primary)).toBeNull();
     expect(said).toEqual([
       "warning 'primary_conninfo' is set but 'conninfo' does not point to a standby server. Ignoring 'primary_conninfo'.",
     ]);
-    expect(await opened('useless', (server) => server.primary !== null, { offline: true })).toBe(true);
+    expect(await opened('useless', (scope) => scope.primary !== null, { offline: true })).toBe(true);
     expect(said).toEqual([]);
   });
 
   it('does not wait long for a server that does not answer', async () => {
     const started = performance.now();
-    expect(await opened('slow', (server) => server.primary !== null)).toBe(true);
+    expect(await opened('slow', (scope) => scope.primary !== null)).toBe(true);
     expect(performance.now() - started).toBeLessThan(8_000);
   });
 
   it('finds out what is wrong with a backup_compression once it knows the versions', async () => {
-    expect(await opened('squeezed', (server) => [server.config.disabled, server.problems])).toEqual([
+    expect(await opened('squeezed', (scope) => [scope.config.disabled, scope.problems])).toEqual([
       true,
       [
         'backup_compression_level 12 unsupported by compression algorithm. gzip expects a compression level between 1 and 9 (-1 will use default compression level).',
       ],
     ]);
-    expect(await opened('squeezed-down', (server) => [server.config.disabled, server.problems])).toEqual([false, []]);
+    expect(await opened('squeezed-down', (scope) => [scope.config.disabled, scope.problems])).toEqual([false, []]);
     expect(said).toEqual([
       'log Could not validate compression due to a problem with the PostgreSQL connection: connection to server at "127.0.0.1", port 1 failed: Connection refused',
     ]);
   });
 
   it('leaves no connection behind', async () => {
-    await opened('full', (server) => remoteStatus(ctx, server));
+    await opened('full', (scope) => remoteStatus(scope));
     await expect
       .poll(() => cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE usename IN ('barman', 'streaming_barman')"))
       .toBe('0');
@@ -215,9 +220,7 @@ describe('the remote status', () => {
   const keysOf = (...groups: string[][]) => [...new Set(groups.flat())].sort();
 
   it('has every part that applies, asked once', async () => {
-    const [status, again] = await opened('full', (server) =>
-      Promise.all([remoteStatus(ctx, server), remoteStatus(ctx, server)]),
-    );
+    const [status, again] = await opened('full', (scope) => Promise.all([remoteStatus(scope), remoteStatus(scope)]));
     expect(again).toBe(status);
     expect(Object.keys(status).sort()).toEqual(keysOf(SQL, STREAMING, RECEIVER, ARCHIVER, METHOD));
     const version = (await cluster.sql('SHOW server_version')).split(' ')[0];
@@ -242,14 +245,14 @@ describe('the remote status', () => {
   });
 
   it('has fewer keys for rsync and none for a passive or inactive server', async () => {
-    const keys = async (name: string) => Object.keys(await opened(name, (server) => remoteStatus(ctx, server))).sort();
+    const keys = async (name: string) => Object.keys(await opened(name, (scope) => remoteStatus(scope))).sort();
     expect(await keys('rsync')).toEqual(keysOf(SQL, ARCHIVER));
     expect(await keys('idle')).toEqual([]);
     expect(await keys('passive')).toEqual([]);
   });
 
   it('is mostly null while PostgreSQL is down', async () => {
-    const status = await opened('down', (server) => remoteStatus(ctx, server));
+    const status = await opened('down', (scope) => remoteStatus(scope));
     const refused = 'connection to server at "127.0.0.1", port 1 failed: Connection refused';
     const known = Object.entries(status)
       .filter(([, value]) => value !== null)
@@ -275,7 +278,7 @@ describe('the remote status', () => {
   });
 
   it('does without the programs', async () => {
-    const status = await opened('no-program', (server) => remoteStatus(ctx, server));
+    const status = await opened('no-program', (scope) => remoteStatus(scope));
     expect(METHOD.map((key) => status[key])).toEqual([null, null, false, null, null, null]);
   });
 
@@ -283,7 +286,7 @@ describe('the remote status', () => {
     await cluster.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (other, barman_receive_wal)'");
     await cluster.sql('SELECT pg_reload_conf()');
     await expect
-      .poll(() => opened('full', async (server) => (await remoteStatus(ctx, server)).pg_receivexlog_synchronous))
+      .poll(() => opened('full', async (scope) => (await remoteStatus(scope)).pg_receivexlog_synchronous))
       .toBe(true);
     await cluster.sql('ALTER SYSTEM RESET synchronous_standby_names');
     await cluster.sql('SELECT pg_reload_conf()');

@@ -8,7 +8,8 @@ import { loadConfig, readMainFile } from '../../src/config/load.ts';
 import { isReadyForBackup, walStreamingChecks } from '../../src/checks/run.ts';
 import { silentOutput } from '../../src/checks/silent-output.ts';
 import type { CommandContext } from '../../src/server/context.ts';
-import { type Server, withServer } from '../../src/server/server.ts';
+import type { ServerScope } from '../../src/server/scope.ts';
+import { withServer } from '../../src/server/with-server.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { makeSandbox, type Sandbox } from '../support/sandbox.ts';
 
@@ -30,12 +31,12 @@ describe('silent checks', () => {
   const section = (extra = '') =>
     `[pg]\nconninfo = ${cluster.conninfo}\nstreaming_conninfo = ${cluster.streamingConninfo}\nbackup_method = postgres\narchiver = on\npath_prefix = ${cluster.binDir}\n${extra}\n`;
 
-  const onServer = async <T>(body: (ctx: CommandContext, server: Server) => Promise<T>): Promise<T> => {
+  const onServer = async <T>(body: (scope: ServerScope) => Promise<T>): Promise<T> => {
     const log = openLog({ file: box.logFile, level: 10, redact: (text) => text });
     const config = loadConfig(readMainFile({ path: box.configFile, env: process.env }));
     const signal = new AbortController().signal;
     const ctx: CommandContext = {
-      config,
+      configuration: config,
       output: silentOutput(log),
       log,
       now: () => new Date(),
@@ -44,7 +45,7 @@ describe('silent checks', () => {
     };
     const serverConfig = config.servers.get('pg');
     if (!serverConfig) throw new Error('no server pg');
-    return withServer(ctx, serverConfig, (server) => body(ctx, server));
+    return withServer(ctx, serverConfig, (scope) => body(scope));
   };
 
   const withWal = async () => {
@@ -66,7 +67,7 @@ describe('silent checks', () => {
     await writeFile(join(box.home, 'pg', 'errors', 'x.20261121T023531Z.unknown'), '');
     await writeFile(join(box.home, 'pg', 'streaming', '000000010000000000000001'), '');
     await writeFile(join(box.home, 'pg', 'meta', '20261121T023531-backup.info'), '');
-    expect(await onServer((ctx, server) => isReadyForBackup(ctx, server))).toBe(true);
+    expect(await onServer((scope) => isReadyForBackup(scope))).toBe(true);
     const log = await readFile(box.logFile, 'utf8');
     const ignored = [...log.matchAll(/Ignoring failed check '([^']+)' for server 'pg'/g)].map((match) => match[1]);
     expect(ignored).toEqual([
@@ -84,7 +85,7 @@ describe('silent checks', () => {
   it('refuse a backup that would have no WAL, and say why in the log', async () => {
     await box.writeConfig(section('streaming_archiver = on\nslot_name = gone'));
     await withWal();
-    expect(await onServer((ctx, server) => isReadyForBackup(ctx, server, { checkTimeout: 20 }))).toBe(false);
+    expect(await onServer((scope) => isReadyForBackup(scope, { checkTimeout: 20 }))).toBe(false);
     const log = await readFile(box.logFile, 'utf8');
     const failed = [...log.matchAll(/ERROR: Check '([^']+)' failed for server 'pg'/g)].map((match) => match[1]);
     expect(failed).toEqual(['replication slot', 'receive-wal running']);

@@ -6,13 +6,12 @@ import { openLog } from '../../src/host/log.ts';
 import { loadConfig, readMainFile } from '../../src/config/load.ts';
 import type { CommandContext } from '../../src/server/context.ts';
 import { openServer } from '../../src/server/open.ts';
-import type { Server } from '../../src/server/server.ts';
+import type { ServerScope } from '../../src/server/scope.ts';
 import type { Output } from '../../src/output/output.ts';
 
 export interface WalServer {
   readonly root: string;
-  readonly ctx: CommandContext;
-  readonly server: Server;
+  readonly scope: ServerScope;
   /** `LEVEL: text` in order; news have no level. Emptied by `said()`. */
   said(): string[];
   /** The log file so far. */
@@ -44,21 +43,20 @@ export async function openWalServer(options = 'archiver = on'): Promise<WalServe
   const abort = new AbortController();
   const env = { ...process.env };
   const ctx: CommandContext = {
-    config: loadConfig(readMainFile({ path: configFile, env })),
+    configuration: loadConfig(readMainFile({ path: configFile, env })),
     output: recordingOutput(lines),
     log: openLog({ file: join(root, 'barman.log'), level: 10, redact: (text) => text }),
     now: () => new Date(),
     signal: abort.signal,
     env,
   };
-  const config = ctx.config.servers.get('pg');
+  const config = ctx.configuration.servers.get('pg');
   if (config === undefined) throw new Error('no server pg');
-  const server = await openServer(ctx, config, { offline: true });
+  const scope = await openServer(ctx, config, { offline: true });
   const path = (...parts: readonly string[]) => join(home, 'pg', ...parts);
   return {
     root,
-    ctx,
-    server,
+    scope,
     said: () => lines.splice(0),
     log: () => readFile(join(root, 'barman.log'), 'utf8').catch(() => ''),
     path,
@@ -71,7 +69,7 @@ export async function openWalServer(options = 'archiver = on'): Promise<WalServe
         .map((line) => line.split('\t')),
     abort: (reason) => abort.abort(reason),
     dispose: async () => {
-      await server.close();
+      await scope.close();
       await rm(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
     },
   };

@@ -12,7 +12,7 @@ import { humanDuration } from '../../domain/time/duration.ts';
 import { BackupError, messageOf } from '../../domain/errors.ts';
 import { segmentOfLsn } from '../../domain/wal/wal.ts';
 import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { flushBehind } from '../../transfer/flush-behind.ts';
 import { type BackupJob, type BackupMethod, interruption, stopIfInterrupted } from '../method.ts';
 import { connectionOf, recordedFacts, refuseOldServer } from '../cluster-facts.ts';
@@ -20,8 +20,8 @@ import { watchBaseBackup } from './progress.ts';
 import { readLabel, refuseStrayTablespaces } from './result.ts';
 
 export const postgresBackup: BackupMethod = async (job) => {
-  const { ctx, server } = job;
-  const postgres = connectionOf(server);
+  const { scope } = job;
+  const postgres = connectionOf(scope);
   const facts = await postgres.clusterFacts();
   refuseOldServer(facts);
   const begin = await postgres.walPosition();
@@ -29,17 +29,17 @@ export const postgresBackup: BackupMethod = async (job) => {
 
   job.enter('copying files');
   const copyStart = (performance.timeOrigin + performance.now()) * 1000;
-  ctx.output.info(`Starting backup copy via pg_basebackup for ${job.backupId}`);
+  scope.output.info(`Starting backup copy via pg_basebackup for ${job.backupId}`);
   await copyWithRetries(job, postgres, facts);
   const seconds = performance.timeOrigin / 1000 + performance.now() / 1000 - copyStart / 1_000_000;
-  ctx.output.info(`Copy done (time: ${humanDuration(seconds)})`);
-  warnAboutExternalFiles(ctx, server, facts);
+  scope.output.info(`Copy done (time: ${humanDuration(seconds)})`);
+  warnAboutExternalFiles(scope, facts);
 
   const { compression, label, labelText } = await readLabel(job, facts.tablespaces);
   await refuseStrayTablespaces(job, facts.tablespaces);
-  ctx.output.info('Finalising the backup.');
+  scope.output.info('Finalising the backup.');
   const end = await postgres.walPosition();
-  await switchWal(ctx, server, end);
+  await switchWal(scope, end);
   const took = Math.round(seconds * 1_000_000) / 1_000_000;
   return {
     copyStart,
@@ -51,7 +51,7 @@ export const postgresBackup: BackupMethod = async (job) => {
       beginWal: label.beginWal,
       beginOffset: Number(label.beginXlog % BigInt(facts.segmentSize)),
       copyStats: { copy_time: took, total_time: took },
-      ...(await endFields(server, end, label.timeline, facts.segmentSize)),
+      ...(await endFields(scope, end, label.timeline, facts.segmentSize)),
     },
   };
 };
@@ -67,35 +67,35 @@ function beginFields(begin: WalPosition) {
 }
 
 /** On a standby the file name is computed from the timeline it follows now. */
-async function endFields(server: Server, end: WalPosition, timeline: number, segmentSize: number) {
+async function endFields(scope: ServerScope, end: WalPosition, timeline: number, segmentSize: number) {
   if (end.fileName !== null) {
     return { endTime: end.timestamp, endXlog: end.lsn, endWal: end.fileName, endOffset: end.fileOffset };
   }
-  const current = server.streaming === null ? timeline : (await server.streaming.identifySystem()).timeline;
+  const current = scope.streaming === null ? timeline : (await scope.streaming.identifySystem()).timeline;
   const segment = segmentOfLsn(current, end.lsn, segmentSize);
   return { endTime: end.timestamp, endXlog: end.lsn, endWal: segment.name, endOffset: segment.offset };
 }
 
 async function copyWithRetries(job: BackupJob, postgres: PostgresConnection, facts: ClusterFacts): Promise<void> {
-  const { ctx, server } = job;
-  const retries = Math.max(0, server.config.basebackupRetryTimes);
-  const pause = Math.max(0, server.config.basebackupRetrySleep);
-  const program = await findPgBasebackup(server.searchPath, ctx.env);
+  const { scope } = job;
+  const retries = Math.max(0, scope.config.basebackupRetryTimes);
+  const pause = Math.max(0, scope.config.basebackupRetrySleep);
+  const program = await findPgBasebackup(scope.searchPath, scope.env);
   if (program === undefined) throw new BackupError('pg_basebackup not present in $PATH');
   for (let attempt = 0; ; attempt += 1) {
-    stopIfInterrupted(ctx.signal);
+    stopIfInterrupted(scope.signal);
     await prepareDestinations(job, facts);
     try {
       await copyOnce(job, postgres, program, facts);
       return;
     } catch (error) {
-      if (ctx.signal.aborted || attempt >= retries) throw error;
-      ctx.log.named('barman.backup_executor').error(messageOf(error));
-      ctx.output.warning(`Failure executing a backup using pg_basebackup (attempt ${attempt})`);
-      ctx.output.warning(
+      if (scope.signal.aborted || attempt >= retries) throw error;
+      scope.log.named('barman.backup_executor').error(messageOf(error));
+      scope.output.warning(`Failure executing a backup using pg_basebackup (attempt ${attempt})`);
+      scope.output.warning(
         `The files copied so far will be removed and the backup process will restart in ${pause} seconds`,
       );
-      await sleep(pause * 1000, undefined, { signal: ctx.signal }).catch(() => stopIfInterrupted(ctx.signal));
+      await sleep(pause * 1000, undefined, { signal: scope.signal }).catch(() => stopIfInterrupted(scope.signal));
     }
   }
 }
@@ -116,10 +116,10 @@ async function copyOnce(
   program: PgBasebackup,
   facts: ClusterFacts,
 ): Promise<void> {
-  const { ctx, server } = job;
-  const { config } = server;
+  const { scope } = job;
+  const { config } = scope;
   const conninfo = config.streamingConninfo;
-  if (conninfo === null) throw new BackupError(`Missing 'streaming_conninfo' parameter for server '${server.name}'`);
+  if (conninfo === null) throw new BackupError(`Missing 'streaming_conninfo' parameter for server '${scope.name}'`);
   const connection = toolConnection(conninfo, config.streamingBackupName);
   const destination = join(job.directory, 'data');
   const args = baseBackupArgs(program.major, {
@@ -142,19 +142,19 @@ async function copyOnce(
   });
   // Nothing is asked in SQL while the copy runs, unless somebody watches it.
   await postgres.close();
-  const log = ctx.log.named('barman.backup_executor');
+  const log = scope.log.named('barman.backup_executor');
   const progress = watchBaseBackup(job, postgres, facts);
   const flushing = flushBehind(job.directory);
   try {
     const result = await runPgBasebackup(program, args, {
-      env: { ...ctx.env, PATH: server.searchPath, ...connection.env },
-      signal: ctx.signal,
+      env: { ...scope.programEnv, ...connection.env },
+      signal: scope.signal,
       onLine: (line) => {
         log.info(line);
-        if (line.includes('waiting for required WAL segments to be archived')) void switchOnPrimary(ctx, server);
+        if (line.includes('waiting for required WAL segments to be archived')) void switchOnPrimary(scope);
       },
     });
-    if (ctx.signal.aborted || (await stoppedTogether(ctx, result.signal))) throw interruption(ctx.signal);
+    if (scope.signal.aborted || (await stoppedTogether(scope, result.signal))) throw interruption(scope.signal);
     if (result.code === 0) return;
     const why = result.signal === null ? [] : [`pg_basebackup was ended by ${result.signal}`];
     const output = [...why, result.stdout.trimEnd(), result.stderr.trimEnd()].filter((text) => text !== '');
@@ -174,30 +174,30 @@ async function stoppedTogether(ctx: CommandContext, signal: NodeJS.Signals | nul
 }
 
 /** A standby cannot switch: its primary does. The backup is good without the switch, it only has to wait for more WAL. */
-async function switchWal(ctx: CommandContext, server: Server, end: WalPosition): Promise<void> {
+async function switchWal(scope: ServerScope, end: WalPosition): Promise<void> {
   if (end.fileName === null) {
-    await switchOnPrimary(ctx, server);
+    await switchOnPrimary(scope);
     return;
   }
-  await server.postgres?.switchWal().catch((error: unknown) => {
-    ctx.log.named('barman.postgres').warning(`Error issuing pg_switch_wal() command: ${messageOf(error)}`);
+  await scope.postgres?.switchWal().catch((error: unknown) => {
+    scope.log.named('barman.postgres').warning(`Error issuing pg_switch_wal() command: ${messageOf(error)}`);
   });
 }
 
-async function switchOnPrimary(ctx: CommandContext, server: Server): Promise<void> {
-  await server.primary?.switchWal().catch((error: unknown) => {
-    ctx.log
+async function switchOnPrimary(scope: ServerScope): Promise<void> {
+  await scope.primary?.switchWal().catch((error: unknown) => {
+    scope.log
       .named('barman.postgres')
       .warning(`Error issuing pg_switch_wal() command on the primary: ${messageOf(error)}`);
   });
 }
 
-function warnAboutExternalFiles(ctx: CommandContext, server: Server, facts: ClusterFacts): void {
+function warnAboutExternalFiles(scope: ServerScope, facts: ClusterFacts): void {
   const files = [facts.configFile, facts.hbaFile, facts.identFile, ...facts.includedFiles].filter(
     (path): path is string => path !== null && !path.startsWith(facts.pgdata),
   );
   if (files.length === 0) return;
   const text = `pg_basebackup does not copy the PostgreSQL configuration files that reside outside PGDATA. Please manually backup the following files:\n${files.map((path) => `\t${path}\n`).join('')}`;
-  if (server.config.backupOptions.has('external_configuration')) ctx.log.named('barman.backup_executor').debug(text);
-  else ctx.output.warning(text);
+  if (scope.config.backupOptions.has('external_configuration')) scope.log.named('barman.backup_executor').debug(text);
+  else scope.output.warning(text);
 }

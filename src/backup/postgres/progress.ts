@@ -7,11 +7,11 @@ import { type ProgressWatch, watchProgress } from '../../transfer/progress.ts';
 
 /** Follows the copy of this job on the terminal; asks nobody when there is none. */
 export function watchBaseBackup(job: BackupJob, postgres: PostgresConnection, facts: ClusterFacts): ProgressWatch {
-  const { config } = job.server;
-  const label = `Copying ${job.server.name}`;
+  const { config } = job.scope;
+  const label = `Copying ${job.scope.name}`;
   const total = facts.clusterSize;
   let tellsProgress = facts.version >= 130_000;
-  return watchProgress(job.ctx.output.progress, label, async () => {
+  return watchProgress(job.scope.output.progress, label, async () => {
     if (tellsProgress) {
       const applicationName =
         parseConninfo(config.streamingConninfo ?? '').application_name ?? config.streamingBackupName;

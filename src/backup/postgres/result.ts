@@ -37,7 +37,7 @@ export async function readLabel(job: BackupJob, tablespaces: readonly Tablespace
   await refuseUnknownArchives(data, suffix, tablespaces);
   const archive = join(data, `base${suffix}`);
   const result = await run('tar', [...args, archive, '-O', 'backup_label', '--occurrence'], {
-    env: { ...job.ctx.env, PATH: job.server.searchPath },
+    env: job.scope.programEnv,
   });
   if (result.code !== 0) {
     throw new BackupError(`cannot read the backup label from '${archive}'\n${result.stderr.trimEnd()}`);
@@ -46,7 +46,7 @@ export async function readLabel(job: BackupJob, tablespaces: readonly Tablespace
 }
 
 function tarCompression(job: BackupJob): keyof typeof ARCHIVES | null {
-  const { backupCompression, backupCompressionFormat } = job.server.config;
+  const { backupCompression, backupCompressionFormat } = job.scope.config;
   return backupCompressionFormat === 'plain' ? null : backupCompression;
 }
 

@@ -32,22 +32,22 @@ export async function startConcurrentBackup(
   postgres: PostgresConnection,
   facts: ClusterFacts,
 ): Promise<ConcurrentBackup> {
-  const { ctx, server } = job;
+  const { scope } = job;
   job.enter('issuing start backup command');
-  const label = `Barman backup ${server.name} ${job.backupId}`;
+  const label = `Barman backup ${scope.name} ${job.backupId}`;
   const begin = await unlessInterrupted(
-    ctx.signal,
-    postgres.startBackup(label, server.config.immediateCheckpoint),
+    scope.signal,
+    postgres.startBackup(label, scope.config.immediateCheckpoint),
     () => postgres.close(),
   ).catch((cause: unknown) => {
-    stopIfInterrupted(ctx.signal);
+    stopIfInterrupted(scope.signal);
     const name = facts.version >= 150_000 ? 'pg_backup_start' : 'pg_start_backup';
     throw new BackupError(`${name} command: ${messageOf(cause)}`, { cause });
   });
   const lost = new AbortController();
   const lose = () => lost.abort(new BackupError(LOST));
   postgres.pin(lose);
-  const heartbeat = beat(postgres, server.config.keepaliveInterval, lose);
+  const heartbeat = beat(postgres, scope.config.keepaliveInterval, lose);
   const place = segmentOfLsn(begin.timeline, begin.lsn, facts.segmentSize);
   await job.recordStart({
     beginTime: begin.timestamp,
@@ -59,17 +59,17 @@ export async function startConcurrentBackup(
   const stop = async () => {
     await heartbeat.stop();
     if (lost.signal.aborted) throw lost.signal.reason;
-    ctx.output.info('Asking PostgreSQL server to finalize the backup.');
+    scope.output.info('Asking PostgreSQL server to finalize the backup.');
     await finalize(job, postgres, facts, begin);
   };
   return {
-    signal: AbortSignal.any([ctx.signal, lost.signal]),
+    signal: AbortSignal.any([scope.signal, lost.signal]),
     stop,
     abandon: async () => {
       await heartbeat.stop();
       if (lost.signal.aborted) return;
       const stopped = stop().catch((error: unknown) => {
-        ctx.log.named('barman.backup_executor').warning(`cannot stop the failed backup: ${messageOf(error)}`);
+        scope.log.named('barman.backup_executor').warning(`cannot stop the failed backup: ${messageOf(error)}`);
       });
       // PostgreSQL ends the backup with the session, if it does not answer any more.
       await Promise.race([stopped, sleep(ABANDON_PATIENCE, undefined, { ref: false })]);
@@ -107,17 +107,17 @@ async function finalize(job: BackupJob, postgres: PostgresConnection, facts: Clu
  * was written since the last switch a checkpoint gives it something to switch for (primary_checkpoint_timeout).
  */
 async function moveWalOn(job: BackupJob, postgres: PostgresConnection): Promise<void> {
-  const { ctx, server } = job;
+  const { scope } = job;
   try {
     if (!(await postgres.isInRecovery())) await postgres.switchWal();
-    else if (server.primary !== null) {
-      const closed = await server.primary.switchWal();
-      if (closed !== null || server.config.primaryCheckpointTimeout <= 0) return;
-      await server.primary.checkpoint();
-      await server.primary.switchWal();
+    else if (scope.primary !== null) {
+      const closed = await scope.primary.switchWal();
+      if (closed !== null || scope.config.primaryCheckpointTimeout <= 0) return;
+      await scope.primary.checkpoint();
+      await scope.primary.switchWal();
     }
   } catch (error) {
-    ctx.log.named('barman.postgres').warning(`Error issuing pg_switch_wal() command: ${messageOf(error)}`);
+    scope.log.named('barman.postgres').warning(`Error issuing pg_switch_wal() command: ${messageOf(error)}`);
   }
 }
 

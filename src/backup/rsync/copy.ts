@@ -37,10 +37,10 @@ export async function copyCluster(
   facts: ClusterFacts,
   { workDirectory, signal }: { readonly workDirectory: string; readonly signal: AbortSignal },
 ): Promise<{ readonly [key: string]: Literal }> {
-  const { ctx, server } = job;
-  const { config } = server;
+  const { scope } = job;
+  const { config } = scope;
   const jobs = Math.max(1, config.parallelJobs);
-  const env = { ...ctx.env, PATH: server.searchPath };
+  const env = scope.programEnv;
   const reuse = await chooseReuse(job, workDirectory);
   const directories = directoryItems(facts, {
     bandwidth: config.bandwidthLimit,
@@ -53,7 +53,7 @@ export async function copyCluster(
   const steps = directories.length * 4 + configuration.length + 1;
   const copy: Copy = {
     job,
-    rsync: await findRsync(server.searchPath, env),
+    rsync: await findRsync(scope.searchPath, env),
     signal,
     workDirectory,
     reuse,
@@ -88,15 +88,14 @@ export async function copyCluster(
 
 /** One connection a lane: the first has that of the server, the others are opened with their first job. */
 function connections(job: BackupJob, env: NodeJS.ProcessEnv, signal: AbortSignal) {
-  const { ctx, server } = job;
-  const { sshCommand: command } = server.config;
+  const { scope } = job;
+  const { sshCommand: command } = scope.config;
   const open: Executor[] = [];
   return {
     lane: async (number: number): Promise<Executor> => {
       if (command === null) return localExecutor(env);
-      if (number === 0) return server.remoteHost();
-      const { searchPath } = server;
-      return (open[number] ??= await openRemoteHost({ ...ctx, signal }, server.config, { command, searchPath }));
+      if (number === 0) return scope.remoteHost();
+      return (open[number] ??= await openRemoteHost({ ...scope, signal }, command));
     },
     close: async () => {
       await Promise.all(open.map((host) => host.close()));
@@ -105,7 +104,7 @@ function connections(job: BackupJob, env: NodeJS.ProcessEnv, signal: AbortSignal
 }
 
 function stepLog(job: BackupJob, total: number): (text: string) => void {
-  const log = job.ctx.log.named('barman.copy_controller');
+  const log = job.scope.log.named('barman.copy_controller');
   let step = 0;
   return (text) => {
     step += 1;
@@ -114,7 +113,7 @@ function stepLog(job: BackupJob, total: number): (text: string) => void {
 }
 
 async function linkOf({ job }: Copy, host: Executor, bandwidth: number | null): Promise<RsyncLink> {
-  return { shell: await host.rsyncShell(), compress: job.server.config.networkCompression, bandwidth };
+  return { shell: await host.rsyncShell(), compress: job.scope.config.networkCompression, bandwidth };
 }
 
 async function surveyItem(
@@ -154,7 +153,7 @@ async function copyItem(copy: Copy, host: Executor, item: DirectoryItem, list: F
   const { job, rsync, signal, reuse, statistics, step } = copy;
   const title = host.isRemote ? `remote ${item.title}` : item.title;
   step(`${list.checksum ? 'copy files with checksum from' : 'copy safe files from'} ${title}`);
-  const log = job.ctx.log.named('barman.copy_controller');
+  const log = job.scope.log.named('barman.copy_controller');
   const request = {
     link: await linkOf(copy, host, item.bandwidth),
     source: item.source,
@@ -176,7 +175,7 @@ async function copyFile(copy: Copy, host: Executor, item: FileItem): Promise<voi
   const title = host.isRemote ? `remote ${item.title}` : item.title;
   step(`copy ${title}`);
   const request = {
-    link: await linkOf(copy, host, job.server.config.bandwidthLimit),
+    link: await linkOf(copy, host, job.scope.config.bandwidthLimit),
     source: item.source,
     destination: join(job.directory, item.target),
     listFile: null,
@@ -195,7 +194,7 @@ async function copyFile(copy: Copy, host: Executor, item: FileItem): Promise<voi
 }
 
 function withRetries({ job, signal }: Copy, host: Executor, title: string, body: () => Promise<void>): Promise<void> {
-  return retryTransfer({ output: job.ctx.output, config: job.server.config, signal, title }, () =>
+  return retryTransfer({ output: job.scope.output, config: job.scope.config, signal, title }, () =>
     body().catch((error: unknown) => failTransfer(host, error)),
   );
 }

@@ -21,16 +21,16 @@ const CLOCK_MARGIN = 2;
 
 /** What to build on; null for a copy of everything. `workDirectory` is on the filesystem of the new backup. */
 export async function chooseReuse(job: BackupJob, workDirectory: string): Promise<Reuse | null> {
-  const { ctx, server } = job;
-  const kind = server.config.reuseBackup;
+  const { scope } = job;
+  const kind = scope.config.reuseBackup;
   if (kind === null || kind === 'off') return null;
-  const { backups } = await server.catalog.listBackups();
+  const { backups } = await scope.catalog.listBackups();
   const previous = backups.findLast((info) => info.backupId < job.backupId && isCopyDone(info));
   if (previous === undefined) return null;
-  const log = ctx.log.named('barman.backup_executor');
-  const directory = backupPath(server.catalog.layout, previous.backupId);
+  const log = scope.log.named('barman.backup_executor');
+  const directory = backupPath(scope.catalog.layout, previous.backupId);
   if (previous.systemid !== null && job.systemid !== null && previous.systemid !== job.systemid) {
-    ctx.output.warning(`Backup ${previous.backupId} is of another cluster: nothing of it is used for this backup`);
+    scope.output.warning(`Backup ${previous.backupId} is of another cluster: nothing of it is used for this backup`);
     return null;
   }
   if (previous.compression !== null || previous.encryption !== null || !(await exists(join(directory, 'data')))) {
@@ -42,7 +42,7 @@ export async function chooseReuse(job: BackupJob, workDirectory: string): Promis
   if (kind === 'copy') return { ...found, kind };
   const problem = await linkProblem(join(directory, 'data', 'PG_VERSION'), join(workDirectory, 'link'));
   if (problem === null) return { ...found, kind };
-  ctx.output.warning(
+  scope.output.warning(
     `reuse_backup = link: no hard link to backup ${previous.backupId} can be made (${problem}); unchanged files are copied`,
   );
   return { ...found, kind: 'copy' };

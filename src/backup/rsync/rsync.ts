@@ -20,39 +20,39 @@ import { outsideIncludes, ownTablespaces } from './items.ts';
 const WORK_DIRECTORY = '.copy';
 
 export const rsyncBackup: BackupMethod = async (job) => {
-  const { ctx, server } = job;
-  const postgres = connectionOf(server);
+  const { scope } = job;
+  const postgres = connectionOf(scope);
   const facts = await postgres.clusterFacts();
   refuseOldServer(facts);
-  if (server.config.backupOptions.has('exclusive_backup')) {
-    ctx.output.warning(
-      `backup_options = exclusive_backup: a concurrent backup of server ${server.name} is taken instead, it cannot leave PostgreSQL in backup mode`,
+  if (scope.config.backupOptions.has('exclusive_backup')) {
+    scope.output.warning(
+      `backup_options = exclusive_backup: a concurrent backup of server ${scope.name} is taken instead, it cannot leave PostgreSQL in backup mode`,
     );
   }
   job.note(recordedFacts(facts));
   const backup = await startConcurrentBackup(job, postgres, facts);
-  const isFirst = await isFirstBackup(server, job.backupId);
+  const isFirst = await isFirstBackup(scope, job.backupId);
   const announceFirst = () => {
-    if (isFirst) ctx.output.info(`This is the first backup for server ${server.name}`);
+    if (isFirst) scope.output.info(`This is the first backup for server ${scope.name}`);
   };
   announceFirst();
 
   job.enter('copying files');
   const copyStart = (performance.timeOrigin + performance.now()) * 1000;
-  const jobs = Math.max(1, server.config.parallelJobs);
-  const way = server.config.sshCommand === null ? 'local rsync' : 'rsync/SSH';
-  ctx.output.info(`Starting backup copy via ${way} for ${job.backupId}${jobs > 1 ? ` (${jobs} jobs)` : ''}`);
+  const jobs = Math.max(1, scope.config.parallelJobs);
+  const way = scope.config.sshCommand === null ? 'local rsync' : 'rsync/SSH';
+  scope.output.info(`Starting backup copy via ${way} for ${job.backupId}${jobs > 1 ? ` (${jobs} jobs)` : ''}`);
   try {
     const copyStats = await copyWhileStarted(job, facts, backup);
     job.note({ copyStats });
   } catch (error) {
-    ctx.output.error('The backup has failed copying files');
+    scope.output.error('The backup has failed copying files');
     await backup.abandon();
     job.enter('copying files');
     throw error;
   }
   const seconds = performance.timeOrigin / 1000 + performance.now() / 1000 - copyStart / 1_000_000;
-  ctx.output.info(`Copy done (time: ${humanDuration(seconds)})`);
+  scope.output.info(`Copy done (time: ${humanDuration(seconds)})`);
   warnAboutIncludes(job, facts);
   announceFirst();
   await backup.stop();
@@ -61,7 +61,7 @@ export const rsyncBackup: BackupMethod = async (job) => {
 };
 
 async function copyWhileStarted(job: BackupJob, facts: ClusterFacts, backup: ConcurrentBackup) {
-  const { ctx } = job;
+  const { scope } = job;
   const work = join(job.directory, WORK_DIRECTORY);
   await mkdir(work, { mode: 0o700 });
   const progress = watchCopy(job, facts);
@@ -70,7 +70,7 @@ async function copyWhileStarted(job: BackupJob, facts: ClusterFacts, backup: Con
     return await copyCluster(job, facts, { workDirectory: work, signal: backup.signal });
   } catch (error) {
     // Every other trouble is a consequence of these two.
-    if (ctx.signal.aborted) throw interruption(ctx.signal);
+    if (scope.signal.aborted) throw interruption(scope.signal);
     if (backup.signal.aborted) throw backup.signal.reason;
     throw error;
   } finally {
@@ -80,20 +80,20 @@ async function copyWhileStarted(job: BackupJob, facts: ClusterFacts, backup: Con
 }
 
 function warnAboutIncludes(job: BackupJob, facts: ClusterFacts): void {
-  const { ctx, server } = job;
+  const { scope } = job;
   const files = outsideIncludes(facts);
   if (files.length === 0) return;
   const text = `The usage of include directives is not supported for files that reside outside PGDATA.\nPlease manually backup the following files:\n${files.map((path) => `\t${path}\n`).join('')}`;
-  if (server.config.backupOptions.has('external_configuration')) ctx.log.named('barman.backup_executor').debug(text);
-  else ctx.output.warning(text);
+  if (scope.config.backupOptions.has('external_configuration')) scope.log.named('barman.backup_executor').debug(text);
+  else scope.output.warning(text);
 }
 
 /** A tablespace made during the copy is in no record, and replaying its creation needs a directory that nobody prepared. */
 async function refuseNewTablespaces(job: BackupJob, facts: ClusterFacts): Promise<void> {
-  stopIfInterrupted(job.ctx.signal);
+  stopIfInterrupted(job.scope.signal);
   job.enter('detecting tablespaces');
   const known = new Set(facts.tablespaces.map(({ oid }) => oid));
-  const now = ownTablespaces(await connectionOf(job.server).clusterFacts());
+  const now = ownTablespaces(await connectionOf(job.scope).clusterFacts());
   const created = now.find(({ oid }) => !known.has(oid));
   if (created === undefined) return;
   throw new BackupError(`tablespace ${created.name} was created while the backup was running: run it again`);

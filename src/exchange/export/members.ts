@@ -17,7 +17,7 @@ import { formatFloat } from '../../domain/text/python-literal.ts';
 import { formatWalLine, walTime, type WalRecord } from '../../domain/wal/xlogdb.ts';
 import { jsonText } from '../../output/json-text.ts';
 import { eachRequiredWal } from '../../report/backup-files.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 
 export interface ExportFacts {
   readonly info: BackupInfo;
@@ -36,11 +36,11 @@ export interface ExportFacts {
  * @throws WalError (as an exception, with Barman's words) when one is missing in either place
  */
 export async function requiredWals(
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
 ): Promise<{ readonly wals: readonly string[]; readonly records: readonly WalRecord[] }> {
   const wals: string[] = [];
-  eachRequiredWal(server, info, (path) => wals.push(path));
+  eachRequiredWal(scope, info, (path) => wals.push(path));
   const missing = (where: string, name: string) =>
     new WalError(`WAL file required for backup consistency not found ${where}for backup '${info.backupId}': ${name}`, {
       level: 'exception',
@@ -52,7 +52,7 @@ export async function requiredWals(
   }
   const names = new Set(wals.map((path) => basename(path)));
   const found = new Map<string, WalRecord>();
-  await server.catalog.readWals((record) => void (names.has(record.name) && found.set(record.name, record)), {
+  await scope.catalog.readWals((record) => void (names.has(record.name) && found.set(record.name, record)), {
     from: basename(wals[0] ?? ''),
   });
   const records = [...names].map((name) => {
@@ -63,8 +63,8 @@ export async function requiredWals(
   return { wals, records };
 }
 
-export async function* members(server: Server, root: string, facts: ExportFacts): AsyncGenerator<TarEntry> {
-  const { layout } = server.catalog;
+export async function* members(scope: ServerScope, root: string, facts: ExportFacts): AsyncGenerator<TarEntry> {
+  const { layout } = scope.catalog;
   const { info, accounts } = facts;
   yield made('identity.json', jsonText({ ...facts.identity }, 4));
   yield* record(infoPath(layout, info.backupId), info, accounts, facts.now);

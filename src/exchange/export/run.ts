@@ -20,8 +20,7 @@ import { type BackupInfo, backupType } from '../../domain/backup/backup-info.ts'
 import { BackupError, errnoOf, LockBusyError } from '../../domain/errors.ts';
 import { type ExportCompression, exportName, exportStem } from '../../domain/backup/export-name.ts';
 import { watchProgress } from '../../transfer/progress.ts';
-import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { describeEnvironment } from './environment.ts';
 import { members, requiredWals } from './members.ts';
 
@@ -42,29 +41,24 @@ const LEVELS: Readonly<Record<ExportCompression, { readonly min: number; readonl
 const MAX_LEVEL = 9;
 
 /** Says where the file is. @throws BackupError, WalError */
-export async function exportBackup(
-  ctx: CommandContext,
-  server: Server,
-  info: BackupInfo,
-  request: ExportRequest,
-): Promise<void> {
-  await refuseUnfit(server, info, request);
-  ctx.output.info(
-    `Exporting backup '${request.backupId}' from server '${server.name}' to '${request.outputDirectory}'`,
+export async function exportBackup(scope: ServerScope, info: BackupInfo, request: ExportRequest): Promise<void> {
+  await refuseUnfit(scope, info, request);
+  scope.output.info(
+    `Exporting backup '${request.backupId}' from server '${scope.name}' to '${request.outputDirectory}'`,
   );
-  const path = await whilePinned(server, info.backupId, (current) => writeExport(ctx, server, current, request));
-  ctx.output.info(`Export completed successfully: ${path}`);
+  const path = await whilePinned(scope, info.backupId, (current) => writeExport(scope, current, request));
+  scope.output.info(`Export completed successfully: ${path}`);
 }
 
 /** In Barman's order. */
-async function refuseUnfit(server: Server, info: BackupInfo, request: ExportRequest): Promise<void> {
+async function refuseUnfit(scope: ServerScope, info: BackupInfo, request: ExportRequest): Promise<void> {
   if (info.parentBackupId !== null) {
     throw new BackupError(
-      `Cannot export backup ${info.backupId} from server ${server.name}: it is an incremental backup.\nOnly full backups are eligible for exporting.`,
+      `Cannot export backup ${info.backupId} from server ${scope.name}: it is an incremental backup.\nOnly full backups are eligible for exporting.`,
     );
   }
-  refuseUnfinished(server, info, request.backupId);
-  if (server.catalog.layout.baseDirectory.includes('://') || server.catalog.layout.walsDirectory.includes('://')) {
+  refuseUnfinished(scope, info, request.backupId);
+  if (scope.catalog.layout.baseDirectory.includes('://') || scope.catalog.layout.walsDirectory.includes('://')) {
     throw new BackupError('Backup export is not supported for cloud storage');
   }
   if (backupType(info) === 'snapshot') {
@@ -74,10 +68,10 @@ async function refuseUnfit(server: Server, info: BackupInfo, request: ExportRequ
   refuseLevel(request);
 }
 
-function refuseUnfinished(server: Server, { status }: BackupInfo, named: string): void {
+function refuseUnfinished(scope: ServerScope, { status }: BackupInfo, named: string): void {
   if (status === 'DONE') return;
   throw new BackupError(
-    `Cannot export backup '${named}' from server '${server.name}': backup status is '${status}', expected 'DONE'`,
+    `Cannot export backup '${named}' from server '${scope.name}': backup status is '${status}', expected 'DONE'`,
   );
 }
 
@@ -106,53 +100,52 @@ function refuseLevel({ compression, compressionLevel: level }: ExportRequest): v
 }
 
 /** Neither make of Barman deletes a backup whose lock is taken. `body` gets the record as it is under the lock. */
-async function whilePinned<T>(server: Server, backupId: string, body: (current: BackupInfo) => Promise<T>): Promise<T> {
+async function whilePinned<T>(
+  scope: ServerScope,
+  backupId: string,
+  body: (current: BackupInfo) => Promise<T>,
+): Promise<T> {
   try {
-    return await withLock(backupLock(server.catalog.layout, backupId), { wait: false }, async () => {
-      const current = await server.catalog.getBackup(backupId);
-      if (current === undefined) throw new BackupError(`Unknown backup '${backupId}' for server '${server.name}'`);
-      refuseUnfinished(server, current, backupId);
+    return await withLock(backupLock(scope.catalog.layout, backupId), { wait: false }, async () => {
+      const current = await scope.catalog.getBackup(backupId);
+      if (current === undefined) throw new BackupError(`Unknown backup '${backupId}' for server '${scope.name}'`);
+      refuseUnfinished(scope, current, backupId);
       return body(current);
     });
   } catch (error) {
     if (!(error instanceof LockBusyError)) throw error;
     throw new BackupError(
-      `Another backup operation is already running on backup '${backupId}' for server '${server.name}'`,
+      `Another backup operation is already running on backup '${backupId}' for server '${scope.name}'`,
       { cause: error },
     );
   }
 }
 
-async function writeExport(
-  ctx: CommandContext,
-  server: Server,
-  info: BackupInfo,
-  request: ExportRequest,
-): Promise<string> {
+async function writeExport(scope: ServerScope, info: BackupInfo, request: ExportRequest): Promise<string> {
   const { backupId } = info;
-  const identity = await server.catalog.readIdentity();
+  const identity = await scope.catalog.readIdentity();
   if (identity === null) {
     throw new BackupError(
-      `No identity file found for server '${server.name}'. The identity file is required to validate the backup during import.`,
+      `No identity file found for server '${scope.name}'. The identity file is required to validate the backup during import.`,
     );
   }
-  const root = backupPath(server.catalog.layout, backupId);
+  const root = backupPath(scope.catalog.layout, backupId);
   if (await isLink(root)) throw new BackupError(`'${root}' is a symbolic link: it cannot be exported`);
-  const now = ctx.now();
+  const now = scope.now();
   const facts = {
     info,
     identity,
-    environment: await describeEnvironment(now, { ...ctx.env, PATH: server.searchPath }),
-    ...(await requiredWals(server, info)),
+    environment: await describeEnvironment(now, scope.programEnv),
+    ...(await requiredWals(scope, info)),
     accounts: await readAccountNames(),
     now,
   };
   const { outputDirectory: directory, compression = null } = request;
-  await removeAbandoned(directory, server.name, backupId, now);
-  const stem = exportStem(server.name, backupId, now);
+  await removeAbandoned(directory, scope.name, backupId, now);
+  const stem = exportStem(scope.name, backupId, now);
   const temporary = join(directory, `${stem}.tmp`);
   try {
-    const sha256 = await writeFlushed(ctx, server, temporary, tarStream(members(server, root, facts)), request);
+    const sha256 = await writeFlushed(scope, temporary, tarStream(members(scope, root, facts)), request);
     const path = join(directory, exportName(stem, sha256, compression));
     await rename(temporary, path);
     await syncDirectory(directory);
@@ -171,8 +164,7 @@ function shown(directory: string, name: string): string {
 
 /** Writes the archive to a new file and flushes it; the SHA-256 of its bytes. */
 async function writeFlushed(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   path: string,
   archive: AsyncIterable<Buffer>,
   { compression, compressionLevel }: ExportRequest,
@@ -185,8 +177,8 @@ async function writeFlushed(
       compression === undefined
         ? new PassThrough()
         : compressorAt(compression, compressionLevel ?? LEVELS[compression].usual, {
-            searchPath: server.searchPath,
-            env: ctx.env,
+            searchPath: scope.searchPath,
+            env: scope.env,
           });
     const counted = new Transform({
       transform(chunk: Buffer, _encoding, next) {
@@ -194,7 +186,7 @@ async function writeFlushed(
         next(null, chunk);
       },
     });
-    const watch = watchProgress(ctx.output.progress, 'Exporting', async () => ({ done, total: null }));
+    const watch = watchProgress(scope.output.progress, 'Exporting', async () => ({ done, total: null }));
     try {
       const sink = new Writable({
         write(chunk: Buffer, _encoding, next) {
@@ -202,7 +194,7 @@ async function writeFlushed(
           writeAll(handle, chunk).then(() => next(), next);
         },
       });
-      await pipeline(Readable.from(archive, { objectMode: false }), counted, packer, sink, { signal: ctx.signal });
+      await pipeline(Readable.from(archive, { objectMode: false }), counted, packer, sink, { signal: scope.signal });
     } finally {
       await watch.stop();
     }

@@ -9,7 +9,7 @@ import { isSegmentOfSize } from '../../domain/wal/wal-range.ts';
 import { countSegments, parseWalName, segmentRange } from '../../domain/wal/wal.ts';
 import { parseWalLine, type WalRecord } from '../../domain/wal/xlogdb.ts';
 import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { haveSameContent, openWal } from '../../wal/content/content.ts';
 import { type Staging, stagedWal, type TextName } from './staging.ts';
 
@@ -63,18 +63,13 @@ export function judgeRecord(bytes: Buffer, backupId: string, path: string, local
 }
 
 /** Everything that can only be told when the whole archive was read. */
-export async function judgeWhole(
-  ctx: CommandContext,
-  server: Server,
-  staging: Staging,
-  info: BackupInfo,
-): Promise<Judged> {
+export async function judgeWhole(scope: ServerScope, staging: Staging, info: BackupInfo): Promise<Judged> {
   if (!staging.hasData) throw bad("Exported tarball does not contain a 'backup/' directory");
   if (staging.wals.length === 0) throw bad("Exported tarball does not contain a 'wals/' directory");
   const records = requiredRecords(staging, info);
   if (!(await exists(`${staging.path}/backup/data`)))
     throw bad("Exported tarball does not contain a 'backup/data' directory");
-  await refuseConflicts(ctx, server, staging, records);
+  await refuseConflicts(scope, staging, records);
   return { info, records };
 }
 
@@ -113,13 +108,8 @@ function requiredRecords(staging: Staging, info: BackupInfo): readonly WalRecord
 /** Names told before the rest is counted. */
 const TOLD = 10;
 
-async function refuseConflicts(
-  ctx: CommandContext,
-  server: Server,
-  staging: Staging,
-  records: readonly WalRecord[],
-): Promise<void> {
-  const conflicts = await conflicting(ctx, server, staging.path, records);
+async function refuseConflicts(scope: ServerScope, staging: Staging, records: readonly WalRecord[]): Promise<void> {
+  const conflicts = await conflicting(scope, staging.path, records);
   const sizes = new Map(staging.wals.map(({ name, size }) => [name, size]));
   if (conflicts.length === 0) {
     const wrong = records.find(({ name, size }) => sizes.get(name) !== size);
@@ -134,30 +124,29 @@ async function refuseConflicts(
 
 /** Names of the archive that hold, or are listed as, something else. */
 export async function conflicting(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   staging: string,
   records: readonly WalRecord[],
 ): Promise<readonly string[]> {
   const listed = new Map<string, WalRecord>();
   const wanted = new Set(records.map(({ name }) => name));
-  await server.catalog.readWals((record) => void (wanted.has(record.name) && listed.set(record.name, record)), {
+  await scope.catalog.readWals((record) => void (wanted.has(record.name) && listed.set(record.name, record)), {
     from: records[0]?.name ?? '',
   });
   const found: string[] = [];
   for (const record of records) {
     const line = listed.get(record.name);
     const isSameLine = line === undefined || line.compression !== record.compression || line.size === record.size;
-    if (!isSameLine || !(await isFree(ctx, server, staging, record.name))) found.push(record.name);
+    if (!isSameLine || !(await isFree(scope, staging, record.name))) found.push(record.name);
   }
   return found;
 }
 
 /** The archive has no such file, or one with the same content. */
-async function isFree(ctx: CommandContext, server: Server, staging: string, name: string): Promise<boolean> {
-  const path = server.catalog.walPath(name);
+async function isFree(scope: ServerScope, staging: string, name: string): Promise<boolean> {
+  const path = scope.catalog.walPath(name);
   if (!(await exists(path))) return true;
-  const settings = compressionSettings(server.config, server.searchPath, ctx.env);
+  const settings = compressionSettings(scope.config, scope.searchPath, scope.env);
   const [left, right] = [await openWal(stagedWal(staging, name)), await openWal(path)];
   try {
     return await haveSameContent(left, right, settings);

@@ -20,8 +20,7 @@ import { formatBackupInfo, parseBackupInfo } from '../../domain/backup/backup-in
 import { errnoOf, LockBusyError } from '../../domain/errors.ts';
 import { formatWalLine, parseWalLine, type WalRecord } from '../../domain/wal/xlogdb.ts';
 import { removeTree } from '../../transfer/backup-tree.ts';
-import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { conflicting, type Judged } from './judge.ts';
 import { stagedWal } from './staging.ts';
 
@@ -30,22 +29,22 @@ const RECORD = 'backup.info';
 const INDEX = 'xlog.db';
 
 /** Notes down what is to be published; with this the import is decided. */
-export async function decide(server: Server, { info, records }: Judged): Promise<void> {
-  const staging = importPath(server.catalog.layout, info.backupId);
+export async function decide(scope: ServerScope, { info, records }: Judged): Promise<void> {
+  const staging = importPath(scope.catalog.layout, info.backupId);
   await writeDurably(join(staging, RECORD), formatBackupInfo(info));
   await writeDurably(join(staging, INDEX), records.map(formatWalLine).join(''));
   await writeDurably(join(staging, MARK), `${info.backupId}\n`);
 }
 
 /** The caller holds the server's backup lock, and `decide` has been. */
-export async function publish(server: Server, backupId: string): Promise<void> {
-  const { catalog } = server;
+export async function publish(scope: ServerScope, backupId: string): Promise<void> {
+  const { catalog } = scope;
   const staging = importPath(catalog.layout, backupId);
   const info = parseBackupInfo(await readFile(join(staging, RECORD), 'utf8'), backupId, join(staging, RECORD));
   const target = backupPath(catalog.layout, backupId);
   if (await exists(join(staging, 'backup'))) await renameDurably(join(staging, 'backup'), target);
   const records = await stagedRecords(staging);
-  await publishWals(server, staging, records);
+  await publishWals(scope, staging, records);
   await catalog.setKeep(backupId, 'standalone');
   await catalog.saveBackup(info);
 }
@@ -55,7 +54,7 @@ async function stagedRecords(staging: string): Promise<readonly WalRecord[]> {
   return lines.flatMap((line) => parseWalLine(line) ?? []);
 }
 
-async function publishWals({ catalog }: Server, staging: string, records: readonly WalRecord[]): Promise<void> {
+async function publishWals({ catalog }: ServerScope, staging: string, records: readonly WalRecord[]): Promise<void> {
   const directories = new Set<string>();
   for (const { name } of records) {
     const path = catalog.walPath(name);
@@ -88,8 +87,8 @@ async function giveName(source: string, path: string): Promise<void> {
 }
 
 /** For cron: completes imports that were killed when they were decided, and removes what the others left. */
-export async function finishInterruptedImports(ctx: CommandContext, server: Server): Promise<void> {
-  const { layout } = server.catalog;
+export async function finishInterruptedImports(scope: ServerScope): Promise<void> {
+  const { layout } = scope.catalog;
   const ids = (await listNames(layout.baseDirectory)).flatMap((name) => importedId(name) ?? []);
   if (ids.length === 0) return;
   let lock: HeldLock;
@@ -100,36 +99,36 @@ export async function finishInterruptedImports(ctx: CommandContext, server: Serv
     throw error;
   }
   try {
-    for (const backupId of ids) await finishImport(ctx, server, backupId);
+    for (const backupId of ids) await finishImport(scope, backupId);
   } finally {
     await lock.release();
   }
 }
 
 /** The same for one; the caller holds the server's backup lock. */
-export async function finishImport(ctx: CommandContext, server: Server, backupId: string): Promise<void> {
-  const { catalog } = server;
+export async function finishImport(scope: ServerScope, backupId: string): Promise<void> {
+  const { catalog } = scope;
   const staging = importPath(catalog.layout, backupId);
-  if (await isPublishable(server, backupId)) {
-    const conflicts = await conflictsOf(ctx, server, staging);
+  if (await isPublishable(scope, backupId)) {
+    const conflicts = await conflictsOf(scope, staging);
     if (conflicts.length > 0) {
-      ctx.output.warning(
-        `The interrupted import of backup ${backupId} into server ${server.name} is undone: the archive has another ${conflicts[0]} now`,
+      scope.output.warning(
+        `The interrupted import of backup ${backupId} into server ${scope.name} is undone: the archive has another ${conflicts[0]} now`,
       );
       await removeTree(backupPath(catalog.layout, backupId));
       await catalog.releaseKeep(backupId);
     } else {
-      await publish(server, backupId);
-      ctx.output.warning(
-        `The import of backup ${backupId} into server ${server.name} was interrupted: it is completed now`,
+      await publish(scope, backupId);
+      scope.output.warning(
+        `The import of backup ${backupId} into server ${scope.name} was interrupted: it is completed now`,
       );
     }
   }
-  await removeStaging(server, backupId);
+  await removeStaging(scope, backupId);
 }
 
 /** Decided, its files here or there, and no record yet: with a record it was published, whatever became of it. */
-async function isPublishable({ catalog }: Server, backupId: string): Promise<boolean> {
+async function isPublishable({ catalog }: ServerScope, backupId: string): Promise<boolean> {
   const staging = importPath(catalog.layout, backupId);
   if (!(await exists(join(staging, MARK)))) return false;
   const { backups, damaged } = await catalog.listBackups();
@@ -137,12 +136,12 @@ async function isPublishable({ catalog }: Server, backupId: string): Promise<boo
   return (await exists(join(staging, 'backup'))) || (await exists(backupPath(catalog.layout, backupId)));
 }
 
-async function conflictsOf(ctx: CommandContext, server: Server, staging: string): Promise<readonly string[]> {
-  return conflicting(ctx, server, staging, await stagedRecords(staging));
+async function conflictsOf(scope: ServerScope, staging: string): Promise<readonly string[]> {
+  return conflicting(scope, staging, await stagedRecords(staging));
 }
 
 /** The mark goes first: without it nothing is published again. */
-export async function removeStaging({ catalog }: Server, backupId: string): Promise<void> {
+export async function removeStaging({ catalog }: ServerScope, backupId: string): Promise<void> {
   const staging = importPath(catalog.layout, backupId);
   if (!(await exists(staging))) return;
   if (await unlinkIfPresent(join(staging, MARK))) await syncDirectory(staging);

@@ -17,7 +17,7 @@ import { CHECKSUM_DIGITS, parseExportName } from '../../domain/backup/export-nam
 import { watchProgress } from '../../transfer/progress.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { endFinishedDelete } from '../../server/stray-marks.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { inWords, membersOf } from './archive.ts';
 import { type Judged, judgeIdentity, judgeRecord, judgeWhole, text } from './judge.ts';
 import { decide, finishImport, publish, removeStaging } from './publish.ts';
@@ -29,29 +29,29 @@ const MAX_MEMBERS = 20_000_000;
 const GRACE = 1024 ** 3;
 
 /** @throws BackupError with Barman's words for everything that it refuses too */
-export async function importBackup(ctx: CommandContext, server: Server, tarball: string): Promise<void> {
-  const settings = compressionSettings(server.config, server.searchPath, ctx.env);
+export async function importBackup(scope: ServerScope, tarball: string): Promise<void> {
+  const settings = compressionSettings(scope.config, scope.searchPath, scope.env);
   const size = await refuseUnreadable(tarball, settings);
-  ctx.output.info(`Importing backup from '${tarball}' to server '${server.name}'`);
-  const identity = await server.catalog.readIdentity();
+  scope.output.info(`Importing backup from '${tarball}' to server '${scope.name}'`);
+  const identity = await scope.catalog.readIdentity();
   if (identity === null) {
     throw new BackupError(
-      `No identity file found for server '${server.name}'. The identity file is required to validate the backup during import.`,
+      `No identity file found for server '${scope.name}'. The identity file is required to validate the backup during import.`,
     );
   }
-  if (server.catalog.layout.baseDirectory.includes('://') || server.catalog.layout.walsDirectory.includes('://')) {
+  if (scope.catalog.layout.baseDirectory.includes('://') || scope.catalog.layout.walsDirectory.includes('://')) {
     throw new BackupError('Backup import is not supported for cloud storage');
   }
-  await server.catalog.createDirectories();
-  const { backupId, checksum } = parseExportName(basename(tarball), server.name);
-  await refuseChecksum(ctx, tarball, checksum);
-  await whileNobodyElse(server, backupId, async () => {
-    await endFinishedDelete(server, backupId);
-    await finishImport(ctx, server, backupId);
-    await refuseExisting(server, backupId);
-    await takeIn(ctx, server, { tarball, size, settings, backupId, identity });
+  await scope.catalog.createDirectories();
+  const { backupId, checksum } = parseExportName(basename(tarball), scope.name);
+  await refuseChecksum(scope, tarball, checksum);
+  await whileNobodyElse(scope, backupId, async () => {
+    await endFinishedDelete(scope, backupId);
+    await finishImport(scope, backupId);
+    await refuseExisting(scope, backupId);
+    await takeIn(scope, { tarball, size, settings, backupId, identity });
   });
-  ctx.output.info(`Successfully imported backup '${backupId}' into server '${server.name}'`);
+  scope.output.info(`Successfully imported backup '${backupId}' into server '${scope.name}'`);
 }
 
 /** Bytes of the file. */
@@ -93,19 +93,19 @@ async function refuseChecksum(ctx: CommandContext, path: string, checksum: strin
   }
 }
 
-async function whileNobodyElse(server: Server, backupId: string, body: () => Promise<void>): Promise<void> {
-  const { layout } = server.catalog;
+async function whileNobodyElse(scope: ServerScope, backupId: string, body: () => Promise<void>): Promise<void> {
+  const { layout } = scope.catalog;
   try {
     await withLock(serverLock(layout, 'backup'), { wait: false }, () =>
       withLock(backupLock(layout, backupId), { wait: false }, body),
     );
   } catch (cause) {
     if (!(cause instanceof LockBusyError)) throw cause;
-    throw new BackupError(`Another backup operation is already running on server '${server.name}'`, { cause });
+    throw new BackupError(`Another backup operation is already running on server '${scope.name}'`, { cause });
   }
 }
 
-async function refuseExisting({ name, catalog }: Server, backupId: string): Promise<void> {
+async function refuseExisting({ name, catalog }: ServerScope, backupId: string): Promise<void> {
   const places = [infoPath(catalog.layout, backupId), backupPath(catalog.layout, backupId)];
   for (const path of places) {
     if (!(await exists(path))) continue;
@@ -124,45 +124,42 @@ interface Import {
   readonly identity: Identity;
 }
 
-async function takeIn(ctx: CommandContext, server: Server, work: Import): Promise<void> {
+async function takeIn(scope: ServerScope, work: Import): Promise<void> {
   const { backupId } = work;
   let judged: Judged;
   try {
-    judged = await gather(ctx, server, work);
-    ctx.signal.throwIfAborted();
-    await decide(server, judged);
+    judged = await gather(scope, work);
+    scope.signal.throwIfAborted();
+    await decide(scope, judged);
   } catch (error) {
-    await removeStaging(server, backupId);
+    await removeStaging(scope, backupId);
     throw inWords(error);
   }
   try {
-    await publish(server, backupId);
+    await publish(scope, backupId);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new BackupError(
-      `The import of backup '${backupId}' into server '${server.name}' is not complete: ${reason}`,
-      {
-        cause,
-        level: 'exception',
-        hint: 'all of it is on disk: the next "barman cron" completes it',
-      },
-    );
+    throw new BackupError(`The import of backup '${backupId}' into server '${scope.name}' is not complete: ${reason}`, {
+      cause,
+      level: 'exception',
+      hint: 'all of it is on disk: the next "barman cron" completes it',
+    });
   }
-  await removeStaging(server, backupId);
+  await removeStaging(scope, backupId);
 }
 
 /** The archive into the staging directory, judged and on disk. */
-async function gather(ctx: CommandContext, server: Server, work: Import): Promise<Judged> {
+async function gather(scope: ServerScope, work: Import): Promise<Judged> {
   const { tarball, size, settings, backupId, identity } = work;
-  const staging = new Staging(server.catalog.layout, backupId);
+  const staging = new Staging(scope.catalog.layout, backupId);
   await staging.begin();
   const seen = { identity: false };
   let info: BackupInfo | undefined;
   for await (const member of membersOf(tarball, size, settings, MAX_MEMBERS)) {
-    ctx.signal.throwIfAborted();
+    scope.signal.throwIfAborted();
     await staging.take(member);
     if (member.name === 'identity.json') {
-      await judgeIdentity(ctx, text(staging, 'identity.json'), identity);
+      await judgeIdentity(scope, text(staging, 'identity.json'), identity);
       seen.identity = true;
     }
     if (member.name === 'backup.info') {
@@ -176,7 +173,7 @@ async function gather(ctx: CommandContext, server: Server, work: Import): Promis
     throw new Error('unreachable');
   }
   text(staging, 'xlog.db');
-  const judged = await judgeWhole(ctx, server, staging, info);
+  const judged = await judgeWhole(scope, staging, info);
   await staging.settle();
   return judged;
 }

@@ -21,7 +21,7 @@ import { BackupError, errnoOf } from '../../domain/errors.ts';
 import { inParallel } from '../../domain/in-parallel.ts';
 import { watchProgress } from '../../transfer/progress.ts';
 import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { READERS } from './generate.ts';
 import { below, type Found, walkFiles } from './walk.ts';
 
@@ -42,14 +42,13 @@ function isIgnored(path: string): boolean {
  * The complaints, sorted by kind and path; none when all is well. @throws BackupError when the manifest cannot be used
  */
 export async function compareWithManifest(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   directory: string,
 ): Promise<readonly string[]> {
   const expected = parseManifest(await readManifest(join(directory, MANIFEST_NAME)));
-  const presence = await findFiles(directory, backupPath(server.catalog.layout, info.backupId), expected);
-  const differing = await compareContents(ctx, directory, presence.sound);
+  const presence = await findFiles(directory, backupPath(scope.catalog.layout, info.backupId), expected);
+  const differing = await compareContents(scope, directory, presence.sound);
   return [...presence.complaints, ...differing];
 }
 

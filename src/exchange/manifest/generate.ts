@@ -16,21 +16,21 @@ import { jsonText } from '../../output/json-text.ts';
 import type { JsonObject } from '../../output/output.ts';
 import { watchProgress } from '../../transfer/progress.ts';
 import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { below, walkFiles } from './walk.ts';
 
 /** Files read at once: one is hashed while the next ones are on their way from the disk. */
 export const READERS = 8;
 
 /** @throws BackupError (as an exception, with Barman's words) when there is a manifest already */
-export async function generateManifest(ctx: CommandContext, server: Server, { backupId }: BackupInfo): Promise<void> {
-  const { layout } = server.catalog;
+export async function generateManifest(scope: ServerScope, { backupId }: BackupInfo): Promise<void> {
+  const { layout } = scope.catalog;
   const directory = dataPath(layout, backupId);
   const target = join(directory, MANIFEST_NAME);
   // A delete that is at work is waited for.
   await withLock(backupLock(layout, backupId), { wait: true }, async () => {
     if (await exists(target)) throw new BackupError(`File ${target} already exists.`, { level: 'exception' });
-    await writeDurably(target, formatManifest(await listFiles(ctx, directory)));
+    await writeDurably(target, formatManifest(await listFiles(scope, directory)));
   });
 }
 

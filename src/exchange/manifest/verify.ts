@@ -8,20 +8,20 @@ import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { BackupError, CommandError } from '../../domain/errors.ts';
 import { type ClientProgram, findClientProgram } from '../../postgres/client-programs.ts';
 import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 
 /** From this release on pg_verifybackup reads tar files. */
 const READS_TAR = 18;
 
 /** Verifies one backup and reports the verdict; a failure is an error. */
-export async function verifyBackup(ctx: CommandContext, server: Server, info: BackupInfo): Promise<void> {
-  const { output } = ctx;
-  const directory = dataPath(server.catalog.layout, info.backupId);
+export async function verifyBackup(scope: ServerScope, info: BackupInfo): Promise<void> {
+  const { output } = scope;
+  const directory = dataPath(scope.catalog.layout, info.backupId);
   if (info.encryption !== null) {
     return output.error('Backup verification is not supported for encrypted backups');
   }
   output.info('Calling pg_verifybackup');
-  const program = await findClientProgram(['pg_verifybackup'], server.searchPath, ctx.env);
+  const program = await findClientProgram(['pg_verifybackup'], scope.searchPath, scope.env);
   if (info.compression !== null && (program === undefined || program.major < READS_TAR)) {
     return output.error(
       program === undefined
@@ -31,8 +31,8 @@ export async function verifyBackup(ctx: CommandContext, server: Server, info: Ba
   }
   const complaints =
     program === undefined
-      ? await verifyOurselves(ctx, server, info, directory)
-      : await callProgram(ctx, program, info, directory);
+      ? await verifyOurselves(scope, info, directory)
+      : await callProgram(scope, program, info, directory);
   if (complaints === null) return;
   output.error(`verify backup failure on directory '${directory}'`);
   output.error(complaints);
@@ -54,22 +54,17 @@ async function callProgram(
   return null;
 }
 
-async function verifyOurselves(
-  ctx: CommandContext,
-  server: Server,
-  info: BackupInfo,
-  directory: string,
-): Promise<string | null> {
-  ctx.output.info('pg_verifybackup not found: comparing the files with the manifest without it');
+async function verifyOurselves(scope: ServerScope, info: BackupInfo, directory: string): Promise<string | null> {
+  scope.output.info('pg_verifybackup not found: comparing the files with the manifest without it');
   const { compareWithManifest } = await import('./compare.ts');
   let complaints: readonly string[];
   try {
-    complaints = await compareWithManifest(ctx, server, info, directory);
+    complaints = await compareWithManifest(scope, info, directory);
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     complaints = [error.message];
   }
   if (complaints.length > 0) return complaints.map((text) => `pg_verifybackup: error: ${text}\n`).join('');
-  ctx.output.info('backup successfully verified');
+  scope.output.info('backup successfully verified');
   return null;
 }

@@ -15,7 +15,7 @@ import { ConfigError, errnoOf, messageOf } from '../../domain/errors.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { withoutSecret } from '../../config/option-json.ts';
 import { restartReceiver } from '../receiver.ts';
-import { withServer } from '../../server/server.ts';
+import { withServer } from '../../server/with-server.ts';
 import { type QueuedChange, queued, readQueue, writeQueue } from './queue-file.ts';
 import { automaticFile, type Change, type ChangeSet, valueProblem } from './request.ts';
 
@@ -25,7 +25,7 @@ export function withConfigurationLock<T>(
   options: { wait: boolean },
   body: () => Promise<T>,
 ): Promise<T> {
-  return withLock(join(ctx.config.global.barmanLockDirectory, '.config-update.lock'), options, body);
+  return withLock(join(ctx.configuration.global.barmanLockDirectory, '.config-update.lock'), options, body);
 }
 
 /**
@@ -34,7 +34,7 @@ export function withConfigurationLock<T>(
  */
 export async function applyChanges(ctx: CommandContext, added?: readonly ChangeSet[]): Promise<void> {
   // Nobody writes them while the lock is ours.
-  for (const path of [ctx.config.global.configChangesQueue, automaticFile(ctx.config)])
+  for (const path of [ctx.configuration.global.configChangesQueue, automaticFile(ctx.configuration)])
     await unlinkIfPresent(`${path}.tmp`);
   const waiting: readonly QueuedChange[] = [
     ...(await readQueue(ctx)),
@@ -58,7 +58,7 @@ export async function applyChanges(ctx: CommandContext, added?: readonly ChangeS
       failed = failed.flatMap((older) => withoutOutdated(older, set));
     } catch (error) {
       ctx.output.error('Unable to process a set of changes. Exiting.');
-      ctx.output.error(`${messageOf(error)}: the changes stay in '${ctx.config.global.configChangesQueue}'`);
+      ctx.output.error(`${messageOf(error)}: the changes stay in '${ctx.configuration.global.configChangesQueue}'`);
       failed = [...failed, item];
       continue;
     }
@@ -84,7 +84,7 @@ async function applySet(ctx: CommandContext, { section, changes }: ChangeSet): P
     checkChange(ctx, section, change);
     const text = texts.get(configFile) ?? (await readText(configFile));
     texts.set(configFile, withOption(text, section, key, value, configFile));
-    const old = ctx.config.sections.get(section)?.get(key)?.raw ?? 'None';
+    const old = ctx.configuration.sections.get(section)?.get(key)?.raw ?? 'None';
     const shown = [withoutSecret(key, old), withoutSecret(key, value)];
     ctx.output.info(
       `Changing value of option '${key}' for section '${section}' from '${shown[0]}' to '${shown[1]}' through config-update.`,
@@ -94,7 +94,11 @@ async function applySet(ctx: CommandContext, { section, changes }: ChangeSet): P
 }
 
 /** The queue is a file that anybody may have edited: it reaches no file that is not configuration already. */
-function checkChange({ config }: CommandContext, section: string, { key, value, configFile }: Change): void {
+function checkChange(
+  { configuration: config }: CommandContext,
+  section: string,
+  { key, value, configFile }: Change,
+): void {
   const known = new Set([resolve(config.path), automaticFile(config)]);
   for (const options of config.sections.values()) for (const { source } of options.values()) known.add(resolve(source));
   if (!known.has(resolve(configFile))) throw new ConfigError(`'${configFile}' is no configuration file of this Barman`);
@@ -132,13 +136,13 @@ async function replaceText(name: string, text: string): Promise<void> {
 
 /** With the configuration of the start of this command: the new values take effect with the next one. */
 async function restart(ctx: CommandContext, section: string): Promise<void> {
-  const config = ctx.config.servers.get(section);
+  const config = ctx.configuration.servers.get(section);
   if (config === undefined) return;
   if (!config.active) {
     ctx.output.info(`Skipping inactive server '${section}'`);
     return;
   }
-  await withServer(ctx, config, (server) => restartReceiver(ctx, server, server.config.streamingArchiver), {
+  await withServer(ctx, config, (scope) => restartReceiver(scope, scope.config.streamingArchiver), {
     offline: true,
   });
 }

@@ -20,7 +20,7 @@ export interface QueuedChange {
  * the configuration lock.
  */
 export async function readQueue(ctx: CommandContext): Promise<readonly QueuedChange[]> {
-  const path = ctx.config.global.configChangesQueue;
+  const path = ctx.configuration.global.configChangesQueue;
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -50,7 +50,7 @@ function parseList(text: string): readonly unknown[] | undefined {
 
 /** In the reference's form, which reads it too. */
 export async function writeQueue(ctx: CommandContext, queue: readonly unknown[]): Promise<void> {
-  await writeDurably(ctx.config.global.configChangesQueue, JSON.stringify(queue, null, 2));
+  await writeDurably(ctx.configuration.global.configChangesQueue, JSON.stringify(queue, null, 2));
 }
 
 export function queued({ section, changes }: ChangeSet): unknown {

@@ -5,8 +5,7 @@ import { type BackupInfo, isBackupId } from '../../domain/backup/backup-info.ts'
 import { type WalJudge, walsFreedBy } from '../../domain/wal/wal-horizon.ts';
 import { parseWalName } from '../../domain/wal/wal.ts';
 import { readKeeps } from '../../server/backup-verdicts.ts';
-import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { walDeleteHooks } from '../../wal/delete-hooks.ts';
 
 export interface FreedWalsOptions {
@@ -20,23 +19,22 @@ export interface FreedWalsOptions {
  * it needs; that is said. @throws HookAbortError when a script vetoes: that file and the rest stay
  */
 export async function removeFreedWals(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   { passStandalone, onRemoved }: FreedWalsOptions,
 ): Promise<void> {
-  const { catalog } = server;
-  const isFree = await judgeFreedWals(ctx, server, info, (await catalog.listBackups()).backups, passStandalone);
+  const { catalog } = scope;
+  const isFree = await judgeFreedWals(scope, info, (await catalog.listBackups()).backups, passStandalone);
   if (isFree === null) return;
-  ctx.output.info('Delete associated WAL segments:');
+  scope.output.info('Delete associated WAL segments:');
   const removed = await catalog.removeWals(
     ({ name }) => {
       const file = parseWalName(name);
       return file !== undefined && isFree(file);
     },
-    { ...walDeleteHooks(ctx, server), gone: onRemoved },
+    { ...walDeleteHooks(scope), gone: onRemoved },
   );
-  for (const { name } of removed) ctx.output.info(`\t${name}`);
+  for (const { name } of removed) scope.output.info(`\t${name}`);
 }
 
 /**
@@ -44,23 +42,22 @@ export async function removeFreedWals(
  * nothing goes because of a backup of which nobody knows what it needs is said.
  */
 export async function judgeFreedWals(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   info: BackupInfo,
   backups: readonly BackupInfo[],
   passStandalone: boolean,
 ): Promise<WalJudge | null> {
   const others = backups.filter(({ backupId }) => backupId !== info.backupId);
-  const isFree = walsFreedBy(info, others, { keeps: await readKeeps(server, others), passStandalone });
+  const isFree = walsFreedBy(info, others, { keeps: await readKeeps(scope, others), passStandalone });
   if (isFree === null) return null;
-  const riddle = await unknownBackup(server);
+  const riddle = await unknownBackup(scope);
   if (riddle === null) return isFree;
-  ctx.output.warning(`No WAL file of server ${server.name} is deleted: ${riddle}, and it may need them`);
+  scope.output.warning(`No WAL file of server ${scope.name} is deleted: ${riddle}, and it may need them`);
   return null;
 }
 
 /** A backup that no readable record speaks of, in words; null when there is none. */
-async function unknownBackup({ catalog }: Server): Promise<string | null> {
+async function unknownBackup({ catalog }: ServerScope): Promise<string | null> {
   const { backups, damaged } = await catalog.listBackups();
   const [first] = damaged;
   if (first !== undefined)

@@ -14,8 +14,7 @@ import { BackupError, errnoOf, HookAbortError, messageOf, WalError } from '../..
 import { humanDuration } from '../../domain/time/duration.ts';
 import { ctime, timestampOf } from '../../domain/time/timestamp.ts';
 import { measureTree, removeTree } from '../../transfer/backup-tree.ts';
-import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { removeFreedWals } from './freed-wals.ts';
 import { asInterrupted } from './interrupted.ts';
 
@@ -28,16 +27,11 @@ export interface RemovalOptions {
  * Deletes `info`; the caller holds its lock and has decided that it may go. True when it is gone; a failure is reported
  * and leaves the note for the next attempt. @throws HookAbortError when a script vetoes: the backup is then as it was
  */
-export async function removeBackup(
-  ctx: CommandContext,
-  server: Server,
-  info: BackupInfo,
-  options: RemovalOptions,
-): Promise<boolean> {
-  const { catalog } = server;
+export async function removeBackup(scope: ServerScope, info: BackupInfo, options: RemovalOptions): Promise<boolean> {
+  const { catalog } = scope;
   const { backupId } = info;
-  const started = ctx.now();
-  const hooks = await prepareHooks(ctx, server, info);
+  const started = scope.now();
+  const hooks = await prepareHooks(scope, info);
   try {
     await hooks.run('pre');
   } catch (error) {
@@ -45,55 +39,50 @@ export async function removeBackup(
     await catalog.unmarkForDelete(backupId);
     throw error;
   }
-  ctx.output.info(`Deleting backup ${backupId} for server ${server.name}`);
-  await catalog.saveBackup(asInterrupted(server.name, info));
+  scope.output.info(`Deleting backup ${backupId} for server ${scope.name}`);
+  await catalog.saveBackup(asInterrupted(scope.name, info));
   await catalog.markForDelete(backupId);
-  await removeWals(ctx, server, info, options);
-  if (!(await removeFiles(ctx, server, info))) return false;
-  await leaveParent(server, info);
+  await removeWals(scope, info, options);
+  if (!(await removeFiles(scope, info))) return false;
+  await leaveParent(scope, info);
   await catalog.removeRecord(backupId);
   await catalog.unmarkForDelete(backupId);
-  const elapsed = (ctx.now().getTime() - started.getTime()) / 1000;
-  ctx.output.info(
+  const elapsed = (scope.now().getTime() - started.getTime()) / 1000;
+  scope.output.info(
     `Deleted backup ${backupId} (start time: ${ctime(timestampOf(started))}, elapsed time: ${humanDuration(elapsed)})`,
   );
-  await remeasureNext(ctx, server, info);
-  await unlinkIfPresent(join(catalog.layout.lockDirectory, `.${server.name}-${backupId}-sync-backup.lock`));
+  await remeasureNext(scope, info);
+  await unlinkIfPresent(join(catalog.layout.lockDirectory, `.${scope.name}-${backupId}-sync-backup.lock`));
   await hooks.run('post');
   return true;
 }
 
 /** A veto at the first file, or an index that cannot be used, leaves a backup that is still whole: it gets its old record back. */
-async function removeWals(
-  ctx: CommandContext,
-  server: Server,
-  info: BackupInfo,
-  options: RemovalOptions,
-): Promise<void> {
+async function removeWals(scope: ServerScope, info: BackupInfo, options: RemovalOptions): Promise<void> {
   let removed = 0;
   try {
-    await removeFreedWals(ctx, server, info, { ...options, onRemoved: () => (removed += 1) });
+    await removeFreedWals(scope, info, { ...options, onRemoved: () => (removed += 1) });
   } catch (error) {
     const isVeto = error instanceof HookAbortError;
     const isUntouched = removed === 0 && (isVeto || error instanceof WalError);
-    if (isUntouched) await server.catalog.saveBackup(info);
-    if (isVeto || isUntouched) await server.catalog.unmarkForDelete(info.backupId);
+    if (isUntouched) await scope.catalog.saveBackup(info);
+    if (isVeto || isUntouched) await scope.catalog.unmarkForDelete(info.backupId);
     throw error;
   }
 }
 
 /** The variables are those of the moment before the delete, also for the scripts that run after it. */
-async function prepareHooks(ctx: CommandContext, server: Server, info: BackupInfo) {
-  if (!hasHooks(server.config, 'delete')) return { run: async () => {} };
-  const { layout } = server.catalog;
-  const { backups } = await server.catalog.listBackups();
+async function prepareHooks(scope: ServerScope, info: BackupInfo) {
+  if (!hasHooks(scope.config, 'delete')) return { run: async () => {} };
+  const { layout } = scope.catalog;
+  const { backups } = await scope.catalog.listBackups();
   const paths = { backupDirectory: backupPath(layout, info.backupId), infoFile: infoPath(layout, info.backupId) };
   const variables = backupHookVariables(info, paths, backups);
-  return { run: (phase: 'pre' | 'post') => runHooks(ctx, server.config, 'delete', phase, variables) };
+  return { run: (phase: 'pre' | 'post') => runHooks(scope, scope.config, 'delete', phase, variables) };
 }
 
-async function removeFiles({ output }: CommandContext, server: Server, { backupId }: BackupInfo): Promise<boolean> {
-  const { layout } = server.catalog;
+async function removeFiles(scope: ServerScope, { backupId }: BackupInfo): Promise<boolean> {
+  const { layout } = scope.catalog;
   const directory = backupPath(layout, backupId);
   try {
     await removeTree(directory);
@@ -101,14 +90,14 @@ async function removeFiles({ output }: CommandContext, server: Server, { backupI
     return true;
   } catch (error) {
     if (errnoOf(error) === undefined && !(error instanceof BackupError)) throw error;
-    output.error(
-      `Failure deleting backup ${backupId} for server ${server.name}.\n${messageOf(error)}\nPlease manually remove the '${directory}' directory`,
+    scope.output.error(
+      `Failure deleting backup ${backupId} for server ${scope.name}.\n${messageOf(error)}\nPlease manually remove the '${directory}' directory`,
     );
     return false;
   }
 }
 
-async function leaveParent({ catalog }: Server, { backupId, parentBackupId }: BackupInfo): Promise<void> {
+async function leaveParent({ catalog }: ServerScope, { backupId, parentBackupId }: BackupInfo): Promise<void> {
   const { backups } = await catalog.listBackups();
   const parent = backups.find((other) => other.backupId === parentBackupId);
   if (!parent?.childrenBackupIds?.includes(backupId)) return;
@@ -117,8 +106,8 @@ async function leaveParent({ catalog }: Server, { backupId, parentBackupId }: Ba
 }
 
 /** Files that the next rsync backup shared with this one are now its own. */
-async function remeasureNext(ctx: CommandContext, server: Server, { backupId }: BackupInfo): Promise<void> {
-  const { catalog } = server;
+async function remeasureNext(scope: ServerScope, { backupId }: BackupInfo): Promise<void> {
+  const { catalog } = scope;
   const { backups } = await catalog.listBackups();
   const next = backups.find((other) => other.backupId > backupId && isCopyDone(other));
   if (next === undefined || backupType(next) !== 'rsync') return;
@@ -129,6 +118,6 @@ async function remeasureNext(ctx: CommandContext, server: Server, { backupId }: 
     if (current !== undefined) await catalog.saveBackup({ ...current, ...sizes });
   } catch (error) {
     // Only a figure is out of date.
-    ctx.log.named('barman.backup').warning(`cannot measure backup ${next.backupId}: ${messageOf(error)}`);
+    scope.log.named('barman.backup').warning(`cannot measure backup ${next.backupId}: ${messageOf(error)}`);
   }
 }

@@ -5,7 +5,7 @@ import { consumeSection } from '../../config/sections.ts';
 import type { Model } from '../../config/server-config.ts';
 import type { Json, JsonObject } from '../../output/output.ts';
 import { optionJson, withoutSecret } from '../../config/option-json.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 
 /** Wraps a value in its source, or leaves it as it is. `sections` are looked at in order. */
 export type Present = (value: Json, key: string, sections: readonly string[]) => Json;
@@ -32,7 +32,7 @@ export function globalConfiguration(config: Config, present: Present): JsonObjec
   return { ...presentAll(values, present, []), errors_list: config.conflicts };
 }
 
-export function serverConfiguration({ name, config, problems }: Server, present: Present): JsonObject {
+export function serverConfiguration({ name, config, problems }: ServerScope, present: Present): JsonObject {
   const known = OPTION_NAMES.filter((key) => !OWN_OPTIONS.has(key) || optionValue(config, key) !== null);
   const values: Record<string, Json> = Object.fromEntries(
     known.map((key) => [key, optionJson(key, optionValue(config, key))]),

@@ -8,47 +8,46 @@ import { timelineName } from '../../domain/wal/wal.ts';
 import { JsonFloat } from '../../output/json-text.ts';
 import type { Json, JsonObject } from '../../output/output.ts';
 import { backupDocument } from '../../output/results/sync-info.ts';
-import type { CommandContext } from '../../server/context.ts';
 import { remoteStatus } from '../../server/status.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { type Present, serverConfiguration } from './configuration.ts';
 import { askSystem } from './system-info.ts';
 
 /** How long the host of a server may take for all questions about it, ms. */
 const HOST_PATIENCE = 60_000;
 
-export async function describeServer(ctx: CommandContext, server: Server, present: Present): Promise<JsonObject> {
-  const [status, system] = await Promise.all([remoteStatus(ctx, server), askHost(ctx, server)]);
+export async function describeServer(scope: ServerScope, present: Present): Promise<JsonObject> {
+  const [status, system] = await Promise.all([remoteStatus(scope), askHost(scope)]);
   return {
-    active_model: server.config.activeModel,
-    backups: await describeBackups(ctx, server),
-    config: serverConfiguration(server, present),
-    msg_list: server.problems,
+    active_model: scope.config.activeModel,
+    backups: await describeBackups(scope),
+    config: serverConfiguration(scope, present),
+    msg_list: scope.problems,
     status: Object.fromEntries(Object.entries(status).map(([key, value]) => [key, statusJson(key, value)])),
     ...(system === null ? {} : { system_info: system }),
-    wals: { last_archived_wal_per_timeline: await describeWals(server) },
+    wals: { last_archived_wal_per_timeline: await describeWals(scope) },
   };
 }
 
 /** null without ssh_command, and when the host does not answer. */
-async function askHost(ctx: CommandContext, server: Server): Promise<JsonObject | null> {
-  const command = server.config.sshCommand;
-  if (command === null || command.trim() === '' || server.isPassive) return null;
-  const log = ctx.log.named('barman.diagnose');
+async function askHost(scope: ServerScope): Promise<JsonObject | null> {
+  const command = scope.config.sshCommand;
+  if (command === null || command.trim() === '' || scope.isPassive) return null;
+  const log = scope.log.named('barman.diagnose');
   try {
-    const host = await server.remoteHost();
+    const host = await scope.remoteHost();
     // What does not end by itself is ended when the server is closed.
-    const system = await Promise.race([askSystem(host, ctx.signal), sleep(HOST_PATIENCE, null, { ref: false })]);
-    if (system === null) log.warning(`the host of server '${server.name}' cannot be asked by '${host.name}'`);
+    const system = await Promise.race([askSystem(host, scope.signal), sleep(HOST_PATIENCE, null, { ref: false })]);
+    if (system === null) log.warning(`the host of server '${scope.name}' cannot be asked by '${host.name}'`);
     return system;
   } catch (error) {
     if (!(error instanceof BarmanError)) throw error;
-    log.warning(`the host of server '${server.name}' cannot be asked: ${error.message}`);
+    log.warning(`the host of server '${scope.name}' cannot be asked: ${error.message}`);
     return null;
   }
 }
 
-async function describeBackups({ output }: CommandContext, { catalog }: Server): Promise<JsonObject> {
+async function describeBackups({ output, catalog }: ServerScope): Promise<JsonObject> {
   const { backups, damaged } = await catalog.listBackups();
   for (const { path, reason } of damaged) output.warning(`cannot read ${path}: ${reason}`);
   return Object.fromEntries(backups.map((info) => [info.backupId, describeBackup(info)]));
@@ -66,7 +65,7 @@ function localIso(time: Timestamp | null): string | null {
   return isoTimestamp({ ...time, offsetMinutes });
 }
 
-async function describeWals({ catalog }: Server): Promise<JsonObject> {
+async function describeWals({ catalog }: ServerScope): Promise<JsonObject> {
   const last: Record<string, Json> = {};
   for (const [timeline, name] of await catalog.lastArchivedWals()) {
     const record = catalog.describeWal(name);

@@ -9,8 +9,7 @@ import { type BaseBackup, copyBaseBackup, demandsOf, prepareDestinations, releas
 import { safeHorizon } from '../stages/delta.ts';
 import type { RecoveryPlan } from '../plan.ts';
 import type { Demand } from '../room.ts';
-import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 
 export interface RestorePlace {
   readonly kind: 'local' | 'remote';
@@ -27,19 +26,19 @@ export interface RestorePlace {
   publish(): Promise<void>;
 }
 
-export function localPlace(ctx: CommandContext, server: Server, plan: RecoveryPlan): RestorePlace {
+export function localPlace(scope: ServerScope, plan: RecoveryPlan): RestorePlace {
   let horizon: number | null = null;
   return {
     kind: 'local',
     plan,
-    check: (staging) => checkDestinations(plan, ctx.config.servers.values(), staging),
+    check: (staging) => checkDestinations(plan, scope.configuration.servers.values(), staging),
     prepare: async (base, wal) => {
-      await prepareDestinations(plan, [...demandsOf(server, plan, base), ...(wal ? [wal] : [])]);
+      await prepareDestinations(plan, [...demandsOf(scope, plan, base), ...(wal ? [wal] : [])]);
       const readRecord = async (path: string) => ((await exists(path)) ? readFile(path, 'utf8') : null);
-      horizon = await safeHorizon(ctx, plan, readRecord);
+      horizon = await safeHorizon(scope, plan, readRecord);
     },
     walDirectory: (walDirectory) => walDirectory,
-    copyBaseBackup: (base) => copyBaseBackup(ctx, server, plan, base, horizon),
-    publish: () => releaseControlFile(server, plan),
+    copyBaseBackup: (base) => copyBaseBackup(scope, plan, base, horizon),
+    publish: () => releaseControlFile(scope, plan),
   };
 }

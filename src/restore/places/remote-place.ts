@@ -9,9 +9,8 @@ import type { Executor } from '../../host/executor.ts';
 import { findRsync } from '../../transfer/rsync.ts';
 import { CommandError, RecoveryError } from '../../domain/errors.ts';
 import { judgeRsync, OLDEST_TARGET } from '../../domain/text/rsync-version.ts';
-import type { CommandContext } from '../../server/context.ts';
 import { openRemoteHost } from '../../server/remote-host.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { CONTROL_FILE, demandsOf } from '../base-backup.ts';
 import { refuseStrangers, safeHorizon } from '../stages/delta.ts';
 import { ADVICE } from '../destinations.ts';
@@ -25,20 +24,19 @@ import { stagingFolder, withStage } from '../stage.ts';
 
 /** Runs `body` on a place over there; the directory here and the connection end with it. */
 export async function withRemotePlace<T>(
-  ctx: CommandContext,
-  server: Server,
+  scope: ServerScope,
   request: RestoreRequest & { readonly remoteSshCommand: string },
   plan: RecoveryPlan,
   body: (place: RestorePlace) => Promise<T>,
 ): Promise<T> {
   const command = request.remoteSshCommand;
-  const env = { ...ctx.env, PATH: server.searchPath };
-  const host = await openRemoteHost(ctx, server.config, { command, searchPath: server.searchPath });
+  const env = scope.programEnv;
+  const host = await openRemoteHost(scope, command);
   try {
-    return await withStage(ctx, stagingFolder(server.config, request), async (stage) => {
-      const compress = request.networkCompression ?? server.config.networkCompression;
-      const rsync = await findRsync(server.searchPath, env);
-      return body(remotePlace({ ctx, server, plan, command, host, rsync, compress }, stage));
+    return await withStage(scope, stagingFolder(scope.config, request), async (stage) => {
+      const compress = request.networkCompression ?? scope.config.networkCompression;
+      const rsync = await findRsync(scope.searchPath, env);
+      return body(remotePlace({ scope, plan, command, host, rsync, compress }, stage));
     });
   } finally {
     await host.close();
@@ -46,7 +44,7 @@ export async function withRemotePlace<T>(
 }
 
 function remotePlace(remote: Remote, stage: string): RestorePlace {
-  const { ctx, plan, host, server } = remote;
+  const { scope, plan, host } = remote;
   const here = { ...plan, destination: join(stage, 'd') };
   let horizon: number | null = null;
   let outside: { readonly from: string; readonly to: string } | null = null;
@@ -57,8 +55,8 @@ function remotePlace(remote: Remote, stage: string): RestorePlace {
     prepare: async (base, wal) => {
       if (wal !== null) await checkRoom([{ ...wal, directory: stage }]);
       // What a delta restore writes depends on what is there: it may be next to nothing.
-      if (!plan.delta) await checkRoom([...demandsOf(server, plan, base), ...(wal ? [wal] : [])], roomOn(host));
-      horizon = await safeHorizon(ctx, plan, async (path) =>
+      if (!plan.delta) await checkRoom([...demandsOf(scope, plan, base), ...(wal ? [wal] : [])], roomOn(host));
+      horizon = await safeHorizon(scope, plan, async (path) =>
         (await host.kindOf(path)) === 'file' ? (await host.readFile(path)).toString('utf8') : null,
       );
       await mkdir(here.destination, { mode: 0o700 });
@@ -82,7 +80,7 @@ function remotePlace(remote: Remote, stage: string): RestorePlace {
         await push(remote, host, { source: `${outside.from}/`, destination: `${to}/` });
       }
       await flush(host);
-      const source = join(sourceOfData(server, plan.info), CONTROL_FILE);
+      const source = join(sourceOfData(scope, plan.info), CONTROL_FILE);
       await push(remote, host, { source, destination: join(plan.destination, CONTROL_FILE) });
       await flush(host);
     },

@@ -13,7 +13,7 @@ import { RecoveryError } from '../../domain/errors.ts';
 import { parseWalName } from '../../domain/wal/wal.ts';
 import { isPlain } from '../../domain/wal/wal-content.ts';
 import { inParallel } from '../../domain/in-parallel.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { expandWal } from './expand-wal.ts';
 import type { NeededWal } from '../wal-plan.ts';
 
@@ -39,8 +39,12 @@ export async function prepareWalDirectory(directory: string): Promise<void> {
 }
 
 /** Puts every file there under its own name; all of them are on disk when the promise resolves. */
-export async function deliverWals(server: Server, files: readonly NeededWal[], delivery: WalDelivery): Promise<void> {
-  const throttle = createThrottle(server.config.bandwidthLimit);
+export async function deliverWals(
+  scope: ServerScope,
+  files: readonly NeededWal[],
+  delivery: WalDelivery,
+): Promise<void> {
+  const throttle = createThrottle(scope.config.bandwidthLimit);
   await inParallel(files, delivery.workers, async (file) => {
     delivery.signal.throwIfAborted();
     const target = join(delivery.directory, file.deliveredAs);

@@ -5,13 +5,12 @@ import { pipeline } from 'node:stream/promises';
 import { compressionSettings, type CompressionSettings, decompressor } from '../../codec/compression.ts';
 import { DECRYPTION_HINT, gpgReason } from '../../codec/gpg.ts';
 import { BarmanError, CommandError, errnoOf, messageOf, RecoveryError } from '../../domain/errors.ts';
-import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { decrypted, openWal, plainStream } from '../../wal/content/content.ts';
 import type { NeededWal } from '../wal-plan.ts';
 
-export function expandSettings(ctx: CommandContext, { config, searchPath }: Server): CompressionSettings {
-  return compressionSettings(config, searchPath, { ...ctx.env, PATH: searchPath });
+export function expandSettings(scope: ServerScope): CompressionSettings {
+  return compressionSettings(scope.config, scope.searchPath, scope.programEnv);
 }
 
 /** @throws RecoveryError when one of the files cannot be read on this host: asked before anything is copied */

@@ -11,17 +11,15 @@ import { pushTree, type Rsync, RsyncError } from '../../transfer/rsync.ts';
 import { CommandError, messageOf, RecoveryError } from '../../domain/errors.ts';
 import { type LaneJob, runInLanes, shareOfLimit } from '../../transfer/lanes.ts';
 import { retryTransfer } from '../../transfer/retry-transfer.ts';
-import type { CommandContext } from '../../server/context.ts';
 import { openRemoteHost } from '../../server/remote-host.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { type BaseBackup, CONTROL_FILE, purgesOf } from '../base-backup.ts';
 import { native, type Tree, type TreeFile } from './copy.ts';
 import { type RecoveryPlan, sourceOfData, sourceOfTablespace } from '../plan.ts';
 import { holdControlFileThere, purgeThere } from './remote-delta.ts';
 
 export interface Remote {
-  readonly ctx: CommandContext;
-  readonly server: Server;
+  readonly scope: ServerScope;
   readonly plan: RecoveryPlan;
   /** As typed. */
   readonly command: string;
@@ -59,10 +57,10 @@ export async function copyBaseThere(
   { lists, standIn }: Workplace,
   horizon: number | null,
 ): Promise<void> {
-  const { ctx, server, plan } = remote;
+  const { scope, plan } = remote;
   // planRecovery() has refused the others.
   if (base.method !== 'plain') throw new RecoveryError('a compressed backup cannot be restored to another host');
-  for (const { oid, name, location } of plan.tablespaces) ctx.output.info(`\t${oid}, ${name}, ${location}`);
+  for (const { oid, name, location } of plan.tablespaces) scope.output.info(`\t${oid}, ${name}, ${location}`);
   const own = new Set([...OWN_FILES, ...SIGNALS, plan.recoveryFile]);
   const shipments = shipmentsOf(remote, base, own);
   await mkdir(lists, { mode: 0o700 });
@@ -76,7 +74,7 @@ export async function copyBaseThere(
     const { title, source, destination, bandwidth } = shipment;
     return [
       (lane) =>
-        retryTransfer({ output: ctx.output, config: server.config, signal: ctx.signal, title }, () =>
+        retryTransfer({ output: scope.output, config: scope.config, signal: scope.signal, title }, () =>
           push(remote, lane, { source: `${source}/`, destination: `${destination}/`, listFile, bandwidth, compare }),
         ),
     ];
@@ -88,7 +86,7 @@ export async function copyBaseThere(
     // The one at the top exists already, and "." would mean everything in it.
     const below = tree.directories.map(({ path }) => path).filter((path) => path !== '');
     directories.push(...(await send(shipment, below)));
-    for (const share of shareOut(tree.files, server.config.parallelJobs)) {
+    for (const share of shareOut(tree.files, scope.config.parallelJobs)) {
       // Where nothing was, nothing has to be compared.
       const isDoubtful = ({ mtimeMs }: TreeFile) => plan.delta && !(horizon !== null && mtimeMs < horizon);
       for (const compare of [false, true]) {
@@ -99,7 +97,7 @@ export async function copyBaseThere(
   }
   await inLanes(remote, [directories, files]);
   for (const name of own) {
-    const path = join(sourceOfData(server, plan.info), name);
+    const path = join(sourceOfData(scope, plan.info), name);
     if (await exists(path)) await copyFile(path, join(standIn, name));
   }
   await linkTablespaces(remote);
@@ -114,15 +112,15 @@ async function readyForDelta({ plan, host }: Remote, base: Extract<BaseBackup, {
 }
 
 function shipmentsOf(
-  { server, plan }: Remote,
+  { scope, plan }: Remote,
   base: Extract<BaseBackup, { method: 'plain' }>,
   own: ReadonlySet<string>,
 ): Shipment[] {
-  const { config } = server;
+  const { config } = scope;
   const share = (limit: number | null) => shareOfLimit(limit, config.parallelJobs);
   const spaces = plan.tablespaces.map(({ oid, name, path }) => ({
     title: `tablespace '${name}' directory: ${path}/`,
-    source: sourceOfTablespace(server, plan.info, oid),
+    source: sourceOfTablespace(scope, plan.info, oid),
     destination: path,
     tree: base.tablespaces.get(oid) ?? { directories: [], files: [], size: 0 },
     bandwidth: share(config.tablespaceBandwidthLimit?.get(name) ?? config.bandwidthLimit),
@@ -130,7 +128,7 @@ function shipmentsOf(
   const files = base.data.files.filter(({ path }) => path !== CONTROL_FILE && !own.has(path));
   const data = {
     title: `PGDATA directory: ${plan.destination}/`,
-    source: sourceOfData(server, plan.info),
+    source: sourceOfData(scope, plan.info),
     destination: plan.destination,
     tree: { ...base.data, files },
     bandwidth: share(config.bandwidthLimit),
@@ -154,8 +152,8 @@ export function shareOut(files: readonly TreeFile[], count: number): TreeFile[][
 }
 
 /** Runs one set of jobs after the other; the connections are shared by both. */
-async function inLanes({ ctx, server, command, host }: Remote, sets: readonly (readonly LaneJob[])[]): Promise<void> {
-  const { config, searchPath } = server;
+async function inLanes({ scope, command, host }: Remote, sets: readonly (readonly LaneJob[])[]): Promise<void> {
+  const { config } = scope;
   const lanes: Executor[] = [host];
   try {
     for (const jobs of sets) {
@@ -163,8 +161,8 @@ async function inLanes({ ctx, server, command, host }: Remote, sets: readonly (r
         lanes: Math.max(1, config.parallelJobs),
         batchSize: config.parallelJobsStartBatchSize,
         batchPeriod: config.parallelJobsStartBatchPeriod,
-        connect: async (number) => (lanes[number] ??= await openRemoteHost(ctx, config, { command, searchPath })),
-        signal: ctx.signal,
+        connect: async (number) => (lanes[number] ??= await openRemoteHost(scope, command)),
+        signal: scope.signal,
       });
     }
   } finally {
@@ -196,9 +194,9 @@ export interface Push {
 
 /** One run of rsync to the other host. @throws RecoveryError */
 export async function push(
-  { ctx, server, plan, rsync, compress }: Remote,
+  { scope, plan, rsync, compress }: Remote,
   lane: Executor,
-  { source, destination, listFile, bandwidth = server.config.bandwidthLimit, compare = plan.delta }: Push,
+  { source, destination, listFile, bandwidth = scope.config.bandwidthLimit, compare = plan.delta }: Push,
 ): Promise<void> {
   const link = { shell: await lane.rsyncShell(), compress, bandwidth };
   try {
@@ -210,10 +208,10 @@ export async function push(
       listFile: listFile ?? null,
       inPlace,
       compare,
-      signal: ctx.signal,
+      signal: scope.signal,
     });
   } catch (cause) {
-    ctx.signal.throwIfAborted();
+    scope.signal.throwIfAborted();
     if (!(cause instanceof RsyncError)) throw cause;
     throw new RecoveryError(
       `Failure copying base backup: data transfer failure on directory '${destination}'\nrsync error:\n${cause.message}`,

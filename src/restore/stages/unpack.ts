@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { run, type RunResult, which } from '../../host/process.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { RecoveryError } from '../../domain/errors.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { flushAhead } from '../../transfer/flush-ahead.ts';
 import { sourceOfData } from '../plan.ts';
 
@@ -31,20 +31,23 @@ export interface Archive {
  * The archives of a backup, by 'base' or tablespace oid.
  * @throws RecoveryError when one is missing or the program that reads it is
  */
-export async function findArchives(server: Server, info: BackupInfo): Promise<ReadonlyMap<'base' | number, Archive>> {
+export async function findArchives(
+  scope: ServerScope,
+  info: BackupInfo,
+): Promise<ReadonlyMap<'base' | number, Archive>> {
   const format = FORMATS[info.compression ?? ''];
   if (!format) {
     throw new RecoveryError(`Cannot restore backup '${info.backupId}': unknown compression '${info.compression}'`);
   }
   for (const program of ['tar', format.program]) {
-    if (program === undefined || which(program, server.searchPath)) continue;
+    if (program === undefined || which(program, scope.searchPath)) continue;
     throw new RecoveryError(`Cannot restore backup '${info.backupId}': the program '${program}' is not in the PATH`, {
       hint: `install ${program}`,
     });
   }
   const archives = new Map<'base' | number, Archive>();
   for (const key of ['base' as const, ...(info.tablespaces ?? []).map(({ oid }) => oid)]) {
-    const path = join(sourceOfData(server, info), `${key}.tar${format.suffix}`);
+    const path = join(sourceOfData(scope, info), `${key}.tar${format.suffix}`);
     const facts = await lstat(path).catch(() => null);
     if (!facts?.isFile()) {
       throw new RecoveryError(`Cannot restore backup '${info.backupId}': its file '${path}' is missing`);

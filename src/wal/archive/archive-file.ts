@@ -87,7 +87,7 @@ export async function beginFile(run: ArchiveRun, queue: Queue, file: WalFile): P
 
 /** Undefined for a file whose name is in the archive: that is decided in its turn. */
 async function prepareNew(run: ArchiveRun, queued: QueuedWal): Promise<PreparedWal | undefined> {
-  const hashDirectory = dirname(run.server.catalog.walPath(queued.file.name));
+  const hashDirectory = dirname(run.scope.catalog.walPath(queued.file.name));
   if ((await run.namesIn(hashDirectory)).has(queued.file.name)) return undefined;
   return prepareInto(hashDirectory, storeRequest(run, queued, hashDirectory));
 }
@@ -121,7 +121,7 @@ export async function withoutTold(run: ArchiveRun, queue: Queue): Promise<readon
 }
 
 function mayBeGrowing(run: ArchiveRun, stats: BigIntStats): boolean {
-  return Math.abs(run.ctx.now().getTime() - Number(stats.ctimeMs)) < GROWING;
+  return Math.abs(run.scope.now().getTime() - Number(stats.ctimeMs)) < GROWING;
 }
 
 function stateOf(stats: BigIntStats): string {
@@ -136,22 +136,22 @@ async function refuse(
   stats: BigIntStats,
   problem: WalProblem,
 ): Promise<void> {
-  const { server } = run;
-  const what = `WAL file '${file.name}' of server '${server.name}' ${problem.text}`;
+  const { scope } = run;
+  const what = `WAL file '${file.name}' of server '${scope.name}' ${problem.text}`;
   const path = join(queue.directory, file.name);
   if (problem.mayGrow && mayBeGrowing(run, stats)) {
     run.told.set(path, stateOf(stats));
     run.output.warning(`${what}: it stays in '${queue.directory}' until it is complete`);
     return;
   }
-  const target = await moveToErrors(server.config.errorsDirectory, path, file.name, 'unknown', run.ctx.now());
+  const target = await moveToErrors(scope.config.errorsDirectory, path, file.name, 'unknown', run.scope.now());
   run.output.warning(`${what}: it is not archived. Moved to '${target}'`);
 }
 
 /** The source goes with the next commit. */
 async function place(run: ArchiveRun, queued: QueuedWal, prepared?: PreparedWal): Promise<WalRecord | undefined> {
   const { file, path, stats } = queued;
-  const target = run.server.catalog.walPath(file.name);
+  const target = run.scope.catalog.walPath(file.name);
   const hashDirectory = dirname(target);
   const names = await run.namesIn(hashDirectory);
   if (names.has(file.name)) {
@@ -178,8 +178,8 @@ function storeRequest(run: ArchiveRun, queued: QueuedWal, hashDirectory: string)
     sourcePath: queued.path,
     stats: queued.stats,
     sourceForm: queued.form,
-    compression: run.server.config.compression,
-    encryption: run.server.config.encryption,
+    compression: run.scope.config.compression,
+    encryption: run.scope.config.encryption,
     settings: run.settings,
     hashDirectory,
   };
@@ -204,7 +204,7 @@ async function withHooks(
   queued: QueuedWal,
   body: () => Promise<WalRecord | undefined>,
 ): Promise<void> {
-  const { ctx, server } = run;
+  const { scope } = run;
   const { file, path, stats, form } = queued;
   const before: WalRecord = {
     name: file.name,
@@ -213,17 +213,17 @@ async function withHooks(
     ...form,
   };
   try {
-    await runHooks(ctx, server.config, 'archive', 'pre', walHookVariables(before, path));
+    await runHooks(scope, scope.config, 'archive', 'pre', walHookVariables(before, path));
   } catch (error) {
     if (error instanceof HookAbortError) {
       run.log.warning(
-        `Archiving of ${server.name}/${file.name} aborted by pre_archive_retry_script.Reason: ${error.message}`,
+        `Archiving of ${scope.name}/${file.name} aborted by pre_archive_retry_script.Reason: ${error.message}`,
       );
     }
     throw error;
   }
   const after = (record: WalRecord, error: string | null) =>
-    runHooks(ctx, server.config, 'archive', 'post', walHookVariables(record, server.catalog.walPath(file.name), error));
+    runHooks(scope, scope.config, 'archive', 'post', walHookVariables(record, scope.catalog.walPath(file.name), error));
   let record: WalRecord | undefined;
   try {
     record = await body();
@@ -246,8 +246,8 @@ function failure(run: ArchiveRun, queue: Queue, file: WalFile, error: unknown): 
   const isFull = errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT';
   const next = `it stays in '${queue.directory}' and the next archive-wal tries again`;
   const own = error instanceof BarmanError ? error.hint : undefined;
-  const hint = isFull ? `make space in '${run.server.config.walsDirectory}'; ${next}` : (own ?? next);
-  return new WalError(`cannot archive WAL file '${file.name}' of server '${run.server.name}': ${messageOf(error)}`, {
+  const hint = isFull ? `make space in '${run.scope.config.walsDirectory}'; ${next}` : (own ?? next);
+  return new WalError(`cannot archive WAL file '${file.name}' of server '${run.scope.name}': ${messageOf(error)}`, {
     cause: error,
     hint,
   });

@@ -12,8 +12,7 @@ import { errnoOf } from '../../domain/errors.ts';
 import { parseWalName } from '../../domain/wal/wal.ts';
 import type { WalRecord } from '../../domain/wal/xlogdb.ts';
 import type { Output } from '../../output/output.ts';
-import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 
 /** A source file whose content is in the archive. */
 export interface StoredWal {
@@ -30,8 +29,7 @@ export interface StoredWal {
 export type GrowingFiles = Map<string, string>;
 
 export interface ArchiveRun {
-  readonly ctx: CommandContext;
-  readonly server: Server;
+  readonly scope: ServerScope;
   readonly output: Output;
   /** Logger `barman.wal_archiver`. */
   readonly log: Log;
@@ -55,13 +53,13 @@ const COPY_WEIGHT = 16;
 const LEFTOVER = /^(.+?)\.(?:tmp|compressed|uncompressed|(?:compressed\.)?gpg)$/;
 
 /** Opens a pass; the caller holds the archive-wal lock. */
-export function openRun(ctx: CommandContext, server: Server, told: GrowingFiles = new Map()): ArchiveRun {
+export function openRun(scope: ServerScope, told: GrowingFiles = new Map()): ArchiveRun {
   const directories = new Map<string, Promise<Set<string>>>();
   const archived: string[] = [];
   let identity: Promise<string | null> | undefined;
   let group: StoredWal[] = [];
   let weight = 0;
-  const runsHooks = hasHooks(server.config, 'archive');
+  const runsHooks = hasHooks(scope.config, 'archive');
   const commit = async () => {
     const stored = group;
     group = [];
@@ -69,21 +67,20 @@ export function openRun(ctx: CommandContext, server: Server, told: GrowingFiles 
     if (stored.length === 0) return;
     for (const directory of new Set(stored.map(({ hashDirectory }) => hashDirectory))) await syncDirectory(directory);
     const records = stored.flatMap(({ record }) => (record === null ? [] : [record]));
-    if (records.length > 0) await server.catalog.appendWals(records);
+    if (records.length > 0) await scope.catalog.appendWals(records);
     archived.push(...records.map(({ name }) => name));
     await removeSources(stored);
   };
   return {
-    ctx,
-    server,
-    output: ctx.output,
-    log: ctx.log.named('barman.wal_archiver'),
-    settings: compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath }),
+    scope,
+    output: scope.output,
+    log: scope.log.named('barman.wal_archiver'),
+    settings: compressionSettings(scope.config, scope.searchPath, scope.programEnv),
     hasHooks: runsHooks,
     archived,
     told,
     systemId: () => {
-      identity ??= server.catalog.readIdentity().then((known) => known?.systemid ?? null);
+      identity ??= scope.catalog.readIdentity().then((known) => known?.systemid ?? null);
       return identity;
     },
     namesIn: (hashDirectory) => {

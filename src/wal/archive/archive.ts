@@ -9,8 +9,7 @@ import { withLock } from '../../host/lock.ts';
 import { serverLock } from '../../catalog/layout.ts';
 import { HookAbortError, LockBusyError } from '../../domain/errors.ts';
 import { inOrder } from '../../domain/in-order.ts';
-import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { type ArchiveRun, type GrowingFiles, openRun } from './archive-run.ts';
 import { beginFile, withoutTold } from './archive-file.ts';
 import { type Queue, scanQueue } from './queue.ts';
@@ -40,31 +39,27 @@ export interface ArchiveOutcome {
  * change no exit code.
  * @throws WalError when a file cannot be stored: it and the rest stay in their queue
  */
-export async function archiveWals(
-  ctx: CommandContext,
-  server: Server,
-  options: ArchiveOptions,
-): Promise<ArchiveOutcome> {
-  if (server.isPassive) return { archived: [], isBusy: false };
-  ctx.output.debug(`Starting archive-wal for server ${server.name}`);
+export async function archiveWals(scope: ServerScope, options: ArchiveOptions): Promise<ArchiveOutcome> {
+  if (scope.isPassive) return { archived: [], isBusy: false };
+  scope.output.debug(`Starting archive-wal for server ${scope.name}`);
   try {
-    return await withLock(serverLock(server.catalog.layout, 'archive-wal'), { wait: false }, async () => {
-      const run = openRun(ctx, server, options.told);
+    return await withLock(serverLock(scope.catalog.layout, 'archive-wal'), { wait: false }, async () => {
+      const run = openRun(scope, options.told);
       await archiveQueues(run, options);
       return { archived: run.archived, isBusy: false };
     });
   } catch (error) {
     if (!(error instanceof LockBusyError)) throw error;
     if (options.silentWhenBusy === true) return { archived: [], isBusy: true };
-    ctx.output.info(
-      `Another archive-wal process is already running on server ${server.name}. Skipping to the next server`,
+    scope.output.info(
+      `Another archive-wal process is already running on server ${scope.name}. Skipping to the next server`,
     );
     return { archived: [], isBusy: true };
   }
 }
 
 async function archiveQueues(run: ArchiveRun, options: ArchiveOptions): Promise<void> {
-  const { config } = run.server;
+  const { config } = run.scope;
   try {
     if (config.streamingArchiver) {
       const { streamingWalsDirectory: directory, streamingArchiverBatchSize: size } = config;
@@ -91,9 +86,9 @@ async function archiveQueue(
     await inOrder(queue.files, run.hasHooks ? 1 : LANES, {
       begin: (file) => beginFile(run, queue, file),
       end: async (file, begun, index) => {
-        run.ctx.signal.throwIfAborted();
+        run.scope.signal.throwIfAborted();
         run.log.info(
-          `Archiving segment ${index + 1} of ${queue.files.length} from ${queue.kind}: ${run.server.name}/${file.name}`,
+          `Archiving segment ${index + 1} of ${queue.files.length} from ${queue.kind}: ${run.scope.name}/${file.name}`,
         );
         run.output.info(`\t${file.name}`);
         await (await begun).finish();
@@ -106,10 +101,10 @@ async function archiveQueue(
   }
   if (queue.files.length > 0) {
     if (queue.files.length < queue.total) {
-      run.log.debug(`Batch size reached (${batchSize}) - Exit ${queue.kind} process for ${run.server.name}`);
+      run.log.debug(`Batch size reached (${batchSize}) - Exit ${queue.kind} process for ${run.scope.name}`);
     }
     run.log.debug(
-      `Archived ${queue.files.length} out of ${queue.total} xlog segments from ${queue.kind} for ${run.server.name}`,
+      `Archived ${queue.files.length} out of ${queue.total} xlog segments from ${queue.kind} for ${run.scope.name}`,
     );
   }
   await rejectUnknown(run, queue);
@@ -118,7 +113,7 @@ async function archiveQueue(
 /** The heading. "batch size" counts what is taken whenever more was seen, also without a configured batch size. */
 function announce(run: ArchiveRun, queue: Queue, { verbose }: ArchiveOptions): void {
   const { kind, files, total, stalePartials } = queue;
-  const { name } = run.server;
+  const { name } = run.scope;
   const isBatch = files.length < total;
   if (stalePartials.length > 0) run.log.info(`Archiving partial files for server ${name}: ${stalePartials.join(', ')}`);
   if (files.length === 0) {
@@ -141,13 +136,13 @@ function announce(run: ArchiveRun, queue: Queue, { verbose }: ArchiveOptions): v
 async function rejectUnknown(run: ArchiveRun, queue: Queue): Promise<void> {
   const { unknown, kind, directory } = queue;
   if (unknown.length === 0) return;
-  const { name: server, config } = run.server;
+  const { name: server, config } = run.scope;
   run.log.warning(
     `Archiver is about to move ${unknown.length} unexpected file(s) to errors directory for ${server} from ${kind}`,
   );
   for (const name of unknown) {
     run.log.warning(`Moving unexpected file for ${server} from ${kind}: ${name}`);
-    await moveToErrors(config.errorsDirectory, join(directory, name), name, 'unknown', run.ctx.now());
+    await moveToErrors(config.errorsDirectory, join(directory, name), name, 'unknown', run.scope.now());
   }
   run.output.info(
     `Some unknown objects have been found while processing xlog segments for ${server}. Objects moved to errors directory:`,

@@ -38,8 +38,8 @@ export async function judgeTwin(run: ArchiveRun, queued: QueuedWal, target: stri
   } finally {
     await stored?.close();
   }
-  const { name, config } = run.server;
-  await moveToErrors(config.errorsDirectory, queued.path, file.name, 'duplicate', run.ctx.now());
+  const { name, config } = run.scope;
+  await moveToErrors(config.errorsDirectory, queued.path, file.name, 'duplicate', run.scope.now());
   run.output.info(`\tError: ${file.name} is already present in server ${name}. File moved to errors directory.`);
   return 'kept';
 }
@@ -81,7 +81,7 @@ async function openStored(target: string): Promise<FileHandle | undefined> {
 
 async function identical(run: ArchiveRun, queued: QueuedWal, target: string, form: StoredForm): Promise<TwinVerdict> {
   const { file, stats } = queued;
-  const configured = run.server.config.compression;
+  const configured = run.scope.config.compression;
   const isConfigured = configured !== null && (form.encryption !== null || form.compression === formatOf(configured));
   const record: WalRecord = {
     name: file.name,
@@ -99,7 +99,7 @@ async function identical(run: ArchiveRun, queued: QueuedWal, target: string, for
 /** Is it in the index? Not known while the index cannot be read, which is reported. */
 async function isKnown(run: ArchiveRun, { file }: QueuedWal): Promise<boolean | 'unknown'> {
   try {
-    return await isListed(run.server.catalog, file.name);
+    return await isListed(run.scope.catalog, file.name);
   } catch (error) {
     if (!(error instanceof WalError)) throw error;
     // Without the index it is not known whether the file is indexed: the source is what keeps the question open.
@@ -124,8 +124,8 @@ export async function isSound(file: WalFile, stored: FileHandle, settings: Compr
 
 /** A valid file beats an invalid one. compat 3.20.1: the first one stays there whatever it is. */
 async function replace(run: ArchiveRun, { file }: QueuedWal, target: string, what: string): Promise<'replaced'> {
-  const { name, config, catalog } = run.server;
-  const moved = await moveToErrors(config.errorsDirectory, target, file.name, 'duplicate', run.ctx.now());
+  const { name, config, catalog } = run.scope;
+  const moved = await moveToErrors(config.errorsDirectory, target, file.name, 'duplicate', run.scope.now());
   await catalog.removeWals((record) => record.name === file.name);
   run.output.warning(
     `the archived WAL file '${file.name}' of server '${name}' was ${what}: it is replaced by the one that arrived now. Moved to '${moved}'`,

@@ -29,13 +29,13 @@ export async function judgeArrival(run: PutRun, arrival: Arrival): Promise<Verdi
     const hint =
       examined.problem.mayGrow || run.systemId === null
         ? ''
-        : `\nHINT: type "barman check ${run.server.name}" and compare the server name in archive_command`;
-    run.ctx.output.error(`WAL file '${file.name}' ${examined.problem.text}: refused${run.where}${hint}`);
+        : `\nHINT: type "barman check ${run.scope.name}" and compare the server name in archive_command`;
+    run.scope.output.error(`WAL file '${file.name}' ${examined.problem.text}: refused${run.where}${hint}`);
     return 'refused';
   }
-  const queued = join(run.server.config.incomingWalsDirectory, file.name);
+  const queued = join(run.scope.config.incomingWalsDirectory, file.name);
   // The archiver publishes in the archive before it removes from the queue: in this order nothing slips through.
-  for (const path of [queued, run.server.catalog.walPath(file.name)]) {
+  for (const path of [queued, run.scope.catalog.walPath(file.name)]) {
     const verdict = await compareWith(run, arrival, path, path === queued);
     if (verdict !== 'new') return verdict;
   }
@@ -75,13 +75,13 @@ async function compareWith(run: PutRun, arrival: Arrival, path: string, isQueued
   }
   if (!isQueued) return 'new';
   const moved = await moveToErrors(
-    run.server.config.errorsDirectory,
+    run.scope.config.errorsDirectory,
     path,
     arrival.file.name,
     'unknown',
-    run.ctx.now(),
+    run.scope.now(),
   );
-  run.ctx.output.warning(
+  run.scope.output.warning(
     `'${path}' was no complete WAL file: replaced by the one that arrived now. Moved to '${moved}'${run.where}`,
   );
   return 'new';
@@ -103,7 +103,7 @@ async function openExisting(path: string): Promise<FileHandle | 'no file' | unde
 
 /** compat 3.20.1: the new one goes to the errors directory there, with exit code 0: PostgreSQL then removes its copy. */
 function refuseOther(run: PutRun, { file }: Arrival, path: string): 'refused' {
-  run.ctx.output.error(
+  run.scope.output.error(
     `WAL file '${file.name}' is already there with another content: refused${run.where}\n` +
       `HINT: two clusters may be archiving to this server; if '${path}' is the wrong one, move it away and PostgreSQL sends its own again`,
   );
@@ -112,7 +112,7 @@ function refuseOther(run: PutRun, { file }: Arrival, path: string): 'refused' {
 
 /** Gives every file its name, flushed; those that were known have lost their temporary name. */
 export async function publishArrivals(run: PutRun, judged: readonly Judged[]): Promise<void> {
-  const { incomingWalsDirectory } = run.server.config;
+  const { incomingWalsDirectory } = run.scope.config;
   const fresh = judged.filter(({ verdict }) => verdict === 'new').map(({ arrival }) => arrival);
   await Promise.all(fresh.map(({ handle }) => handle.sync()));
   for (const arrival of fresh) await publish(run, arrival);
@@ -121,7 +121,7 @@ export async function publishArrivals(run: PutRun, judged: readonly Judged[]): P
 
 /** A link never replaces a file: another put-wal may have published the same name since we looked. */
 async function publish(run: PutRun, arrival: Arrival): Promise<void> {
-  const target = join(run.server.config.incomingWalsDirectory, arrival.file.name);
+  const target = join(run.scope.config.incomingWalsDirectory, arrival.file.name);
   try {
     await link(arrival.temporary, target);
   } catch (error) {

@@ -59,7 +59,7 @@ export async function receiveArrivals(run: PutRun, source: Readable, arrivals: A
 
 /** The sender may die without closing anything; what it sent so far must not lie around for ever. */
 function endWithSignalOrSilence(run: PutRun, source: Readable): () => void {
-  const { signal } = run.ctx;
+  const { signal } = run.scope;
   const silence = setTimeout(() => {
     source.destroy(new WalError(`nothing arrived for ${PATIENCE / 1000} seconds${run.where}`));
   }, PATIENCE);
@@ -94,7 +94,7 @@ async function readList(run: PutRun, member: TarMember): Promise<ReadonlyMap<str
   const chunks: Buffer[] = [];
   for await (const chunk of member.content) chunks.push(chunk);
   const { sums, bad } = parseChecksums(Buffer.concat(chunks).toString('utf8'));
-  for (const line of bad) run.ctx.output.warning(`Bad checksum line '${line}' found${run.where}`);
+  for (const line of bad) run.scope.output.warning(`Bad checksum line '${line}' found${run.where}`);
   return sums;
 }
 
@@ -103,7 +103,7 @@ async function receiveFile(run: PutRun, name: string, member: TarMember): Promis
   if (file === undefined || member.size > MAX_FILE) {
     throw new WalError(`file '${name}' is too large (${member.size} bytes)${run.where}`);
   }
-  const temporary = join(run.server.config.incomingWalsDirectory, `.${process.pid}-${name}`);
+  const temporary = join(run.scope.config.incomingWalsDirectory, `.${process.pid}-${name}`);
   // What is there was left by a dead process that had our number.
   await unlinkIfPresent(temporary);
   const handle = await open(temporary, FS.O_RDWR | FS.O_CREAT | FS.O_EXCL | FS.O_NOFOLLOW, 0o666);
@@ -146,7 +146,7 @@ export async function verifyChecksums(run: PutRun, { files, sums }: Arrivals): P
     if (actual !== expected) problems.push(`Bad file checksum '${actual}' (should be ${expected}) for file '${name}'`);
   }
   if (files.length === 0 && problems.length === 0) problems.push('No WAL file');
-  for (const problem of problems) run.ctx.output.error(`${problem}${run.where}`);
+  for (const problem of problems) run.scope.output.error(`${problem}${run.where}`);
   return problems.length === 0;
 }
 

@@ -7,15 +7,13 @@ import type { Readable } from 'node:stream';
 import { type CompressionSettings, compressionSettings } from '../../codec/compression.ts';
 import { makeDirectory } from '../../host/files.ts';
 import { BarmanError, errnoOf, messageOf, WalError } from '../../domain/errors.ts';
-import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { judgeArrival, type Judged, publishArrivals } from './admission.ts';
 import { type Arrivals, receiveArrivals, verifyChecksums } from './arrivals.ts';
 
 /** One put-wal. */
 export interface PutRun {
-  readonly ctx: CommandContext;
-  readonly server: Server;
+  readonly scope: ServerScope;
   readonly settings: CompressionSettings;
   /** ` in put-wal for server 'pg' (SSH host: 1.2.3.4)`: the end of every message. */
   readonly where: string;
@@ -23,15 +21,15 @@ export interface PutRun {
 }
 
 /** Takes in every file of the stream. What is refused is reported as an error, and then nothing of the stream is kept. */
-export async function putWals(ctx: CommandContext, server: Server, source: Readable, origin: string): Promise<void> {
-  const { incomingWalsDirectory } = server.config;
+export async function putWals(scope: ServerScope, source: Readable, origin: string): Promise<void> {
+  const { incomingWalsDirectory } = scope.config;
   await makeDirectory(incomingWalsDirectory);
   const arrivals: Arrivals = { files: [], sums: undefined };
   try {
-    const where = ` in put-wal for server '${server.name}'${origin}`;
-    const systemId = (await server.catalog.readIdentity())?.systemid ?? null;
-    const settings = compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
-    const run: PutRun = { ctx, server, settings, where, systemId };
+    const where = ` in put-wal for server '${scope.name}'${origin}`;
+    const systemId = (await scope.catalog.readIdentity())?.systemid ?? null;
+    const settings = compressionSettings(scope.config, scope.searchPath, scope.programEnv);
+    const run: PutRun = { scope, settings, where, systemId };
     await receiveArrivals(run, source, arrivals);
     if (!(await verifyChecksums(run, arrivals))) return;
     const judged: Judged[] = [];
@@ -39,7 +37,7 @@ export async function putWals(ctx: CommandContext, server: Server, source: Reada
     if (judged.some(({ verdict }) => verdict === 'refused')) return;
     await publishArrivals(run, judged);
   } catch (error) {
-    throw inWords(error, server);
+    throw inWords(error, scope);
   } finally {
     for (const { handle, discard } of arrivals.files) {
       await handle.close();
@@ -48,12 +46,12 @@ export async function putWals(ctx: CommandContext, server: Server, source: Reada
   }
 }
 
-function inWords(error: unknown, server: Server): unknown {
+function inWords(error: unknown, scope: ServerScope): unknown {
   const code = errnoOf(error);
   if (error instanceof BarmanError || code?.startsWith('E') !== true) return error;
-  const directory = server.config.incomingWalsDirectory;
+  const directory = scope.config.incomingWalsDirectory;
   const isFull = code === 'ENOSPC' || code === 'EDQUOT';
-  return new WalError(`cannot store the WAL of server '${server.name}' in '${directory}': ${messageOf(error)}`, {
+  return new WalError(`cannot store the WAL of server '${scope.name}' in '${directory}': ${messageOf(error)}`, {
     cause: error,
     hint: `${isFull ? `make space in '${directory}'` : 'remove the cause'}; PostgreSQL keeps the file and sends it again`,
   });

@@ -11,39 +11,39 @@ import { LockBusyError, WalError } from '../../domain/errors.ts';
 import { DEFAULT_SEGMENT_SIZE, parseWalName } from '../../domain/wal/wal.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { type RemoteStatus, remoteStatus } from '../../server/status.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { createSlot } from './slot.ts';
 
 /**
  * Streams until it is stopped; the caller has asked mayStream. SIGINT is the normal end; SIGTERM is passed on and rethrown
  * for the exit code. What keeps it from streaming is a reported error.
  */
-export async function receiveWal(ctx: CommandContext, server: Server): Promise<void> {
-  ctx.output.info(`Starting receive-wal for server ${server.name}`);
+export async function receiveWal(scope: ServerScope): Promise<void> {
+  scope.output.info(`Starting receive-wal for server ${scope.name}`);
   try {
-    await withLock(serverLock(server.catalog.layout, 'receive-wal'), { wait: false }, () => stream(ctx, server));
+    await withLock(serverLock(scope.catalog.layout, 'receive-wal'), { wait: false }, () => stream(scope));
   } catch (error) {
     if (error instanceof LockBusyError) {
-      ctx.output.error(`Another receive-wal process is already running for server ${server.name}.`);
+      scope.output.error(`Another receive-wal process is already running for server ${scope.name}.`);
     } else if (error instanceof WalError) {
-      ctx.output.error(`ArchiverFailure:${error.message}${error.hint === undefined ? '' : `\nHINT: ${error.hint}`}`);
+      scope.output.error(`ArchiverFailure:${error.message}${error.hint === undefined ? '' : `\nHINT: ${error.hint}`}`);
     } else {
       throw error;
     }
   }
 }
 
-async function stream(ctx: CommandContext, server: Server): Promise<void> {
-  const { config } = server;
-  const status = await remoteStatus(ctx, server);
-  const program = requireProgram(server, status);
-  if (!(await requireSlot(ctx, server, status))) return;
+async function stream(scope: ServerScope): Promise<void> {
+  const { config } = scope;
+  const status = await remoteStatus(scope);
+  const program = requireProgram(scope, status);
+  if (!(await requireSlot(scope, status))) return;
   const directory = config.streamingWalsDirectory;
   await makeDirectory(directory);
-  await truncateTornPartial(ctx, directory, segmentSizeOf(status));
+  await truncateTornPartial(scope, directory, segmentSizeOf(status));
   const connection = toolConnection(config.streamingConninfo ?? '', config.streamingArchiverName);
   // This may run for months: the connections that asked the questions are not kept for it.
-  await server.close();
+  await scope.close();
   const args = receiveWalArgs({
     dsn: connection.dsn,
     directory,
@@ -52,55 +52,55 @@ async function stream(ctx: CommandContext, server: Server): Promise<void> {
   });
   let advice: string | undefined;
   const end = await runPgReceivewal(program, args, {
-    env: { ...ctx.env, PATH: server.searchPath, ...connection.env },
-    signal: ctx.signal,
+    env: { ...scope.programEnv, ...connection.env },
+    signal: scope.signal,
     onLine: (line) => {
       // compat 3.20.1: what it says after we told it to stop goes unseen.
-      if (ctx.signal.aborted) ctx.log.named('barman.server').info(`${server.name}: ${line}`);
-      else ctx.output.info(`${server.name}: ${line}`);
-      advice ??= adviceFor(line, server.name);
+      if (scope.signal.aborted) scope.log.named('barman.server').info(`${scope.name}: ${line}`);
+      else scope.output.info(`${scope.name}: ${line}`);
+      advice ??= adviceFor(line, scope.name);
     },
   });
-  if (ctx.signal.reason === 'SIGINT') {
-    ctx.output.info('SIGINT received. Terminate gracefully.');
+  if (scope.signal.reason === 'SIGINT') {
+    scope.output.info('SIGINT received. Terminate gracefully.');
     return;
   }
-  ctx.signal.throwIfAborted();
+  scope.signal.throwIfAborted();
   const text = endText(end);
   if (text !== null) throw new WalError(text, advice === undefined ? {} : { hint: advice });
 }
 
-function requireProgram(server: Server, status: RemoteStatus): string {
-  if (server.streaming === null || status.streaming !== true) {
-    throw new WalError(`failed opening the PostgreSQL streaming connection for server ${server.name}`);
+function requireProgram(scope: ServerScope, status: RemoteStatus): string {
+  if (scope.streaming === null || status.streaming !== true) {
+    throw new WalError(`failed opening the PostgreSQL streaming connection for server ${scope.name}`);
   }
   const path = status.pg_receivexlog_path;
   if (status.pg_receivexlog_installed !== true || typeof path !== 'string') {
     throw new WalError('pg_receivewal not present in $PATH', {
-      hint: `install the PostgreSQL client programs, or set path_prefix for server '${server.name}'`,
+      hint: `install the PostgreSQL client programs, or set path_prefix for server '${scope.name}'`,
     });
   }
   if (status.pg_receivexlog_compatible !== true) {
     throw new WalError('pg_receivewal version not compatible with PostgreSQL server version', {
-      hint: `set path_prefix for server '${server.name}' to the programs of the server's release or a newer one`,
+      hint: `set path_prefix for server '${scope.name}' to the programs of the server's release or a newer one`,
     });
   }
   return path;
 }
 
 /** False when the slot could not be created and that was reported. */
-async function requireSlot(ctx: CommandContext, server: Server, status: RemoteStatus): Promise<boolean> {
-  const { slotName, createSlot: creation } = server.config;
+async function requireSlot(scope: ServerScope, status: RemoteStatus): Promise<boolean> {
+  const { slotName, createSlot: creation } = scope.config;
   if (slotName === null || status.pg_receivexlog_supports_slots !== true) return true;
   const slot = status.replication_slot as SlotState | null | undefined;
   if (slot == null) {
     if (creation !== 'auto') {
       throw new WalError(
-        `replication slot '${slotName}' doesn't exist. Please execute 'barman receive-wal --create-slot ${server.name}'`,
+        `replication slot '${slotName}' doesn't exist. Please execute 'barman receive-wal --create-slot ${scope.name}'`,
       );
     }
-    ctx.output.info(`Creating replication slot '${slotName}'`);
-    return createSlot(ctx, server, { ifNotExists: true });
+    scope.output.info(`Creating replication slot '${slotName}'`);
+    return createSlot(scope, { ifNotExists: true });
   }
   if (slot.active) {
     throw new WalError(`replication slot '${slotName}' is already in use`, {

@@ -11,46 +11,46 @@ import { parseLsn } from '../../domain/wal/lsn.ts';
 import { parseWalName, segmentOfLsn } from '../../domain/wal/wal.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { type RemoteStatus, remoteStatus } from '../../server/status.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import { segmentSizeOf } from './receive.ts';
 
 /** Makes the next receive-wal start at the slot's position; the caller has asked mayStream. Reports what it does and why it cannot. */
-export async function resetReceiver(ctx: CommandContext, server: Server): Promise<void> {
+export async function resetReceiver(scope: ServerScope): Promise<void> {
   try {
-    await withLock(serverLock(server.catalog.layout, 'receive-wal'), { wait: false }, () => reset(ctx, server));
+    await withLock(serverLock(scope.catalog.layout, 'receive-wal'), { wait: false }, () => reset(scope));
   } catch (error) {
     if (!(error instanceof LockBusyError)) throw error;
-    ctx.output.error(`Unable to reset the status of receive-wal for server ${server.name}. Process is still running`);
+    scope.output.error(`Unable to reset the status of receive-wal for server ${scope.name}. Process is still running`);
   }
 }
 
-async function reset(ctx: CommandContext, server: Server): Promise<void> {
-  const { current, restart } = positions(server, await remoteStatus(ctx, server));
-  const directory = server.config.streamingWalsDirectory;
+async function reset(scope: ServerScope): Promise<void> {
+  const { current, restart } = positions(scope, await remoteStatus(scope));
+  const directory = scope.config.streamingWalsDirectory;
   const newest = await newestReceived(directory);
   const partial = `${restart}.partial`;
   if (newest === undefined || newest === restart || newest === partial) {
-    ctx.output.info('Nothing to do. Position of receive-wal is aligned.');
+    scope.output.info('Nothing to do. Position of receive-wal is aligned.');
     return;
   }
   if (compareBytes(newest, current) > 0 && newest !== `${current}.partial`) {
-    ctx.output.error(`The receive-wal position is ahead of PostgreSQL current WAL lsn (${newest} > ${current})`);
+    scope.output.error(`The receive-wal position is ahead of PostgreSQL current WAL lsn (${newest} > ${current})`);
     return;
   }
-  ctx.output.info('Resetting receive-wal directory status');
-  if (newest.endsWith('.partial')) await removePartial(ctx, join(directory, newest), newest < restart);
+  scope.output.info('Resetting receive-wal directory status');
+  if (newest.endsWith('.partial')) await removePartial(scope, join(directory, newest), newest < restart);
   const path = join(directory, partial);
-  ctx.output.info(`Creating status file ${path}`);
+  scope.output.info(`Creating status file ${path}`);
   await createEmpty(path);
   await syncDirectory(directory);
 }
 
-function positions(server: Server, status: RemoteStatus): { readonly current: string; readonly restart: string } {
+function positions(scope: ServerScope, status: RemoteStatus): { readonly current: string; readonly restart: string } {
   const currentLsn = parseLsn(String(status.current_lsn));
   const timeline = status.timeline;
   if (currentLsn === undefined || typeof timeline !== 'number') {
-    throw new WalError(`the current WAL position of server '${server.name}' is not known`, {
-      hint: `run 'barman check ${server.name}'`,
+    throw new WalError(`the current WAL position of server '${scope.name}' is not known`, {
+      hint: `run 'barman check ${scope.name}'`,
     });
   }
   const segmentSize = segmentSizeOf(status);

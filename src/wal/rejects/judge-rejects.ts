@@ -12,8 +12,7 @@ import { serverLock } from '../../catalog/layout.ts';
 import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';
 import { parseWalName, type WalFile } from '../../domain/wal/wal.ts';
 import { parseWalHeader, type WalHeader } from '../../domain/wal/wal-header.ts';
-import type { CommandContext } from '../../server/context.ts';
-import type { Server } from '../../server/server.ts';
+import type { ServerScope } from '../../server/scope.ts';
 import {
   canDecrypt,
   measurePlain,
@@ -45,18 +44,18 @@ export interface JudgedReject {
 }
 
 /** Every file of the errors directory, in name order. */
-export async function judgeRejects(ctx: CommandContext, server: Server): Promise<readonly JudgedReject[]> {
-  const settings = compressionSettings(server.config, server.searchPath, { ...ctx.env, PATH: server.searchPath });
-  const systemId = (await server.catalog.readIdentity())?.systemid ?? null;
+export async function judgeRejects(scope: ServerScope): Promise<readonly JudgedReject[]> {
+  const settings = compressionSettings(scope.config, scope.searchPath, scope.programEnv);
+  const systemId = (await scope.catalog.readIdentity())?.systemid ?? null;
   const judged: JudgedReject[] = [];
-  for (const file of await listNames(server.config.errorsDirectory)) {
-    judged.push(await judge(server, file, settings, systemId));
+  for (const file of await listNames(scope.config.errorsDirectory)) {
+    judged.push(await judge(scope, file, settings, systemId));
   }
   return judged;
 }
 
 async function judge(
-  server: Server,
+  scope: ServerScope,
   file: string,
   settings: CompressionSettings,
   systemId: string | null,
@@ -72,7 +71,7 @@ async function judge(
     action: null,
   });
   if (wal === undefined) return stranger('is no WAL file: look at it and remove it by hand');
-  const path = join(server.config.errorsDirectory, file);
+  const path = join(scope.config.errorsDirectory, file);
   let handle;
   try {
     handle = await openWal(path);
@@ -88,7 +87,7 @@ async function judge(
     const known = { file, walName: wal.name, header };
     if (!(await canDecrypt(handle, form, settings)))
       return { ...known, relation: 'different', verdict: ENCRYPTED, action: null };
-    const stored = await openStored(server, wal);
+    const stored = await openStored(scope, wal);
     if (stored === undefined) return { ...known, relation: 'not archived', ...judgeAlone(examined.problem?.text) };
     try {
       if (!(await canDecrypt(stored, await recognise(stored, settings), settings))) {
@@ -149,9 +148,9 @@ function judgeBeside(
   };
 }
 
-async function openStored(server: Server, { name }: WalFile) {
+async function openStored(scope: ServerScope, { name }: WalFile) {
   try {
-    return await openWal(server.catalog.walPath(name));
+    return await openWal(scope.catalog.walPath(name));
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
@@ -162,17 +161,17 @@ async function openStored(server: Server, { name }: WalFile) {
  * Does the safe things while the archiver rests, each judged anew. Returns the names that were dealt with; a failure is
  * reported and the others go on. @throws LockBusyError while archive-wal is at work
  */
-export async function resolveRejects(ctx: CommandContext, server: Server): Promise<ReadonlySet<string>> {
+export async function resolveRejects(scope: ServerScope): Promise<ReadonlySet<string>> {
   const resolved = new Set<string>();
-  await withLock(serverLock(server.catalog.layout, 'archive-wal'), { wait: false }, async () => {
-    for (const judged of await judgeRejects(ctx, server)) {
+  await withLock(serverLock(scope.catalog.layout, 'archive-wal'), { wait: false }, async () => {
+    for (const judged of await judgeRejects(scope)) {
       if (judged.action === null || judged.walName === null) continue;
       try {
-        if (judged.action === 'remove') await removeReject(server, judged.file, judged.walName);
-        else await queueAgain(server, judged.file, judged.walName);
+        if (judged.action === 'remove') await removeReject(scope, judged.file, judged.walName);
+        else await queueAgain(scope, judged.file, judged.walName);
         resolved.add(judged.file);
       } catch (error) {
-        ctx.output.error(`cannot resolve '${judged.file}' of server '${server.name}': ${messageOf(error)}`);
+        scope.output.error(`cannot resolve '${judged.file}' of server '${scope.name}': ${messageOf(error)}`);
       }
     }
   });
@@ -180,7 +179,7 @@ export async function resolveRejects(ctx: CommandContext, server: Server): Promi
 }
 
 /** The archived copy must be on disk before this one goes. */
-async function removeReject({ catalog, config }: Server, file: string, walName: string): Promise<void> {
+async function removeReject({ catalog, config }: ServerScope, file: string, walName: string): Promise<void> {
   const archived = catalog.walPath(walName);
   const handle = await openWal(archived);
   try {
@@ -194,7 +193,7 @@ async function removeReject({ catalog, config }: Server, file: string, walName: 
 }
 
 /** A second name first, so that nothing in the queue is overwritten and no moment is without the file. */
-async function queueAgain({ config }: Server, file: string, walName: string): Promise<void> {
+async function queueAgain({ config }: ServerScope, file: string, walName: string): Promise<void> {
   const queue = config.archiver ? config.incomingWalsDirectory : config.streamingWalsDirectory;
   const [source, target] = [join(config.errorsDirectory, file), join(queue, walName)];
   await makeDirectory(queue);

@@ -40,7 +40,7 @@ function context(env: NodeJS.ProcessEnv = {}) {
     lines,
     abort,
     ctx: {
-      config: { path: '/etc/barman.conf' },
+      configuration: { path: '/etc/barman.conf' },
       env: { ...process.env, OUT: join(folder, 'out'), ...env },
       log: { named: () => log },
       signal: abort.signal,

@@ -24,13 +24,13 @@ beforeEach(() => open());
 afterEach(() => box.dispose());
 
 async function record(id: string): Promise<BackupInfo> {
-  const info = await box.server.catalog.getBackup(id);
+  const info = await box.scope.catalog.getBackup(id);
   if (info === undefined) throw new Error(`no ${id}`);
   return info;
 }
 
 async function remove(id: string): Promise<boolean> {
-  return deleteBackup(box.ctx, box.server, await record(id));
+  return deleteBackup(box.scope, await record(id));
 }
 
 const refusal = (id: string) => `ERROR: Cannot delete backup (pg LocalBackupInfo(backup_id='${id}'))`;
@@ -250,7 +250,7 @@ describe('deleteBackup', () => {
 
   it('does not touch a server where a backup or a delete is at work, nor a backup that is in use', async () => {
     await home.addBackup('pg', FIRST, span(2, 2));
-    const { layout } = box.server.catalog;
+    const { layout } = box.scope.catalog;
     const backup = await acquireLock(serverLock(layout, 'backup'), { wait: false });
     expect(await remove(FIRST)).toBe(false);
     await backup.release();

@@ -48,7 +48,7 @@ describe('serverProcesses', () => {
     await writeFile(lockFile('.pg-cron.lock'), '1\n');
     await hold('.pg-2-receive-wal.lock');
     const receiver = await hold('.pg-receive-wal.lock');
-    expect(await serverProcesses(box.ctx, box.server)).toEqual([
+    expect(await serverProcesses(box.scope)).toEqual([
       { task: 'receive-wal', pid: receiver, lockPath: lockFile('.pg-receive-wal.lock') },
     ]);
   });
@@ -57,7 +57,7 @@ describe('serverProcesses', () => {
 describe('terminateProcess', () => {
   it('interrupts and waits', async () => {
     const pid = await hold('.pg-receive-wal.lock', 'trap "sleep 0.2; exit" INT; while :; do sleep 0.05; done');
-    expect(await terminateProcess(box.ctx, box.server, 'receive-wal')).toBe(true);
+    expect(await terminateProcess(box.scope, 'receive-wal')).toBe(true);
     expect(box.said()).toEqual([`Stopped process receive-wal(${pid})`]);
     expect(() => process.kill(pid, 0)).toThrow();
   });
@@ -67,13 +67,13 @@ describe('terminateProcess', () => {
     const stranger = spawn('sleep', ['60'], { stdio: 'ignore' });
     children.push(stranger);
     await writeFile(lockFile('.pg-receive-wal.lock'), `${stranger.pid}\n`);
-    expect(await terminateProcess(box.ctx, box.server, 'receive-wal')).toBe(false);
+    expect(await terminateProcess(box.scope, 'receive-wal')).toBe(false);
     expect(box.said()).toEqual([`ERROR: Cannot terminate process receive-wal(${stranger.pid})`]);
     expect([stranger.exitCode, stranger.signalCode]).toEqual([null, null]);
   });
 
   it('says when there is none, for whatever name', async () => {
-    expect(await terminateProcess(box.ctx, box.server, 'nosuch')).toBe(false);
+    expect(await terminateProcess(box.scope, 'nosuch')).toBe(false);
     expect(box.said()).toEqual(['ERROR: Termination of nosuch failed: no such process for server pg']);
   });
 });

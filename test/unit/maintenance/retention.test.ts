@@ -24,7 +24,7 @@ afterEach(() => box.dispose());
 
 /** Enforces the policy at noon of the 21st, and gives what was said without the lines of each delete. */
 async function enforce(now = '2026-11-21T12:00:00Z'): Promise<string[]> {
-  await enforceRetention({ ...box.ctx, now: () => new Date(now) }, box.server);
+  await enforceRetention({ ...box.scope, now: () => new Date(now) });
   return box.said().filter((line) => !/^(Deleting|Deleted|Delete assoc|\t)/.test(line));
 }
 
@@ -120,7 +120,7 @@ describe('enforceRetention', () => {
 
   it('skips a backup that is in use', async () => {
     for (const day of [1, 2]) await home.addBackup('pg', id(day), span(day, day));
-    const lock = await acquireLock(backupLock(box.server.catalog.layout, id(1)), { wait: false });
+    const lock = await acquireLock(backupLock(box.scope.catalog.layout, id(1)), { wait: false });
     expect(await enforce()).toEqual([
       `WARNING: Another action is in progress for the backup ${id(1)} of server pg, skipping retention policy application`,
     ]);

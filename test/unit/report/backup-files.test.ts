@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, renameSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eachDataFile, eachRequiredWal } from '../../../src/report/backup-files.ts';
-import type { Server } from '../../../src/server/server.ts';
+import type { ServerScope } from '../../../src/server/scope.ts';
 import { backupOfDay, idOfDay, spanning } from '../../support/backup-infos.ts';
 import { makeHome, type TestHome } from '../catalog/home.ts';
 
@@ -13,7 +13,7 @@ describe('eachDataFile', () => {
   });
   afterEach(() => home.dispose());
 
-  const server = () => ({ name: 'pg', catalog: home.catalog }) as Server;
+  const server = () => ({ name: 'pg', catalog: home.catalog }) as ServerScope;
 
   async function list(changes = {}) {
     const paths: string[] = [];

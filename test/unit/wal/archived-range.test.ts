@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseWalName, type WalFile } from '../../../src/domain/wal/wal.ts';
-import type { Server } from '../../../src/server/server.ts';
+import type { ServerScope } from '../../../src/server/scope.ts';
 import { examineRange } from '../../../src/wal/archived-range.ts';
 import { makeHome, type TestHome } from '../catalog/home.ts';
 
@@ -18,7 +18,7 @@ describe('examineRange', () => {
 
   const examine = (begin: string, end: string, size = 16 * MIB) =>
     examineRange(
-      { name: 'pg', catalog: home.catalog } as Server,
+      { name: 'pg', catalog: home.catalog } as ServerScope,
       parseWalName(begin) as WalFile,
       parseWalName(end) as WalFile,
       size,

@@ -28,19 +28,16 @@ const file = (name: string): WalFile => {
 };
 
 async function find(name: string, partial = false): Promise<string | undefined> {
-  const found = await findWal(box.ctx, box.server, file(name), { partial, origin: '' });
+  const found = await findWal(box.scope, file(name), { partial, origin: '' });
   await found?.handle.close();
   return found?.path.slice(box.path().length + 1);
 }
 
 async function fetch(name: string, delivery: Delivery, partial = false): Promise<Buffer> {
-  const found = await findWal(box.ctx, box.server, file(name), { partial, origin: '' });
+  const found = await findWal(box.scope, file(name), { partial, origin: '' });
   if (!found) throw new Error('not found');
   const sink = new PassThrough();
-  const [content] = await Promise.all([
-    buffer(sink),
-    deliverWal(box.ctx, box.server, found, delivery, sink, { end: true }),
-  ]);
+  const [content] = await Promise.all([buffer(sink), deliverWal(box.scope, found, delivery, sink, { end: true })]);
   await found.handle.close();
   return content;
 }
@@ -117,7 +114,7 @@ describe('deliverWal', () => {
 
   it('fails when the reader goes away, at the pace of the reader', async () => {
     await writeFile(box.path('wals', HASH, ONE), WAL);
-    const found = await findWal(box.ctx, box.server, file(ONE), { partial: false, origin: '' });
+    const found = await findWal(box.scope, file(ONE), { partial: false, origin: '' });
     if (!found) throw new Error('not found');
     let taken = 0;
     const reader = new Writable({
@@ -126,7 +123,7 @@ describe('deliverWal', () => {
         setTimeout(() => done(new Error('gone')), 10);
       },
     });
-    await expect(deliverWal(box.ctx, box.server, found, 'plain', reader, { end: false })).rejects.toThrow('gone');
+    await expect(deliverWal(box.scope, found, 'plain', reader, { end: false })).rejects.toThrow('gone');
     expect(taken).toBeLessThanOrEqual(WAL.length);
     await found.handle.close();
   });
@@ -140,7 +137,7 @@ describe('deliverWal', () => {
 });
 
 describe('peekWals', () => {
-  const peek = async (name: string, limit: number) => peekWals(box.server, file(name), limit);
+  const peek = async (name: string, limit: number) => peekWals(box.scope, file(name), limit);
   const touch = (...names: string[]) => Promise.all(names.map((name) => box.put('incoming', name, '')));
 
   it('lists without gaps and not more than wished', async () => {
@@ -169,7 +166,7 @@ describe('peekWals', () => {
 
 describe('the command', () => {
   const run = (walName: string, options: Parameters<typeof getWal>[1] | object = {}, env = {}) =>
-    getWal({ ...box.ctx, env: { ...box.ctx.env, ...env } }, { serverName: 'pg', walName, ...options });
+    getWal({ ...box.scope, env: { ...box.scope.env, ...env } }, { serverName: 'pg', walName, ...options });
 
   it('writes a whole file or none', async () => {
     const outputDirectory = join(box.root, 'out');

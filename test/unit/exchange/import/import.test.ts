@@ -54,7 +54,7 @@ describe('import-backup', () => {
     await writeFile(path, content);
     let thrown: string[] = [];
     try {
-      await importBackup(pg.ctx, pg.server, path);
+      await importBackup(pg.scope, path);
     } catch (error) {
       thrown = [`thrown: ${(error as Error).message}`];
     }
@@ -307,14 +307,14 @@ describe('import-backup', () => {
 
   it('removes what an undecided import left, and brings no deleted backup back', async () => {
     await mkdir(pg.path('base', `.import-${ID}`, 'backup'), { recursive: true });
-    await finishInterruptedImports(pg.ctx, pg.server);
+    await finishInterruptedImports(pg.scope);
     expect(await pg.names('base')).toEqual([]);
     expect(await takeMembers(GOOD)).toEqual([SUCCESS]);
     await mkdir(pg.path('base', `.import-${ID}`));
     await writeFile(pg.path('base', `.import-${ID}`, 'publishing'), `${ID}\n`);
     await rm(pg.path('base', ID), { recursive: true });
     await rm(pg.path('meta', `${ID}-backup.info`));
-    await finishInterruptedImports(pg.ctx, pg.server);
+    await finishInterruptedImports(pg.scope);
     expect(await pg.names('base')).toEqual([]);
     expect(await pg.names('meta')).toEqual([`${ID}-keep`]);
   });

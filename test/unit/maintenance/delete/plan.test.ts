@@ -75,8 +75,8 @@ async function snapshot(server: WalServer): Promise<readonly string[]> {
 const listed = async (server: WalServer) => (await server.index()).map(([name]) => name);
 
 /** The same catalog as another process finds it. */
-async function reopened({ ctx, server }: WalServer) {
-  return { ctx: { ...ctx, now: () => NOW }, server: await openServer(ctx, server.config, { offline: true }) };
+async function reopened({ scope }: WalServer) {
+  return { ctx: { ...scope, now: () => NOW }, server: await openServer(scope, scope.config, { offline: true }) };
 }
 
 async function expectTruth(
@@ -100,10 +100,10 @@ describe('delete --dry-run', () => {
         const server = await build(backups, `retention_policy = ${policy}`);
         const before = await snapshot(server);
         const dry = await reopened(server);
-        const plan = await planRetention(dry.ctx, dry.server);
+        const plan = await planRetention(dry.server);
         expect(await snapshot(server)).toEqual(before);
         const real = await reopened(server);
-        await expectTruth(server, plan, () => enforceRetention(real.ctx, real.server));
+        await expectTruth(server, plan, () => enforceRetention(real.server));
       }),
       { numRuns: 60, seed: 20_261_127 },
     );
@@ -118,11 +118,11 @@ describe('delete --dry-run', () => {
         const dry = await reopened(server);
         const [info] = (await dry.server.catalog.listBackups()).backups.filter(({ backupId }) => backupId === target);
         if (info === undefined) throw new Error('no such backup');
-        const plan = await planDelete(dry.ctx, dry.server, info);
+        const plan = await planDelete(dry.server, info);
         expect(await snapshot(server)).toEqual(before);
         const said = server.said();
         const real = await reopened(server);
-        await expectTruth(server, plan ?? [], () => deleteBackup(real.ctx, real.server, info));
+        await expectTruth(server, plan ?? [], () => deleteBackup(real.server, info));
         // A refusal has the same words.
         if (plan === undefined) expect(server.said()).toEqual(said);
       }),
@@ -137,7 +137,7 @@ describe('delete --dry-run', () => {
     );
     const { deletePlanResult } = await import('../../../../src/output/results/delete-plan.ts');
     const dry = await reopened(server);
-    const result = deletePlanResult('pg', await planRetention(dry.ctx, dry.server));
+    const result = deletePlanResult('pg', await planRetention(dry.server));
     const paint = { red: String, green: String, yellow: String };
     expect(result.console(paint)).toEqual([
       'Server pg: 2 backups would be deleted',

@@ -23,11 +23,11 @@ async function open(options?: string): Promise<void> {
 beforeEach(() => open());
 afterEach(() => box.dispose());
 
-const archive = (verbose = false) => archiveWals(box.ctx, box.server, { verbose });
+const archive = (verbose = false) => archiveWals(box.scope, { verbose });
 const names = async () => (await box.index()).map(([name]) => name);
 /** Old enough not to be taken for a file that is still growing. */
 const later = () => {
-  box = { ...box, ctx: { ...box.ctx, now: () => new Date(Date.now() + 120_000) } };
+  box = { ...box, scope: { ...box.scope, now: () => new Date(Date.now() + 120_000) } };
 };
 
 describe('what arrives', () => {
@@ -101,7 +101,7 @@ describe('what has no business here', () => {
     await symlink('/etc/passwd', box.path('incoming', ONE));
     await box.put('incoming', '.hidden', '');
     await box.put('incoming', 'half.tmp', '');
-    box = { ...box, ctx: { ...box.ctx, now: () => new Date('2026-11-21T01:02:03.999Z') } };
+    box = { ...box, scope: { ...box.scope, now: () => new Date('2026-11-21T01:02:03.999Z') } };
     await archive();
     expect(box.said()).toEqual([
       'Some unknown objects have been found while processing xlog segments for pg. Objects moved to errors directory:',
@@ -123,7 +123,7 @@ describe('what has no business here', () => {
   });
 
   it('is a segment that is empty, cut, misnamed or of another cluster', async () => {
-    await box.server.catalog.writeIdentity({ systemid: SYSTEM_ID, version: '15' });
+    await box.scope.catalog.writeIdentity({ systemid: SYSTEM_ID, version: '15' });
     const cut = segmentName(3);
     const foreign = segmentName(4);
     const compressed = segmentName(5);
@@ -288,7 +288,7 @@ describe('a run that cannot store', () => {
       `archiver = on\ncompression = custom\ncustom_compression_filter = ${filter}\ncustom_decompression_filter = cat`,
     );
     const flag = join(box.root, 'flag');
-    box = { ...box, ctx: { ...box.ctx, env: { ...box.ctx.env, FLAG: flag } } };
+    box = { ...box, scope: { ...box.scope, programEnv: { ...box.scope.programEnv, FLAG: flag } } };
     for (const name of [ONE, TWO]) await box.put('incoming', name, walSegment(name));
     await writeFile(flag, walSegment(TWO));
     await expect(archive()).rejects.toThrow(`cannot archive WAL file '${TWO}' of server 'pg'`);
@@ -386,7 +386,7 @@ describe('hooks', () => {
 describe('waiting', () => {
   it('archives until the file is there', async () => {
     setTimeout(() => void box.put('incoming', ONE, walSegment(ONE)), 250);
-    expect(await waitForWal(box.ctx, box.server, ONE, { timeoutSeconds: 10 })).toBe(true);
+    expect(await waitForWal(box.scope, ONE, { timeoutSeconds: 10 })).toBe(true);
     expect(box.said()).toEqual([
       `Waiting for the WAL file ${ONE} from server 'pg' (max: 10 seconds)`,
       FILE_HEADING,
@@ -395,7 +395,7 @@ describe('waiting', () => {
   });
 
   it('for any file, gives up without an error', async () => {
-    expect(await waitForWal(box.ctx, box.server, null, { timeoutSeconds: 0.2 })).toBe(false);
+    expect(await waitForWal(box.scope, null, { timeoutSeconds: 0.2 })).toBe(false);
     expect(box.said()).toEqual([
       "Waiting for a WAL file from server 'pg' to be archived (max: 0.2 seconds)",
       'A WAL file has not been received in 0.2 seconds',
@@ -405,7 +405,7 @@ describe('waiting', () => {
   it('tells an incomplete file once, and takes it when it is complete', async () => {
     await box.put('incoming', ONE, walSegment(ONE).subarray(0, 5000));
     setTimeout(() => void box.put('incoming', ONE, walSegment(ONE)), 350);
-    expect(await waitForWal(box.ctx, box.server, ONE, { timeoutSeconds: 10 })).toBe(true);
+    expect(await waitForWal(box.scope, ONE, { timeoutSeconds: 10 })).toBe(true);
     const said = box.said();
     expect(said.filter((line) => line.startsWith('WARNING')).length).toBeLessThanOrEqual(2);
     expect(said.slice(1, 4)).toEqual([
@@ -418,7 +418,7 @@ describe('waiting', () => {
 
   it('ends with Ctrl-C', async () => {
     setTimeout(() => box.abort('SIGINT'), 150);
-    expect(await waitForWal(box.ctx, box.server, ONE, { timeoutSeconds: null })).toBe(false);
+    expect(await waitForWal(box.scope, ONE, { timeoutSeconds: null })).toBe(false);
     expect(box.said()).toEqual([
       `Waiting for the WAL file ${ONE} from server 'pg'`,
       `Got CTRL-C. Continuing without waiting for '${ONE}' to be archived`,

@@ -26,7 +26,7 @@ describe('put-wal', () => {
     // In pieces as a pipe gives them.
     const source = stream instanceof Readable ? stream : Readable.from(pieces(stream), { objectMode: false });
     try {
-      await putWals(pg.ctx, pg.server, source, ' (SSH host: 192.0.2.7)');
+      await putWals(pg.scope, source, ' (SSH host: 192.0.2.7)');
     } catch (error) {
       return [...pg.said(), `thrown: ${(error as Error).message}`];
     }

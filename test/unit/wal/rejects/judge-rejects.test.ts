@@ -10,7 +10,7 @@ let box: WalServer;
 
 beforeEach(async () => {
   box = await openWalServer('archiver = on\ncompression = gzip');
-  await box.server.catalog.writeIdentity({ systemid: SYSTEM_ID, version: '15' });
+  await box.scope.catalog.writeIdentity({ systemid: SYSTEM_ID, version: '15' });
 });
 afterEach(() => box.dispose());
 
@@ -29,7 +29,7 @@ const stored = (name: string, content: Uint8Array) => writeFile(box.path('wals',
 /** Archived: one to three; rejected: every kind of file. */
 async function fill(): Promise<void> {
   for (const name of [one, two, three]) await box.put('incoming', name, walSegment(name));
-  await archiveWals(box.ctx, box.server, { verbose: false });
+  await archiveWals(box.scope, { verbose: false });
   box.said();
   await reject(one, gzipSync(walSegment(one), { level: 1 }));
   await reject(two, walSegment(two).subarray(0, 500_000));
@@ -43,7 +43,7 @@ async function fill(): Promise<void> {
 }
 
 const facts = async () =>
-  (await judgeRejects(box.ctx, box.server)).map(({ file, relation, action, header }) => [
+  (await judgeRejects(box.scope)).map(({ file, relation, action, header }) => [
     file.replace(`.${STAMP}`, ''),
     relation,
     action,
@@ -68,7 +68,7 @@ describe('the errors directory', () => {
 
   it('loses what is safe to lose, and the archive gets what it lacks', async () => {
     await fill();
-    expect([...(await resolveRejects(box.ctx, box.server))]).toEqual([
+    expect([...(await resolveRejects(box.scope))]).toEqual([
       `${one}.${STAMP}.duplicate`,
       `${two}.${STAMP}.duplicate`,
       `${four}.${STAMP}.unknown`,
@@ -82,7 +82,7 @@ describe('the errors directory', () => {
       'adir.unknown',
     ]);
     expect(await box.names('incoming')).toEqual([four]);
-    await archiveWals(box.ctx, box.server, { verbose: false });
+    await archiveWals(box.scope, { verbose: false });
     expect((await box.index()).map(([name]) => name)).toEqual([one, two, three, four]);
   });
 
@@ -90,18 +90,18 @@ describe('the errors directory', () => {
     await fill();
     await stored(three, walSegment(three).subarray(0, 4096));
     await reject(three, walSegment(three));
-    const [, , judged] = await judgeRejects(box.ctx, box.server);
+    const [, , judged] = await judgeRejects(box.scope);
     expect(judged).toMatchObject({ relation: 'longer', action: 'queue' });
-    await resolveRejects(box.ctx, box.server);
-    await archiveWals(box.ctx, box.server, { verbose: false });
-    expect(gunzipSync(await readFile(box.server.catalog.walPath(three))).equals(walSegment(three))).toBe(true);
-    expect((await judgeRejects(box.ctx, box.server)).map(({ relation }) => relation)).toContain('prefix');
+    await resolveRejects(box.scope);
+    await archiveWals(box.scope, { verbose: false });
+    expect(gunzipSync(await readFile(box.scope.catalog.walPath(three))).equals(walSegment(three))).toBe(true);
+    expect((await judgeRejects(box.scope)).map(({ relation }) => relation)).toContain('prefix');
   });
 
   it('never overwrites what waits in the queue', async () => {
     await fill();
     await box.put('incoming', four, walSegment(four, { seed: 5 }));
-    const resolved = await resolveRejects(box.ctx, box.server);
+    const resolved = await resolveRejects(box.scope);
     expect(resolved.has(`${four}.${STAMP}.unknown`)).toBe(false);
     expect(box.said()).toEqual([
       `ERROR: cannot resolve '${four}.${STAMP}.unknown' of server 'pg': '${box.path('incoming', four)}' waits to be archived: run "barman archive-wal pg" first`,
@@ -113,13 +113,11 @@ describe('the errors directory', () => {
     await fill();
     await stored(one, gzipSync(walSegment(one)).subarray(0, 700));
     await stored(two, gzipSync(walSegment(two)).subarray(0, 700));
-    const [first, second] = await judgeRejects(box.ctx, box.server);
+    const [first, second] = await judgeRejects(box.scope);
     expect(first).toMatchObject({ relation: 'different', action: 'queue' });
     expect(second).toMatchObject({ relation: 'different', action: null });
-    await resolveRejects(box.ctx, box.server);
-    await archiveWals(box.ctx, box.server, { verbose: false });
-    expect((await readFile(box.server.catalog.walPath(one))).equals(gzipSync(walSegment(one), { level: 1 }))).toBe(
-      true,
-    );
+    await resolveRejects(box.scope);
+    await archiveWals(box.scope, { verbose: false });
+    expect((await readFile(box.scope.catalog.walPath(one))).equals(gzipSync(walSegment(one), { level: 1 }))).toBe(true);
   });
 });

@@ -1,5 +1,6 @@
 /**
- * One server at work: its configuration, its catalog and its lazily opened connections, bound to a scope.
+ * One server at work, handed as one value to everything that works on it: the context of the command, the server's
+ * configuration, its catalog, its lazily opened connections and what follows from them.
  */
 import type { SshExecutor } from '../host/executor/openssh.ts';
 import type { PostgresConnection, StreamingConnection } from '../postgres/connections.ts';
@@ -7,7 +8,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { ServerConfig } from '../config/options.ts';
 import type { CommandContext } from './context.ts';
 
-export interface Server {
+export interface ServerScope extends CommandContext {
   readonly name: string;
   /** With command-line overrides and forced values applied (archiver, backup_options). */
   readonly config: ServerConfig;
@@ -26,6 +27,8 @@ export interface Server {
   remoteHost(): Promise<SshExecutor>;
   /** PATH for this server's programs: path_prefix first. */
   readonly searchPath: string;
+  /** The environment of this server's programs: ours with `searchPath`. */
+  readonly programEnv: NodeJS.ProcessEnv;
   close(): Promise<void>;
 }
 
@@ -37,20 +40,4 @@ export interface OpenOptions {
   readonly offline?: boolean;
   /** The command only tells: nothing on disk changes, old annotations stay where they are. */
   readonly readOnly?: boolean;
-}
-
-/** Opens a server for the time of `body` and closes its connections afterwards. */
-export async function withServer<T>(
-  ctx: CommandContext,
-  config: ServerConfig,
-  body: (server: Server) => Promise<T>,
-  options: OpenOptions = {},
-): Promise<T> {
-  const { openServer } = await import('./open.ts');
-  const server = await openServer(ctx, config, options);
-  try {
-    return await body(server);
-  } finally {
-    await server.close();
-  }
 }
