@@ -1,10 +1,20 @@
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
+// No limit that a busy machine could meet.
+const PATIENCE = { testTimeout: 120_000, hookTimeout: 120_000 };
+
+/** Tests that start processes: a process for each file, looked after by test/setup. */
 const project = (name: string) => ({
-  // No limit that a busy machine could meet.
-  test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout: 120_000, hookTimeout: 120_000 },
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    globalSetup: ['test/setup/templates.ts'],
+    ...PATIENCE,
+  },
 });
+
+const unit = { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...PATIENCE } };
 
 /** The files that take minutes, so that none of them runs alone at the end. */
 const LONG = ['answers/answers', 'compat/restore.test', 'damaged-catalog', 'answers/exchanged', 'crash/crash'];
@@ -29,7 +39,7 @@ export default defineConfig({
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     projects: [
-      project('unit'),
+      unit,
       project('integration'),
       project('crash'),
       project('compat'),

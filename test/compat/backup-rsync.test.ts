@@ -4,7 +4,8 @@ import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, normalised } from '../support/archiving-server.ts';
+import { normalised } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Cluster, clusterAt, freePort, startCluster, temporaryFolder } from '../support/cluster.ts';
 import { makeSandbox, type ProgramResult, referenceFolder, type Sandbox } from '../support/sandbox.ts';
 import { type Sshd, startSshd } from '../support/sshd.ts';

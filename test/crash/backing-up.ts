@@ -5,7 +5,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { eventually } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Cluster, clusterAt, freePort, startCluster } from '../support/cluster.ts';
 import { barmanProgram, runProgram, type ProgramResult } from '../support/sandbox.ts';
 import { type CrashHome, makeHome, restoreHome } from './home.ts';

@@ -1,5 +1,5 @@
 /** The processes that work on one home. Only such are ended: its folder has a name of its own. */
-import { eventually } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Found, processesOf } from '../support/processes.ts';
 import type { CrashHome } from './home.ts';
 

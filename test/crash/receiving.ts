@@ -4,7 +4,7 @@
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { eventually } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { runProgram, type ProgramResult } from '../support/sandbox.ts';
 import { SMALL_SEGMENT } from '../support/wal-files.ts';

@@ -8,13 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { acquireLock } from '../../src/host/lock.ts';
-import {
-  type ArchivingServer,
-  eventually,
-  type Running,
-  startArchivingServer,
-  startBarman,
-} from '../support/archiving-server.ts';
+import { type ArchivingServer, type Running, startArchivingServer, startBarman } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { barmanProgram } from '../support/sandbox.ts';
 
 const exec = promisify(execFile);

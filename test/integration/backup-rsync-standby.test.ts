@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type ArchivingServer, eventually, startArchivingServer, startBarman } from '../support/archiving-server.ts';
+import { type ArchivingServer, startArchivingServer, startBarman } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Cluster, clusterAt, freePort, temporaryFolder } from '../support/cluster.ts';
 
 const exec = promisify(execFile);

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, normalised, startBarman } from '../support/archiving-server.ts';
+import { normalised, startBarman } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Cluster, clusterAt, folderElsewhere, freePort, temporaryFolder } from '../support/cluster.ts';
 import { type RsyncServer, startRsyncServer } from '../support/rsync-server.ts';
 

@@ -1,13 +1,8 @@
 /** The foreground scheduler: maintenance, scheduled backups, no overlap, a clean stop. */
 import { readdir } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import {
-  type ArchivingServer,
-  eventually,
-  type Running,
-  startArchivingServer,
-  startBarman,
-} from '../support/archiving-server.ts';
+import { type ArchivingServer, type Running, startArchivingServer, startBarman } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 
 let server: ArchivingServer;
 let daemon: Running | undefined;

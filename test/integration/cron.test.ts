@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { acquireLock, lockHolder } from '../../src/host/lock.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
-import { eventually } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { makeSandbox, type Sandbox, streamingSection } from '../support/sandbox.ts';
 
 let cluster: Cluster;

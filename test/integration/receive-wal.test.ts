@@ -1,7 +1,8 @@
 /** receive-wal against a real PostgreSQL and the real pg_receivewal: streaming, slots, signals, kills, --stop, --reset. */
 import { mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { eventually, type Running, startBarman } from '../support/archiving-server.ts';
+import { type Running, startBarman } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { makeSandbox, type Sandbox, streamingSection } from '../support/sandbox.ts';
 

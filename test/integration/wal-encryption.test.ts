@@ -6,7 +6,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { which } from '../../src/host/process.ts';
 import { identifyWal } from '../../src/domain/wal/wal-content.ts';
-import { eventually } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type GpgHome, makeGpgHome } from '../support/gpg-home.ts';
 import { barmanProgram, makeSandbox, type ProgramResult, type Sandbox } from '../support/sandbox.ts';
 import { walTar } from '../support/tar.ts';

@@ -5,7 +5,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { referenceFolder } from '../support/sandbox.ts';
 import { destination, secondHost, type SecondHost, startSecondHost } from '../support/second-host.ts';
 

@@ -7,7 +7,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually, type Running, startBarman } from '../support/archiving-server.ts';
+import { type Running, startBarman } from '../support/archiving-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { referenceFolder } from '../support/sandbox.ts';
 import {
   destination,

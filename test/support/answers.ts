@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findCommand } from '../../src/cli/commands.ts';
 import { type LineOptions, words } from '../compat/answers/line.ts';
-import { eventually } from './archiving-server.ts';
+import { eventually } from './eventually.ts';
 import type { Sandbox } from './sandbox.ts';
 import type { Maker } from './seed.ts';
 

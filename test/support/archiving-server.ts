@@ -2,7 +2,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cluster, startCluster } from './cluster.ts';
 import { barmanProgram, makeSandbox, type Sandbox } from './sandbox.ts';
 
@@ -97,15 +96,6 @@ export function startBarman(box: Sandbox, args: readonly string[], env: NodeJS.P
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
   return { child, stdout: () => stdout, stderr: () => stderr, end };
-}
-
-/** Polls until `test` holds. */
-export async function eventually(what: string, test: () => Promise<boolean> | boolean, seconds = 60): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
-  while (!(await test())) {
-    if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
-    await sleep(20);
-  }
 }
 
 /** Times, ids, sizes and positions replaced, so that whole outputs can be compared. */

@@ -41,7 +41,7 @@ export async function startBarmanHost(options: SshdOptions = {}): Promise<Barman
   const box = await makeSandbox();
   const sshd = await startSshd(options);
   const path = (...parts: readonly string[]) => join(box.home, 'pg', ...parts);
-  const local = join(box.root, 'database-host');
+  const local = join(box.root, 'db');
   await mkdir(local, { mode: 0o700 });
   for (const name of ['incoming', 'streaming', 'wals', 'errors', 'meta', 'base']) {
     await mkdir(path(name), { recursive: true });

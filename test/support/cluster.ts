@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { findPostgres } from '../../scripts/prerequisites.mjs';
+import { copyTemplate, settingLines } from './template-cluster.ts';
 
 const exec = promisify(execFile);
 
@@ -56,36 +57,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   const root = await mkdtemp(join(tmpdir(), 'barman-pg-'));
   const dataDir = join(root, 'data');
   const port = await freePort();
-  await exec(join(binDir, 'initdb'), [
-    '-D',
-    dataDir,
-    '-U',
-    'postgres',
-    '-A',
-    'trust',
-    '-N',
-    '--no-locale',
-    '-E',
-    'UTF8',
-    ...(options.initdbArgs ?? []),
-  ]);
-  const settings: Record<string, string> = {
-    listen_addresses: '127.0.0.1',
-    port: String(port),
-    unix_socket_directories: root,
-    fsync: 'off',
-    shared_buffers: '16MB',
-    max_wal_size: '256MB',
-    wal_level: 'replica',
-    max_wal_senders: '10',
-    max_replication_slots: '10',
-    ...options.settings,
-  };
-  const lines = Object.entries(settings).map(([key, value]) => `${key} = '${value.replaceAll("'", "''")}'`);
-  await appendFile(join(dataDir, 'postgresql.conf'), `\n${lines.join('\n')}\n`);
+  await copyTemplate(binDir, options.initdbArgs ?? [], dataDir);
+  const settings = { port: String(port), unix_socket_directories: root, ...options.settings };
+  await appendFile(join(dataDir, 'postgresql.conf'), settingLines(settings));
   const cluster = clusterAt(binDir, dataDir, port, root);
   await cluster.start();
-  await cluster.sql('CREATE ROLE barman SUPERUSER LOGIN; CREATE ROLE streaming_barman REPLICATION LOGIN;');
   return cluster;
 }
 

@@ -1,7 +1,7 @@
 /** The processes that work on one folder: those with a path below it on their command line. */
 import { readdir, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { eventually } from './archiving-server.ts';
+import { eventually } from './eventually.ts';
 
 export interface Found {
   readonly pid: number;

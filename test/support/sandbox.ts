@@ -78,7 +78,7 @@ export function runProgram(
 }
 
 export async function makeSandbox(): Promise<Sandbox> {
-  const root = await mkdtemp(join(tmpdir(), 'barman-box-'));
+  const root = await mkdtemp(join(tmpdir(), 'box-'));
   const home = join(root, 'home');
   const configFile = join(root, 'barman.conf');
   const logFile = join(root, 'barman.log');

@@ -10,7 +10,7 @@ import { askSshSettings, settingOf } from '../../src/host/executor/ssh-config.ts
 import type { Command } from '../../src/host/executor.ts';
 import { splitShellWords } from '../../src/domain/text/shell-words.ts';
 import { expect } from 'vitest';
-import { eventually } from './archiving-server.ts';
+import { eventually } from './eventually.ts';
 import { type BarmanHost, type Client, clientProgram, startBarmanHost } from './barman-host.ts';
 import { freePort, postgresBinDir } from './cluster.ts';
 import { runProgram } from './sandbox.ts';

@@ -8,7 +8,7 @@ import { chmod, copyFile, cp, mkdir, readdir, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { eventually } from './archiving-server.ts';
+import { eventually } from './eventually.ts';
 import { catalogHome, segments, span, UNSTARTED } from './catalog-home.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { type ProgramResult, type Sandbox } from './sandbox.ts';

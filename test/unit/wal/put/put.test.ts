@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { putWals } from '../../../../src/wal/put/put.ts';
-import { eventually } from '../../../support/archiving-server.ts';
+import { eventually } from '../../../support/eventually.ts';
 import { type Member, sumsOf, tarOf, walTar } from '../../../support/tar.ts';
 import { segmentName, SYSTEM_ID, walSegment } from '../../../support/wal-files.ts';
 import { openWalServer, type WalServer } from '../../../support/wal-server.ts';
