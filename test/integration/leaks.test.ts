@@ -1,0 +1,79 @@
+/** A test file that leaves a process behind fails, whatever that process did to hide. */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { endLeaks, type Mark } from '../support/leaks.ts';
+import { runProgram } from '../support/sandbox.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+async function mark(): Promise<Mark> {
+  const folder = await mkdtemp(join(tmpdir(), 'l'));
+  return { entry: `BARMAN_TEST_FILE=${folder}`, folder };
+}
+
+/** Forks twice, so that nobody of ours is its parent. Returns its pid. */
+function detached(command: string, env: NodeJS.ProcessEnv): number {
+  const script = `setsid ${command} >/dev/null 2>&1 & echo $!`;
+  return Number(spawnSync('sh', ['-c', script], { env: { PATH: process.env.PATH, ...env }, encoding: 'utf8' }).stdout);
+}
+
+it('finds a child, what forked twice, what has only our folder on its command line, and what these have started', async () => {
+  const ours = await mark();
+  const child = spawn('sleep', ['301'], { stdio: 'ignore', env: {} });
+  const closed = once(child, 'close');
+  detached('sleep 302', { BARMAN_TEST_FILE: ours.folder });
+  detached(`sh -c 'sleep 303; :' ${ours.folder}/x`, {});
+  // Its sh carries the mark, and the sleep below it nothing.
+  detached(`sh -c 'env -i sleep 304; :'`, { BARMAN_TEST_FILE: ours.folder });
+  const foreign = detached('sleep 305', { BARMAN_TEST_FILE: `${ours.folder}-not` });
+  const left = await endLeaks(ours, 300);
+  expect(left.map((line) => line.replace(/^\d+ /, '').replaceAll(ours.folder, 'FOLDER')).sort()).toEqual([
+    'sh -c env -i sleep 304; :',
+    'sh -c sleep 303; : FOLDER/x',
+    'sleep 301',
+    'sleep 302',
+    'sleep 303',
+    'sleep 304',
+  ]);
+  await closed;
+  expect(await endLeaks(ours)).toEqual([]);
+  // It throws when there is none.
+  process.kill(foreign, 'SIGKILL');
+});
+
+it('lets what was told to end do so', async () => {
+  const ours = await mark();
+  spawn('sleep', ['0.3'], { stdio: 'ignore' });
+  expect(await endLeaks(ours)).toEqual([]);
+});
+
+it('fails a file of passing tests', async () => {
+  const { folder } = await mark();
+  await writeFile(
+    join(folder, 'leaking.test.ts'),
+    `import { spawn } from 'node:child_process';
+     import { it } from 'vitest';
+     it('passes', () => { spawn('sleep', ['306'], { stdio: 'ignore', detached: true }).unref(); });`,
+  );
+  await writeFile(
+    join(folder, 'clean.test.ts'),
+    `import { spawnSync } from 'node:child_process';
+     import { it } from 'vitest';
+     it('passes', () => { spawnSync('true'); });`,
+  );
+  await writeFile(
+    join(folder, 'vitest.config.mjs'),
+    `export default { root: ${JSON.stringify(root)}, test: { dir: ${JSON.stringify(folder)}, include: ['**/*.test.ts'],
+       setupFiles: [${JSON.stringify(join(root, 'test/setup/leaks.ts'))}] } };`,
+  );
+  const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', join(folder, 'vitest.config.mjs')];
+  const result = await runProgram(process.execPath, args, { env: { BARMAN_TEST_GRACE: '300', NO_COLOR: '1' } });
+  expect(result.code).toBe(1);
+  expect(result.stderr).toMatch(/FAIL +\S*leaking\.test\.ts[^]*this file has left running:\n\d+ sleep 306\n/);
+  expect(result.stdout).toMatch(/Test Files +1 failed \| 1 passed[^]*Tests +2 passed/);
+});
