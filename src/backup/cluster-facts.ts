@@ -1,4 +1,6 @@
-/** What every method asks PostgreSQL before it starts, and keeps in the record. Source: spec backup.md 2.2. */
+/**
+ * What every method asks PostgreSQL before it starts, and keeps in the record. Source: docs/behaviour/backup.md 2.2.
+ */
 import type { ClusterFacts, PostgresConnection } from '../postgres/connections.ts';
 import { BackupError } from '../domain/errors.ts';
 import type { ServerScope } from '../server/scope.ts';

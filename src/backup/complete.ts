@@ -1,6 +1,6 @@
 /**
  * From "the copy is there" to the last message: flush and measure, drop the WAL that no backup can use, say the figures,
- * wait for the WAL, archive, judge. Source: spec backup.md 1.1 steps 7-11, 2 steps 8-11, 4.5.
+ * wait for the WAL, archive, judge. Source: docs/behaviour/backup.md 1.1, 2, 4.5.
  */
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { humanDuration } from '../domain/time/duration.ts';

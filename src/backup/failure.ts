@@ -1,4 +1,7 @@
-/** A backup that did not work: its record says why, and a full disk gets its space back. Source: spec backup.md 2.1. */
+/**
+ * A backup that did not work: its record says why, and a full disk gets its space back.
+ * Source: docs/behaviour/backup.md 2.1.
+ */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { redactSecrets } from '../domain/conninfo.ts';

@@ -1,6 +1,6 @@
 /**
  * The WAL from before the first backup of a server can restore nothing: it is dropped, file by file, by name.
- * Source: spec backup.md 4.5, wal.md 9; faults.md REF7.
+ * Source: docs/behaviour/backup.md 4.5, wal.md 9; faults.md REF7.
  */
 import { listNames } from '../host/files.ts';
 import { type BackupInfo, isBackupId, isCopyDone } from '../domain/backup/backup-info.ts';

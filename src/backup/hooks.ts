@@ -1,4 +1,4 @@
-/** The pre_ and post_backup scripts around one backup. Source: spec backup.md 6. */
+/** The pre_ and post_backup scripts around one backup. Source: docs/behaviour/backup.md 6. */
 import { backupHookVariables, hasHooks, type HookPhase, runHooks } from '../host/hooks.ts';
 import { backupPath, infoPath } from '../catalog/layout.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';

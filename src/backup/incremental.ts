@@ -1,4 +1,7 @@
-/** `barman backup --incremental`: Barman's own refusals; the backup itself is not part of this release. Spec backup.md 1.1. */
+/**
+ * `barman backup --incremental`: Barman's own refusals; the backup itself is not part of this release.
+ * Source: docs/behaviour/backup.md 1.1.
+ */
 import { messageOf } from '../domain/errors.ts';
 import type { ServerScope } from '../server/scope.ts';
 

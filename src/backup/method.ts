@@ -6,7 +6,7 @@ import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { BackupError } from '../domain/errors.ts';
 import type { ServerScope } from '../server/scope.ts';
 
-/** The step that `error=failure ACTION (...)` names. Source: spec backup.md 2.1. */
+/** The step that `error=failure ACTION (...)` names. Source: docs/behaviour/backup.md 2.1. */
 export type BackupAction =
   | 'starting backup'
   | 'issuing start backup command'
@@ -44,7 +44,7 @@ export interface CopyOutcome {
 
 export type BackupMethod = (job: BackupJob) => Promise<CopyOutcome>;
 
-/** SIGINT or SIGTERM during a backup, in Barman's words. Source: spec cli.md 5.7. */
+/** SIGINT or SIGTERM during a backup, in Barman's words. Source: docs/behaviour/cli.md 5.7. */
 export class BackupInterrupted extends BackupError {}
 
 /** @throws BackupInterrupted once the program was told to stop */

@@ -1,6 +1,6 @@
 /**
  * One base backup of one server, from the silent check to the last message. Everything that changes the record happens
- * here; the copy itself is a method's work (method.ts). Source: spec backup.md 1.1 and 2.
+ * here; the copy itself is a method's work (method.ts). Source: docs/behaviour/backup.md 1.1 and 2.
  *
  * Durable order: record EMPTY -> record STARTED -> copy -> every file flushed -> record WAITING_FOR_WALS. A kill at any
  * instant leaves a record that the next cron marks FAILED (repair.ts) and touches nothing else.

@@ -1,6 +1,6 @@
 /**
  * Notes about a backup beside its record: `meta/<id>-keep` and `meta/<id>-delete_this`. Releases before 3.13.3 kept them in
- * `base/<id>/annotations/`, from where they move on first sight. Source: spec catalog.md sections 1 and 5.
+ * `base/<id>/annotations/`, from where they move on first sight. Source: docs/behaviour/catalog.md 1 and 5.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 /**
  * barman_home as one API: the only code that knows where things are. Reads are safe beside a running Barman of either
- * make; every write is durable when its promise resolves. Source: spec catalog.md.
+ * make; every write is durable when its promise resolves. Source: docs/behaviour/catalog.md.
  */
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import type { WalFile } from '../domain/wal/wal.ts';

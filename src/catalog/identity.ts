@@ -1,4 +1,4 @@
-/** `identity.json`: which PostgreSQL system this server's backups come from. Source: spec catalog.md section 8. */
+/** `identity.json`: which PostgreSQL system this server's backups come from. Source: docs/behaviour/catalog.md 8. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';

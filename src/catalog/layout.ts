@@ -1,4 +1,4 @@
-/** Where everything of one server is. Source: spec catalog.md section 1. */
+/** Where everything of one server is. Source: docs/behaviour/catalog.md 1. */
 import { join } from 'node:path';
 import type { GlobalConfig, ServerConfig } from '../config/options.ts';
 import { BackupError, WalError } from '../domain/errors.ts';

@@ -1,6 +1,6 @@
 /**
  * Backup records on disk, one by one: found, read, written. A file that is there and cannot be read is *damaged*, which is
- * never the same as absent. Source: spec catalog.md sections 1 and 3.
+ * never the same as absent. Source: docs/behaviour/catalog.md 1 and 3.
  */
 import { closeSync, constants, existsSync, fstatSync, opendirSync, openSync, readFileSync } from 'node:fs';
 import { exists, listNames, makeDirectory, writeDurably } from '../host/files.ts';

@@ -1,4 +1,7 @@
-/** The archived WAL files themselves: what lies in `wals_directory`, told from the directories. Source: spec wal.md 1, 2, 10. */
+/**
+ * The archived WAL files themselves: what lies in `wals_directory`, told from the directories.
+ * Source: docs/behaviour/wal.md 1, 2, 10.
+ */
 import { closeSync, constants, type Dirent, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
  * `<server>-xlog.db` as a file: scanned in blocks, appended, repaired, replaced. Whoever calls holds the xlogdb lock.
- * Source: spec wal.md section 2.
+ * Source: docs/behaviour/wal.md 2.
  */
 import { constants, writeSync } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';

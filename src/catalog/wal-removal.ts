@@ -1,7 +1,7 @@
 /**
  * Deletes obsolete WAL files. The order is the safety: name by name, first the files, then their directories are flushed,
  * then the index is replaced. A kill at any instant leaves at worst lines whose obsolete file is gone, which the next run
- * takes out; never a needed file gone. Source: spec wal.md section 9, faults.md REF1, REF5.
+ * takes out; never a needed file gone. Source: docs/behaviour/wal.md 9, faults.md REF1, REF5.
  */
 import { unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';

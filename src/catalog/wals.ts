@@ -1,4 +1,7 @@
-/** The WAL archive of one server: its index, read and written only under `.SERVER-xlogdb.lock`. Source: spec wal.md 2. */
+/**
+ * The WAL archive of one server: its index, read and written only under `.SERVER-xlogdb.lock`.
+ * Source: docs/behaviour/wal.md 2.
+ */
 import { lstatSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { compareBytes, exists } from '../host/files.ts';

@@ -1,4 +1,4 @@
-/** The two ways in for WAL, and what they refused. Source: spec check.md rows 26 to 28. */
+/** The two ways in for WAL, and what they refused. Source: docs/behaviour/check.md rows 26 to 28. */
 import { opendir } from 'node:fs/promises';
 import { lockHolder } from '../host/lock.ts';
 import { serverLock } from '../catalog/layout.ts';

@@ -1,4 +1,7 @@
-/** Age, size and number of the backups, and the WAL behind the newest one. Source: spec check.md rows 15 to 23. */
+/**
+ * Age, size and number of the backups, and the WAL behind the newest one.
+ * Source: docs/behaviour/check.md rows 15 to 23.
+ */
 import type { CatalogListing } from '../catalog/catalog.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import {

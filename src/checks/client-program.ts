@@ -1,4 +1,7 @@
-/** A client program of PostgreSQL: is it there, and does it go with the server? Source: spec check.md 1.3 and row 26. */
+/**
+ * A client program of PostgreSQL: is it there, and does it go with the server?
+ * Source: docs/behaviour/check.md 1.3 and row 26.
+ */
 import { pythonText } from '../output/python-text.ts';
 import type { CheckRun } from './scope.ts';
 

@@ -1,4 +1,7 @@
-/** What the configuration asks for, and whether it can be had. Source: spec check.md rows 13, 14, 17, 18, 21, 24b. */
+/**
+ * What the configuration asks for, and whether it can be had.
+ * Source: docs/behaviour/check.md rows 13, 14, 17, 18, 21, 24b.
+ */
 import { compressionSettings, missingFor } from '../codec/compression.ts';
 import { tryEncryption } from '../codec/gpg.ts';
 import type { ServerConfig } from '../config/options.ts';

@@ -1,4 +1,4 @@
-/** What has to hold before receive-wal does anything. Source: spec wal.md 5. */
+/** What has to hold before receive-wal does anything. Source: docs/behaviour/wal.md 5. */
 import { walStreamingChecks } from './run.ts';
 import type { ServerScope } from '../server/scope.ts';
 

@@ -1,4 +1,4 @@
-/** What the backup method needs. Source: spec check.md 1.3. */
+/** What the backup method needs. Source: docs/behaviour/check.md 1.3. */
 import { stat } from 'node:fs/promises';
 import type { SshExecutor } from '../host/executor/openssh.ts';
 import type { Command } from '../host/executor.ts';

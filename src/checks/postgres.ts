@@ -1,4 +1,7 @@
-/** The connections of a server: SQL, replication, slot, and those of another WAL host. Source: spec check.md rows 4 to 12. */
+/**
+ * The connections of a server: SQL, replication, slot, and those of another WAL host.
+ * Source: docs/behaviour/check.md rows 4 to 12.
+ */
 import { judgeSlot, judgeSystemId, type MaybeVerdict } from '../domain/check-verdicts.ts';
 import { pythonText } from '../output/python-text.ts';
 import type { RemoteStatus } from '../server/status.ts';

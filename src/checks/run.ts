@@ -1,6 +1,6 @@
 /**
  * The checks of one server in Barman's order, for `check` itself and for the commands that look before they start.
- * Source: spec check.md 1.1, 1.5, 1.7.
+ * Source: docs/behaviour/check.md 1.1, 1.5, 1.7.
  */
 import type { CheckResult } from '../domain/check-result.ts';
 import { checkFileArchiver, checkRejects, checkStreamingArchiver } from './archivers.ts';

@@ -1,6 +1,6 @@
 /**
  * One run of `check` over one server: it names the check at work, judges, logs and hands over the results, and stops
- * when the time is up. Source: spec check.md 1.5 to 1.7.
+ * when the time is up. Source: docs/behaviour/check.md 1.5 to 1.7.
  */
 import type { CheckResult } from '../domain/check-result.ts';
 import type { MaybeVerdict } from '../domain/check-verdicts.ts';

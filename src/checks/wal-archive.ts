@@ -1,4 +1,4 @@
-/** Does WAL reach Barman at all, and is a queue filling up? Source: spec check.md 1.1 rows 1 to 3, 1.2. */
+/** Does WAL reach Barman at all, and is a queue filling up? Source: docs/behaviour/check.md 1.1 rows 1 to 3, 1.2. */
 import { listNames } from '../host/files.ts';
 import { isWaitingName, judgeQueue } from '../domain/check-verdicts.ts';
 import { BarmanError, errnoOf, messageOf, PostgresError } from '../domain/errors.ts';

@@ -1,4 +1,6 @@
-/** The host that the WAL is streamed from, when it is another one than conninfo. Source: spec check.md row 11. */
+/**
+ * The host that the WAL is streamed from, when it is another one than conninfo. Source: docs/behaviour/check.md row 11.
+ */
 import { remoteStatus } from '../server/status.ts';
 import { withServer } from '../server/with-server.ts';
 import { useWalConninfo } from '../server/wal-conninfo.ts';

@@ -5,7 +5,7 @@ import { SERVER_COMMANDS } from './commands/servers.ts';
 import { WAL_COMMANDS } from './commands/wal.ts';
 import type { CommandSpec } from './spec.ts';
 
-/** compat 3.20.1: the order of the choices in "invalid choice". Source: spec cli.md 1. */
+/** compat 3.20.1: the order of the choices in "invalid choice". Source: docs/behaviour/cli.md 1. */
 const ORDER = [
   'help',
   'list-servers',

@@ -1,5 +1,5 @@
 /**
- * Options that backup and restore share, and those of restore. Spec cli.md 4.2 and 4.17.
+ * Options that backup and restore share, and those of restore. Source: docs/behaviour/cli.md 4.2 and 4.17.
  * compat 3.20.1: usage errors name options in this order, and the spellings of an option as they stand here.
  */
 import type { OptionSpec } from './spec.ts';

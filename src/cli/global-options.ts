@@ -1,4 +1,4 @@
-/** Options that stand before the command. Spec cli.md section 1. */
+/** Options that stand before the command. Source: docs/behaviour/cli.md 1. */
 import type { OptionSpec } from './spec.ts';
 import { choice } from './values.ts';
 

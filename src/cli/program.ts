@@ -1,6 +1,6 @@
 /**
  * argv -> what to do. commander reads the options; the words of a usage error, the `--opt` abbreviations and the order in
- * which problems are reported are Barman's (spec cli.md section 1).
+ * which problems are reported are Barman's (docs/behaviour/cli.md 1).
  */
 import { Command, CommanderError, Option } from 'commander';
 import { closest } from '../domain/text/closest.ts';

@@ -1,6 +1,6 @@
 /**
  * The command line as data: every command, its words and its options. Bodies are imported when chosen.
- * Source: spec cli.md sections 1 to 4. The prose is ours.
+ * Source: docs/behaviour/cli.md 1 to 4. The prose is ours.
  */
 import type { CommandContext } from '../server/context.ts';
 import type { ValueParser } from './values.ts';

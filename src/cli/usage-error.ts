@@ -1,4 +1,4 @@
-/** A command line that cannot be understood, and how that is said. Spec cli.md 1. */
+/** A command line that cannot be understood, and how that is said. Source: docs/behaviour/cli.md 1. */
 import { usageLine } from './help-text.ts';
 import type { CommandSpec } from './spec.ts';
 

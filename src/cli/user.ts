@@ -1,4 +1,7 @@
-/** Barman runs as `barman_user`: root becomes that user, anybody else must already be it. Source: spec cli.md 1.2. */
+/**
+ * Barman runs as `barman_user`: root becomes that user, anybody else must already be it.
+ * Source: docs/behaviour/cli.md 1.2.
+ */
 import { spawnSync } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { BarmanError } from '../domain/errors.ts';

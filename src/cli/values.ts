@@ -1,4 +1,7 @@
-/** Validators of option values: each returns the value or throws the text that follows `argument X: `. Spec cli.md 1.3. */
+/**
+ * Validators of option values: each returns the value or throws the text that follows `argument X: `.
+ * Source: docs/behaviour/cli.md 1.3.
+ */
 import { isBackupId } from '../domain/backup/backup-info.ts';
 
 /** Why a value was refused. */

@@ -1,4 +1,7 @@
-/** The words of a command line before they mean anything: where the command is, and abbreviated long options. Spec cli.md 1. */
+/**
+ * The words of a command line before they mean anything: where the command is, and abbreviated long options.
+ * Source: docs/behaviour/cli.md 1.
+ */
 import { GLOBAL_OPTIONS } from './global-options.ts';
 import type { CommandSpec, OptionSpec } from './spec.ts';
 import { UsageError } from './usage-error.ts';

@@ -1,7 +1,7 @@
 /**
  * Compression of WAL files: one table of algorithms, recognition by magic number, streams that compress and decompress.
  * gzip runs in this process, zstd too where it can, snappy only there; the others through their standard programs.
- * Source: spec wal.md 4.
+ * Source: docs/behaviour/wal.md 4.
  */
 import { open } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';

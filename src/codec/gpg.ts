@@ -1,6 +1,6 @@
 /**
  * gpg(1) as two streams, one that encrypts and one that decrypts: no plain byte touches a disk, and the passphrase only a
- * pipe. The arguments are Barman's, `-` and a descriptor in place of its files. Source: spec wal.md section 4.
+ * pipe. The arguments are Barman's, `-` and a descriptor in place of its files. Source: docs/behaviour/wal.md 4.
  */
 import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';

@@ -1,6 +1,6 @@
 /**
  * Members of a tar stream from outside, one after the other, as a hostile sender could make them: nothing is written here,
- * headers are bounded in size and members in number. Errors have Barman's words (spec wal.md 8).
+ * headers are bounded in size and members in number. Errors have Barman's words (docs/behaviour/wal.md 8).
  */
 import type { Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';

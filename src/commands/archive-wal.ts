@@ -1,4 +1,4 @@
-/** `barman archive-wal SERVER`: one archival pass. Spec cli.md 4.1. */
+/** `barman archive-wal SERVER`: one archival pass. Source: docs/behaviour/cli.md 4.1. */
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
 import { withServer } from '../server/with-server.ts';

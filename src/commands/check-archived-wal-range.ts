@@ -1,4 +1,7 @@
-/** `barman check-archived-wal-range SERVER BEGIN END`: is every segment of a range archived? Spec cli.md 4.4. */
+/**
+ * `barman check-archived-wal-range SERVER BEGIN END`: is every segment of a range archived?
+ * Source: docs/behaviour/cli.md 4.4.
+ */
 import { countSegments } from '../domain/wal/wal-range.ts';
 import { parseWalName, type WalFile } from '../domain/wal/wal.ts';
 import type { CommandContext } from '../server/context.ts';

@@ -1,4 +1,7 @@
-/** `barman check-backup SERVER BACKUP_ID`: is all the WAL of this backup archived? Sets its status. Spec cli.md 4.5. */
+/**
+ * `barman check-backup SERVER BACKUP_ID`: is all the WAL of this backup archived? Sets its status.
+ * Source: docs/behaviour/cli.md 4.5.
+ */
 import { checkBackup } from '../wal/settle-backup.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';

@@ -1,4 +1,7 @@
-/** `barman check-wal-archive SERVER`: may a new cluster, or a new timeline, use this archive? Spec wal.md 10, cli.md 4.6. */
+/**
+ * `barman check-wal-archive SERVER`: may a new cluster, or a new timeline, use this archive?
+ * Source: docs/behaviour/wal.md 10, cli.md 4.6.
+ */
 import { parseWalName } from '../domain/wal/wal.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';

@@ -1,4 +1,4 @@
-/** `barman check`. Source: spec check.md 1, cli.md 4.3. */
+/** `barman check`. Source: docs/behaviour/check.md 1, cli.md 4.3. */
 import { checkHeader, checkLine } from '../output/results/check.ts';
 import { checkServer } from '../checks/run.ts';
 import type { CommandContext } from '../server/context.ts';

@@ -1,4 +1,6 @@
-/** `barman config-switch SERVER MODEL`: apply a model to a server, or take it back. Source: spec cli.md 4.8. */
+/**
+ * `barman config-switch SERVER MODEL`: apply a model to a server, or take it back. Source: docs/behaviour/cli.md 4.8.
+ */
 import { resetModel, switchModel } from '../maintenance/config-switch.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';

@@ -1,4 +1,6 @@
-/** `barman config-update JSON`: change options of servers and models. Source: spec cli.md 4.9, config.md 11. */
+/**
+ * `barman config-update JSON`: change options of servers and models. Source: docs/behaviour/cli.md 4.9, config.md 11.
+ */
 import { LockBusyError } from '../domain/errors.ts';
 import { applyChanges, withConfigurationLock } from '../maintenance/config-update/apply.ts';
 import { readRequest, SectionRefused } from '../maintenance/config-update/request.ts';

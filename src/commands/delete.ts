@@ -1,4 +1,7 @@
-/** `barman delete SERVER BACKUP_ID`: a backup and the WAL that only it needs. Source: spec cli.md 4.11; --dry-run is ours. */
+/**
+ * `barman delete SERVER BACKUP_ID`: a backup and the WAL that only it needs.
+ * Source: docs/behaviour/cli.md 4.11; --dry-run is ours.
+ */
 import type { CommandContext } from '../server/context.ts';
 import { deleteBackup } from '../maintenance/delete.ts';
 import { endFinishedDelete, isFinishedDelete } from '../server/stray-marks.ts';

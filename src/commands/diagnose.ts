@@ -1,4 +1,7 @@
-/** `barman diagnose`: everything that somebody who helps from afar has to know, in one JSON document. Spec cli.md 4.12. */
+/**
+ * `barman diagnose`: everything that somebody who helps from afar has to know, in one JSON document.
+ * Source: docs/behaviour/cli.md 4.12.
+ */
 import { localExecutor } from '../host/executor/local.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
 import { isoTimestamp } from '../domain/time/timestamp.ts';

@@ -1,4 +1,7 @@
-/** `barman export-backup SERVER BACKUP_ID DIRECTORY`: a backup and its WAL in one tar file. Source: spec cli.md 4.13. */
+/**
+ * `barman export-backup SERVER BACKUP_ID DIRECTORY`: a backup and its WAL in one tar file.
+ * Source: docs/behaviour/cli.md 4.13.
+ */
 import type { ExportCompression } from '../domain/backup/export-name.ts';
 import type { CommandContext } from '../server/context.ts';
 import { exportBackup } from '../exchange/export/run.ts';

@@ -1,4 +1,7 @@
-/** `barman generate-manifest SERVER BACKUP_ID`: the backup_manifest of a backup that has none. Source: spec cli.md 4.15. */
+/**
+ * `barman generate-manifest SERVER BACKUP_ID`: the backup_manifest of a backup that has none.
+ * Source: docs/behaviour/cli.md 4.15.
+ */
 import type { CommandContext } from '../server/context.ts';
 import { requireBackup } from '../server/find-backup.ts';
 import { generateManifest } from '../exchange/manifest/generate.ts';

@@ -1,6 +1,6 @@
 /**
- * `barman get-wal SERVER WAL`: what restore_command calls. Exit codes: 1 not found, 3 bad name or output. Spec wal.md 8,
- * cli.md 4.16.
+ * `barman get-wal SERVER WAL`: what restore_command calls. Exit codes: 1 not found, 3 bad name or output.
+ * Source: docs/behaviour/wal.md 8, cli.md 4.16.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';

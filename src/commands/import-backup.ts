@@ -1,4 +1,4 @@
-/** `barman import-backup SERVER TARBALL`: a backup that export-backup wrote. Source: spec cli.md 4.14. */
+/** `barman import-backup SERVER TARBALL`: a backup that export-backup wrote. Source: docs/behaviour/cli.md 4.14. */
 import type { CommandContext } from '../server/context.ts';
 import { importBackup } from '../exchange/import/run.ts';
 import { selectServer } from '../server/select.ts';

@@ -1,4 +1,6 @@
-/** `barman keep SERVER BACKUP_ID`: protects a backup from retention and deletion. Source: spec cli.md 4.18. */
+/**
+ * `barman keep SERVER BACKUP_ID`: protects a backup from retention and deletion. Source: docs/behaviour/cli.md 4.18.
+ */
 import { withLock } from '../host/lock.ts';
 import { backupLock } from '../catalog/layout.ts';
 import { type BackupInfo, backupType } from '../domain/backup/backup-info.ts';

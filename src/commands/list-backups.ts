@@ -1,4 +1,4 @@
-/** `barman list-backups SERVER...`: the backups of a server, newest first. Source: spec cli.md 4.19. */
+/** `barman list-backups SERVER...`: the backups of a server, newest first. Source: docs/behaviour/cli.md 4.19. */
 import { BarmanError } from '../domain/errors.ts';
 import { NO_WAL, type WalUsage } from '../domain/wal/wal-usage.ts';
 import { measureWals } from '../report/backup-statistics.ts';

@@ -1,4 +1,7 @@
-/** `barman list-files SERVER BACKUP_ID`: the paths of everything that a backup consists of. Source: spec cli.md 4.20. */
+/**
+ * `barman list-files SERVER BACKUP_ID`: the paths of everything that a backup consists of.
+ * Source: docs/behaviour/cli.md 4.20.
+ */
 import { BarmanError } from '../domain/errors.ts';
 import { eachArchivedWal, eachDataFile, eachRequiredWal } from '../report/backup-files.ts';
 import type { CommandContext } from '../server/context.ts';

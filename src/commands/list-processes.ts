@@ -1,4 +1,4 @@
-/** `barman list-processes SERVER`: what runs for a server. Source: spec cli.md 4.21, 6.7. */
+/** `barman list-processes SERVER`: what runs for a server. Source: docs/behaviour/cli.md 4.21, 6.7. */
 import type { CommandContext } from '../server/context.ts';
 import { serverProcesses } from '../maintenance/processes.ts';
 import { selectServer } from '../server/select.ts';

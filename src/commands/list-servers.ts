@@ -1,4 +1,4 @@
-/** `barman list-servers`: the configured servers and their state. Source: spec cli.md 4.22. */
+/** `barman list-servers`: the configured servers and their state. Source: docs/behaviour/cli.md 4.22. */
 import type { ServerConfig } from '../config/options.ts';
 import { validateServer } from '../config/validate.ts';
 import type { CommandContext } from '../server/context.ts';

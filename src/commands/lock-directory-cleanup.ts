@@ -1,4 +1,4 @@
-/** `barman lock-directory-cleanup`: removes lock files that nobody holds. Source: spec cli.md 4.22. */
+/** `barman lock-directory-cleanup`: removes lock files that nobody holds. Source: docs/behaviour/cli.md 4.22. */
 import type { CommandContext } from '../server/context.ts';
 import { cleanLockDirectory } from '../maintenance/lock-cleanup.ts';
 import { reportConflicts } from '../server/select.ts';

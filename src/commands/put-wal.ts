@@ -1,4 +1,7 @@
-/** `barman put-wal SERVER`: what barman-wal-archive calls, a tar stream on standard input. Spec wal.md 8, cli.md 4.23. */
+/**
+ * `barman put-wal SERVER`: what barman-wal-archive calls, a tar stream on standard input.
+ * Source: docs/behaviour/wal.md 8, cli.md 4.23.
+ */
 import { openStandardInput } from '../host/standard-input.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';

@@ -1,4 +1,7 @@
-/** `barman rebuild-xlogdb SERVER...`: make the WAL index anew from the archived files. Source: spec wal.md 2, cli.md 4.24. */
+/**
+ * `barman rebuild-xlogdb SERVER...`: make the WAL index anew from the archived files.
+ * Source: docs/behaviour/wal.md 2, cli.md 4.24.
+ */
 import type { CommandContext } from '../server/context.ts';
 import { reportFailure } from '../server/each.ts';
 import { selectServers } from '../server/select.ts';

@@ -1,4 +1,7 @@
-/** `barman receive-wal SERVER`: the streaming archiver in the foreground, and the care of its slot. Spec cli.md 4.25. */
+/**
+ * `barman receive-wal SERVER`: the streaming archiver in the foreground, and the care of its slot.
+ * Source: docs/behaviour/cli.md 4.25.
+ */
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';
 import type { ServerScope } from '../server/scope.ts';

@@ -1,4 +1,4 @@
-/** `barman replication-status`: who streams WAL from a server. Source: spec check.md 4, cli.md 4.26, 6.5. */
+/** `barman replication-status`: who streams WAL from a server. Source: docs/behaviour/check.md 4, cli.md 4.26, 6.5. */
 import type { ServerConfig } from '../config/options.ts';
 import { PostgresError } from '../domain/errors.ts';
 import type { CommandContext } from '../server/context.ts';

@@ -1,4 +1,7 @@
-/** `barman restore` (alias recover): a backup -> a directory on which PostgreSQL can be started. Spec cli.md 4.17. */
+/**
+ * `barman restore` (alias recover): a backup -> a directory on which PostgreSQL can be started.
+ * Source: docs/behaviour/cli.md 4.17.
+ */
 import { overrideConfig, type ServerConfig } from '../config/options.ts';
 import { RecoveryError } from '../domain/errors.ts';
 import type { CommandContext } from '../server/context.ts';

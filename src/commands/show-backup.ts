@@ -1,4 +1,4 @@
-/** `barman show-backup SERVER BACKUP_ID`: everything about one backup. Source: spec cli.md 6.3. */
+/** `barman show-backup SERVER BACKUP_ID`: everything about one backup. Source: docs/behaviour/cli.md 6.3. */
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { chainOf, neighbours } from '../domain/backup/backup-selector.ts';
 import { measureWals, reachableTimelines } from '../report/backup-statistics.ts';

@@ -1,4 +1,7 @@
-/** `barman show-servers`: configuration in force and what PostgreSQL says. Source: spec check.md 5, cli.md 6.6. */
+/**
+ * `barman show-servers`: configuration in force and what PostgreSQL says.
+ * Source: docs/behaviour/check.md 5, cli.md 6.6.
+ */
 import { OPTION_NAMES, optionValue, OWN_OPTIONS, type ServerConfig } from '../config/options.ts';
 import { isCopyDone } from '../domain/backup/backup-info.ts';
 import { humanDuration } from '../domain/time/duration.ts';

@@ -1,4 +1,7 @@
-/** `barman status`: what Barman knows about a server, live and from the catalog. Source: spec check.md 3, cli.md 6.4. */
+/**
+ * `barman status`: what Barman knows about a server, live and from the catalog.
+ * Source: docs/behaviour/check.md 3, cli.md 6.4.
+ */
 import { isCopyDone } from '../domain/backup/backup-info.ts';
 import { fixedText } from '../domain/text/fixed-text.ts';
 import { formatRetentionPolicy } from '../domain/backup/retention-policy.ts';

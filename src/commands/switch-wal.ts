@@ -1,4 +1,7 @@
-/** `barman switch-wal SERVER...`: close the current WAL segment, and wait for it if asked to. Spec cli.md 4.28. */
+/**
+ * `barman switch-wal SERVER...`: close the current WAL segment, and wait for it if asked to.
+ * Source: docs/behaviour/cli.md 4.28.
+ */
 import type { CommandContext } from '../server/context.ts';
 import { selectServers } from '../server/select.ts';
 import type { ServerScope } from '../server/scope.ts';

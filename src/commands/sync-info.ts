@@ -1,4 +1,7 @@
-/** `barman sync-info SERVER [LAST_WAL [LAST_POSITION]]`: what a passive node reads of its primary. Spec wal.md 11. */
+/**
+ * `barman sync-info SERVER [LAST_WAL [LAST_POSITION]]`: what a passive node reads of its primary.
+ * Source: docs/behaviour/wal.md 11.
+ */
 import { once } from 'node:events';
 import type { CommandContext } from '../server/context.ts';
 import { selectServer } from '../server/select.ts';

@@ -1,4 +1,4 @@
-/** `barman terminate-process SERVER TASK`: ends what runs for a server. Source: spec cli.md 4.21. */
+/** `barman terminate-process SERVER TASK`: ends what runs for a server. Source: docs/behaviour/cli.md 4.21. */
 import type { CommandContext } from '../server/context.ts';
 import { terminateProcess } from '../maintenance/processes.ts';
 import { selectServer } from '../server/select.ts';

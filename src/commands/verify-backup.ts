@@ -1,4 +1,7 @@
-/** `barman verify-backup SERVER BACKUP_ID`: is the backup still what its manifest says? Source: spec cli.md 4.30. */
+/**
+ * `barman verify-backup SERVER BACKUP_ID`: is the backup still what its manifest says?
+ * Source: docs/behaviour/cli.md 4.30.
+ */
 import type { CommandContext } from '../server/context.ts';
 import { requireBackup } from '../server/find-backup.ts';
 import { verifyBackup } from '../exchange/manifest/verify.ts';

@@ -1,4 +1,4 @@
-/** Which pg_basebackup compression works with which programs. Source: spec config.md section 7. */
+/** Which pg_basebackup compression works with which programs. Source: docs/behaviour/config.md 7. */
 import type { ServerConfig } from './options.ts';
 
 export interface CompressionVersions {

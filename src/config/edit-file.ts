@@ -1,7 +1,7 @@
 /**
  * One option of a configuration file changed, everything else left as it is: comments, order, blanks. The result is read
  * again before it is handed out, so that no value can become another option or another section.
- * Source: spec config.md sections 3 and 11.
+ * Source: docs/behaviour/config.md 3 and 11.
  */
 import { ConfigError } from '../domain/errors.ts';
 import { pythonRepr } from '../domain/text/python-repr.ts';

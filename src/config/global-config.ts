@@ -1,4 +1,4 @@
-/** The `[barman]` section as a record. Source: spec config.md section 5. */
+/** The `[barman]` section as a record. Source: docs/behaviour/config.md 5. */
 import { ConfigError } from '../domain/errors.ts';
 import { GLOBAL_NAMES, type GlobalConfig, OPTIONS } from './options.ts';
 import { bool } from './parsers.ts';

@@ -1,6 +1,6 @@
 /**
  * The INI dialect of Barman's files: sections, `=` or `:`, whole-line comments, continuation lines and `%(key)s`.
- * Error texts are the ones administrators know. Source: spec config.md section 3.
+ * Error texts are the ones administrators know. Source: docs/behaviour/config.md 3.
  */
 import { ConfigError } from '../domain/errors.ts';
 import { pythonRepr } from '../domain/text/python-repr.ts';

@@ -1,6 +1,6 @@
 /**
  * Options that Barman reads only when it opens the server: a bad value goes to the log and to a fallback.
- * Source: spec config.md section 4, "Late parsing".
+ * Source: docs/behaviour/config.md 4, "Late parsing".
  */
 import { parseRetentionPolicy, type RetentionSetting } from '../domain/backup/retention-policy.ts';
 import type { LogMessage, OptionValues } from './options.ts';

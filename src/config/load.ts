@@ -1,6 +1,6 @@
 /**
  * Configuration files -> Config, in two steps because the user switch and the log come between them: readMainFile, then
- * loadConfig. Source: spec config.md sections 1, 2, 4 and 10.
+ * loadConfig. Source: docs/behaviour/config.md 1, 2, 4 and 10.
  */
 import { accessSync, constants, readFileSync, readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';

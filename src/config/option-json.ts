@@ -1,4 +1,7 @@
-/** Options as Barman's JSON documents (sync-info, diagnose) have them, without their secrets. Source: spec cli.md 6.9, 6.10. */
+/**
+ * Options as Barman's JSON documents (sync-info, diagnose) have them, without their secrets.
+ * Source: docs/behaviour/cli.md 6.9, 6.10.
+ */
 import type { OptionName } from './options.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
 import { humanDuration } from '../domain/time/duration.ts';

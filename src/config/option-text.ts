@@ -1,4 +1,4 @@
-/** Options as Barman spells them in text: str() of its values. Source: spec check.md 5, config.md 10. */
+/** Options as Barman spells them in text: str() of its values. Source: docs/behaviour/check.md 5, config.md 10. */
 import type { OptionName } from './options.ts';
 import { clockDuration } from '../domain/time/duration.ts';
 import { formatRetentionPolicy, type RetentionSetting } from '../domain/backup/retention-policy.ts';

@@ -1,6 +1,6 @@
 /**
  * The one table of server and model options, and the types that follow from it. Snake case lives here and in the codecs
- * only: `slot_name` is `config.slotName`. Source: spec config.md sections 5 and 6.
+ * only: `slot_name` is `config.slotName`. Source: docs/behaviour/config.md 5 and 6.
  */
 import type { RetentionSetting } from '../domain/backup/retention-policy.ts';
 import {

@@ -1,7 +1,7 @@
 /**
  * What the text of an option may look like. A parser throws the REASON that Barman prints behind
  * `Ignoring invalid configuration value ...`; null means "as if the option were absent at this level".
- * Source: spec config.md section 4.
+ * Source: docs/behaviour/config.md 4.
  */
 import { parseInterval } from '../domain/time/duration.ts';
 import { parseSize } from '../domain/text/size.ts';

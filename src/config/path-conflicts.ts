@@ -1,6 +1,6 @@
 /**
  * Directories that two servers, or two purposes of one server, would share. Paths are compared with their symbolic links
- * resolved; nesting is allowed. Source: spec config.md section 7, "Path conflicts".
+ * resolved; nesting is allowed. Source: docs/behaviour/config.md 7, "Path conflicts".
  */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';

@@ -1,6 +1,6 @@
 /**
  * The merged configuration: every section with the text of each option and the file it came from.
- * Source: spec config.md sections 2 and 3.
+ * Source: docs/behaviour/config.md 2 and 3.
  */
 import { type IniFile, interpolate } from './ini.ts';
 

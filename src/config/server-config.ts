@@ -1,6 +1,6 @@
 /**
  * From sections to servers and models: own value, then [barman], then the default, then the active model.
- * Source: spec config.md sections 4, 6 and 10.
+ * Source: docs/behaviour/config.md 4, 6 and 10.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Strict UTF-8: configuration that is not is refused with the position of the bad byte. Source: spec config.md section 3. */
+/**
+ * Strict UTF-8: configuration that is not is refused with the position of the bad byte.
+ * Source: docs/behaviour/config.md 3.
+ */
 import { isUtf8 } from 'node:buffer';
 import { ConfigError } from '../domain/errors.ts';
 

@@ -1,4 +1,4 @@
-/** The rules of backup_method = snapshot. Source: spec config.md section 7. */
+/** The rules of backup_method = snapshot. Source: docs/behaviour/config.md 7. */
 import type { ServerConfig } from './options.ts';
 
 /** One message per mistake, in Barman's order. */

@@ -1,6 +1,6 @@
 /**
  * What a server's configuration gets wrong and what Barman changes in it before use. Nothing is asked of the outside
- * world here. Source: spec config.md section 7.
+ * world here. Source: docs/behaviour/config.md 7.
  */
 import { conninfoProblem } from '../domain/conninfo.ts';
 import type { BackupOption, LogMessage, ServerConfig } from './options.ts';

@@ -1,5 +1,6 @@
 /**
- * The judgements behind `barman check`: plain facts in, verdict out. The words are Barman's. Source: spec check.md 1.1.
+ * The judgements behind `barman check`: plain facts in, verdict out. The words are Barman's.
+ * Source: docs/behaviour/check.md 1.1.
  */
 import { humanDuration } from './time/duration.ts';
 import { prettySize } from './text/size.ts';

@@ -1,7 +1,7 @@
 /**
  * PostgreSQL connection strings: libpq's two grammars (keywords and URIs), the string that pg_basebackup and
  * pg_receivewal are given, and the one function that keeps passwords out of every output.
- * Source: PostgreSQL documentation, "Connection Strings"; spec config.md sections 7 and 8.
+ * Source: PostgreSQL documentation, "Connection Strings"; docs/behaviour/config.md 7 and 8.
  */
 import { ConfigError } from './errors.ts';
 import { isConninfoUri, parseConninfoUri } from './conninfo-uri.ts';

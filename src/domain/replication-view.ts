@@ -1,4 +1,6 @@
-/** How a client of pg_stat_replication is seen: what it is and how far it follows. Source: spec check.md 4. */
+/**
+ * How a client of pg_stat_replication is seen: what it is and how far it follows. Source: docs/behaviour/check.md 4.
+ */
 import type { Timestamp } from './backup/backup-info.ts';
 import type { Lsn } from './wal/lsn.ts';
 

@@ -1,6 +1,6 @@
 /**
  * The administrator's hook scripts: command lines of the configuration, run by a shell with BARMAN_* variables. Their
- * output goes to the log and nowhere else. Source: spec backup.md 6.
+ * output goes to the log and nowhere else. Source: docs/behaviour/backup.md 6.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { optionValue, type OptionName, type ServerConfig } from '../config/options.ts';

@@ -2,7 +2,7 @@
  * Barman's lock files: BSD flock(2) on an open file, pid inside. Node has no flock call: the small addon fd-lock makes it
  * (0.05 ms). Where it has no binary, and to wait for a holder, the open descriptor is handed to flock(1) as its fd 3: the
  * lock belongs to the shared open file description, outlives that process and ends when we close the file (or die).
- * Source: spec catalog.md section 7.
+ * Source: docs/behaviour/catalog.md 7.
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';

@@ -1,4 +1,6 @@
-/** The model in force for a server, kept in `.active-model.auto` of its directory. Source: spec config.md section 10. */
+/**
+ * The model in force for a server, kept in `.active-model.auto` of its directory. Source: docs/behaviour/config.md 10.
+ */
 import { join } from 'node:path';
 import { exists, syncDirectory, unlinkIfPresent, writeDurably } from '../host/files.ts';
 import { optionValue } from '../config/options.ts';

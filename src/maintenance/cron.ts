@@ -1,6 +1,6 @@
 /**
  * One run of the maintenance. Cron decides and starts; the WAL work is in children, each an ordinary command with its own
- * lock. Source: spec backup.md 7, wal.md 6.
+ * lock. Source: docs/behaviour/backup.md 7, wal.md 6.
  *
  * Servers are handled a few at a time and reported in name order. Nothing here opens a PostgreSQL connection.
  */

@@ -1,4 +1,7 @@
-/** `barman delete`: one backup and everything that is built on it, unless it is protected. Source: spec catalog.md 6. */
+/**
+ * `barman delete`: one backup and everything that is built on it, unless it is protected.
+ * Source: docs/behaviour/catalog.md 6.
+ */
 import { unlinkIfPresent } from '../host/files.ts';
 import { acquireLock, type HeldLock } from '../host/lock.ts';
 import { backupLock, infoPath, serverLock } from '../catalog/layout.ts';

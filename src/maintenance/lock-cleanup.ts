@@ -1,4 +1,7 @@
-/** Removes lock files that nobody holds. Each is locked while it goes, never unlinked under a holder. Spec catalog.md 7. */
+/**
+ * Removes lock files that nobody holds. Each is locked while it goes, never unlinked under a holder.
+ * Source: docs/behaviour/catalog.md 7.
+ */
 import { join } from 'node:path';
 import { listNames, unlinkIfPresent } from '../host/files.ts';
 import { acquireLock } from '../host/lock.ts';

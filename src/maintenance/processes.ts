@@ -1,4 +1,7 @@
-/** Which of our activities run on a server, told from its lock files, and how to end one. Source: spec catalog.md 7. */
+/**
+ * Which of our activities run on a server, told from its lock files, and how to end one.
+ * Source: docs/behaviour/catalog.md 7.
+ */
 import { existsSync } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Cron's care for receive-wal: whether it must be started; stop it where it has no business. Source: wal.md 6. */
+/**
+ * Cron's care for receive-wal: whether it must be started; stop it where it has no business.
+ * Source: docs/behaviour/wal.md 6.
+ */
 import { existsSync } from 'node:fs';
 import { lockHolder } from '../host/lock.ts';
 import { run } from '../host/process.ts';

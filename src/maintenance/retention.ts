@@ -1,6 +1,6 @@
 /**
- * Enforces a server's retention policy: what cron does after everything else. Source: spec config.md section 12
- * (Enforcement), backup.md 7.2.
+ * Enforces a server's retention policy: what cron does after everything else.
+ * Source: docs/behaviour/config.md 12 "Enforcement", backup.md 7.2.
  */
 import { exists, listNames } from '../host/files.ts';
 import { backupPath, infoPath } from '../catalog/layout.ts';

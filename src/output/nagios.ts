@@ -1,4 +1,7 @@
-/** The writer of `check --nagios`: one verdict line with performance data, then the failures. Source: spec cli.md 5.4. */
+/**
+ * The writer of `check --nagios`: one verdict line with performance data, then the failures.
+ * Source: docs/behaviour/cli.md 5.4.
+ */
 import type { CheckResult } from '../domain/check-result.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
 import { type MessageLog, NO_PROGRESS } from './messages.ts';

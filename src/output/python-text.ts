@@ -1,6 +1,6 @@
 /**
  * Values as Barman prints them: the spelling is that of Python's str() and repr(), which scripts have learned to read.
- * Source: spec check.md section 5.
+ * Source: docs/behaviour/check.md 5.
  */
 import { formatLsn, type Lsn } from '../domain/wal/lsn.ts';
 import { pythonRepr } from '../domain/text/python-repr.ts';

@@ -1,6 +1,6 @@
 /**
  * On a passive node: what the primary says about the server, asked through `primary_ssh_command` and kept in
- * `primary.info`. Nothing in it is believed before it was checked. Source: spec wal.md section 11.
+ * `primary.info`. Nothing in it is believed before it was checked. Source: docs/behaviour/wal.md 11.
  */
 import { join } from 'node:path';
 import { writeDurably } from '../host/files.ts';

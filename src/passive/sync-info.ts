@@ -1,6 +1,6 @@
 /**
  * The document that a passive node reads of its primary: backups, WAL, configuration, in the reference's order and spelling.
- * Source: spec wal.md section 11, cli.md 6.10.
+ * Source: docs/behaviour/wal.md 11, cli.md 6.10.
  */
 import { optionValue, type OptionName } from '../config/options.ts';
 import { isCopyDone } from '../domain/backup/backup-info.ts';

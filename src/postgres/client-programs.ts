@@ -1,4 +1,4 @@
-/** PostgreSQL's client programs on a server's search path. Source: spec check.md sections 1.3 and 2. */
+/** PostgreSQL's client programs on a server's search path. Source: docs/behaviour/check.md 1.3 and 2. */
 import { delimiter, join } from 'node:path';
 import { run, which } from '../host/process.ts';
 import { BarmanError } from '../domain/errors.ts';

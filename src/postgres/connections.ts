@@ -1,6 +1,6 @@
 /**
  * The questions this program asks PostgreSQL, one method each. Version differences stay behind this file.
- * Source: spec check.md section 2, backup.md sections 2 and 3.
+ * Source: docs/behaviour/check.md 2, backup.md 2 and 3.
  */
 import type { Tablespace, Timestamp } from '../domain/backup/backup-info.ts';
 import type { Lsn } from '../domain/wal/lsn.ts';
@@ -19,7 +19,7 @@ export interface SlotState {
   readonly restartLsn: Lsn | null;
 }
 
-/** What a backup records of the cluster before it starts (spec backup.md 2.2). */
+/** What a backup records of the cluster before it starts (docs/behaviour/backup.md 2.2). */
 export interface ClusterFacts {
   readonly pgdata: string;
   /** server_version_num, e.g. 150018. */
@@ -103,11 +103,11 @@ export interface PostgresConnection {
   isSuperuser(): Promise<boolean | null>;
   /** `SHOW name`. */
   show(name: string): Promise<string>;
-  /** Start or end of a pg_basebackup (backup.md 4.1 step 1); on a standby from the last replayed LSN. */
+  /** Start or end of a pg_basebackup (docs/behaviour/backup.md 4.1 step 1); on a standby from the last replayed LSN. */
   walPosition(): Promise<WalPosition>;
   /**
-   * Closes the current WAL segment (backup.md 3.4). The name of the closed one, or null when no switch was needed.
-   * Not for a standby: ask isInRecovery first.
+   * Closes the current WAL segment (docs/behaviour/backup.md 3.4). The name of the closed one, or null when no switch
+   * was needed. Not for a standby: ask isInRecovery first.
    */
   switchWal(): Promise<string | null>;
   checkpoint(): Promise<void>;
@@ -141,7 +141,10 @@ export interface SystemIdentity {
 
 /** The replication connection: IDENTIFY_SYSTEM and slots. */
 export interface StreamingConnection {
-  /** The rebuilt connection string that pg_basebackup and pg_receivewal get (spec config.md section 8), before application_name. */
+  /**
+   * The rebuilt connection string that pg_basebackup and pg_receivewal get (docs/behaviour/config.md 8), before
+   * application_name.
+   */
   readonly dsn: string;
   /** Keywords of the conninfo, e.g. application_name when the user set one. */
   readonly keywords: Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
 /**
- * pg_basebackup: which one, its arguments, one run of it. The arguments and their order are Barman's (spec backup.md
- * 4.2, 4.3); the password goes by the environment.
+ * pg_basebackup: which one, its arguments, one run of it. The arguments and their order are Barman's
+ * (docs/behaviour/backup.md 4.2, 4.3); the password goes by the environment.
  */
 import { delimiter, join } from 'node:path';
 import { boundToParent, run, type RunResult, which } from '../host/process.ts';

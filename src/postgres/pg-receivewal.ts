@@ -1,6 +1,6 @@
 /**
- * pg_receivewal: its arguments, one run of it, and what its words mean. The arguments and their order are Barman's (spec
- * wal.md 5); the password goes by the environment.
+ * pg_receivewal: its arguments, one run of it, and what its words mean. The arguments and their order are Barman's
+ * (docs/behaviour/wal.md 5); the password goes by the environment.
  */
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';

@@ -1,4 +1,7 @@
-/** Fetches one WAL file with `barman get-wal`; it appears whole, checked and flushed, or not at all. Spec wal.md 8, 10. */
+/**
+ * Fetches one WAL file with `barman get-wal`; it appears whole, checked and flushed, or not at all.
+ * Source: docs/behaviour/wal.md 8, 10.
+ */
 import { closeSync, fstatSync, lstatSync, readFileSync, readSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-/** `--test`: what the other end says, on standard output, and its exit code. Source: spec wal.md section 10. */
+/** `--test`: what the other end says, on standard output, and its exit code. Source: docs/behaviour/wal.md 10. */
 import type { Connection } from './connection.ts';
 
 /** compat 3.20.1: both of its streams go to stdout, an empty line follows; 255 when there is no connection. */

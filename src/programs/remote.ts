@@ -1,6 +1,6 @@
 /**
  * The Barman host at the other end of ssh: which words are sent there, as arguments and never through a local shell. The
- * remote side does have a shell, so what is not plain is quoted for it. Source: spec wal.md section 10.
+ * remote side does have a shell, so what is not plain is quoted for it. Source: docs/behaviour/wal.md 10.
  */
 import { quoteForShell } from '../domain/text/shell-words.ts';
 import { type ClientOption, parseInteger, UsageError } from './command-line.ts';

@@ -2,7 +2,8 @@
  * Why a WAL file was not restored, and the exit code that makes PostgreSQL do the right thing. A standby asks again, whatever
  * the code is up to 125. A recovery that ends where WAL is missing takes such a code for the end of the WAL and promotes: there
  * everything but "not in the archive" must be a code above 125, at which PostgreSQL stops and can be started again.
- * Source: spec wal.md 10, faults.md G8; PostgreSQL src/backend/access/transam/xlogarchive.c, RestoreArchivedFile.
+ * Source: docs/behaviour/wal.md 10, faults.md G8; PostgreSQL src/backend/access/transam/xlogarchive.c,
+ * RestoreArchivedFile.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-/** Sends one WAL file as the tar stream that `barman put-wal` reads. Source: spec wal.md sections 8 and 10. */
+/** Sends one WAL file as the tar stream that `barman put-wal` reads. Source: docs/behaviour/wal.md 8 and 10. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Readable, type Writable } from 'node:stream';

@@ -1,7 +1,7 @@
 /**
  * `barman-wal-archive BARMAN_HOST SERVER_NAME WAL_PATH`, an archive_command: sends one WAL file to `barman put-wal` on the
  * Barman host. Exit code 0 means that the other end has it on disk; with anything else PostgreSQL keeps it and tries again.
- * Source: spec wal.md section 10; PostgreSQL documentation, "Setting Up WAL Archiving".
+ * Source: docs/behaviour/wal.md 10; PostgreSQL documentation, "Setting Up WAL Archiving".
  */
 import type { CompressionLevel } from '../codec/compression.ts';
 import { type ClientSpec, type CommandLine, parseInteger } from './command-line.ts';

@@ -1,7 +1,7 @@
 /**
  * `barman-wal-restore BARMAN_HOST SERVER_NAME WAL_NAME WAL_DEST`, a restore_command: fetches one WAL file with
  * `barman get-wal` on the Barman host. The destination appears whole and on disk, or not at all.
- * Source: spec wal.md section 10; PostgreSQL documentation, "Recovering Using a Continuous Archive Backup".
+ * Source: docs/behaviour/wal.md 10; PostgreSQL documentation, "Recovering Using a Continuous Archive Backup".
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ClientSpec, type CommandLine, parseInteger } from './command-line.ts';

@@ -1,4 +1,4 @@
-/** The files that belong to a backup: its own, and its WAL. Source: spec catalog.md section 11. */
+/** The files that belong to a backup: its own, and its WAL. Source: docs/behaviour/catalog.md 11. */
 import { type Dirent, opendirSync, statSync } from 'node:fs';
 import { compareBytes } from '../host/files.ts';
 import { isLink } from '../catalog/paths.ts';

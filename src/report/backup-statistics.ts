@@ -1,4 +1,7 @@
-/** What the archive says about backups: their WAL, and the timelines that branch off. Source: spec catalog.md section 10. */
+/**
+ * What the archive says about backups: their WAL, and the timelines that branch off.
+ * Source: docs/behaviour/catalog.md 10.
+ */
 import { rebuildHint } from '../catalog/wals.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { messageOf, WalError } from '../domain/errors.ts';

@@ -1,7 +1,7 @@
 /**
  * The base backup -> the destination and its tablespaces. global/pg_control comes under another name and takes its own
  * only at the very end: PostgreSQL refuses to start without it, so a restore that was cut short is never taken for a
- * cluster. Source: spec recovery.md sections 6.2 and 6.3.
+ * cluster. Source: docs/behaviour/recovery.md 6.2 and 6.3.
  */
 import { constants } from 'node:fs';
 import { lstat, open, rename } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** The name by which another host reaches this one. Source: spec recovery.md section 8. */
+/** The name by which another host reaches this one. Source: docs/behaviour/recovery.md 8. */
 import { lookup, lookupService } from 'node:dns/promises';
 import { hostname } from 'node:os';
 

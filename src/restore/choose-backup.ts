@@ -1,4 +1,4 @@
-/** `auto`: the newest backup from which the target can be reached. Source: spec recovery.md section 3. */
+/** `auto`: the newest backup from which the target can be reached. Source: docs/behaviour/recovery.md 3. */
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { BarmanError, RecoveryError } from '../domain/errors.ts';
 import { parseLsn } from '../domain/wal/lsn.ts';

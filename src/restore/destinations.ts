@@ -1,6 +1,6 @@
 /**
  * Where a restore may write: directories that are empty or missing, outside of the catalog, apart from each other.
- * Source: spec recovery.md section 2 step 15.
+ * Source: docs/behaviour/recovery.md 2 step 15.
  */
 import { constants, type Stats } from 'node:fs';
 import { access, lstat, readdir, realpath } from 'node:fs/promises';

@@ -1,4 +1,6 @@
-/** The target options of a request -> a RecoveryGoal, checked against the backup. Source: spec recovery.md section 5. */
+/**
+ * The target options of a request -> a RecoveryGoal, checked against the backup. Source: docs/behaviour/recovery.md 5.
+ */
 import { type BackupInfo, type Timestamp } from '../domain/backup/backup-info.ts';
 import { RecoveryError } from '../domain/errors.ts';
 import { formatLsn, parseLsn } from '../domain/wal/lsn.ts';

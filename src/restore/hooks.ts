@@ -1,4 +1,4 @@
-/** The recovery hook scripts and what they are told. Source: spec backup.md 6 and 6.1. */
+/** The recovery hook scripts and what they are told. Source: docs/behaviour/backup.md 6 and 6.1. */
 import { backupHookVariables, hasHooks, recoveryHookVariables, runHooks } from '../host/hooks.ts';
 import { backupPath, infoPath } from '../catalog/layout.ts';
 import type { ServerScope } from '../server/scope.ts';

@@ -1,6 +1,6 @@
 /**
  * A backup that is being restored holds its own lock file, so that neither make of Barman deletes it meanwhile: delete and
- * retention take the same lock and step back when it is busy. Source: spec catalog.md section 7.
+ * retention take the same lock and step back when it is busy. Source: docs/behaviour/catalog.md 7.
  */
 import { exists } from '../host/files.ts';
 import { acquireLock, type HeldLock } from '../host/lock.ts';

@@ -1,6 +1,6 @@
 /**
  * A request -> what a restore will do, refused in Barman's order and words before anything is touched.
- * Source: spec recovery.md section 2, steps 4 to 12.
+ * Source: docs/behaviour/recovery.md 2 steps 4 to 12.
  */
 import { join, resolve } from 'node:path';
 import { dataPath, tablespacePath } from '../catalog/layout.ts';

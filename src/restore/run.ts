@@ -1,6 +1,6 @@
 /**
  * One restore, from the checks to the report. Everything that can be known is checked before the first byte is written;
- * PostgreSQL cannot start on the destination before the last step. Source: spec recovery.md section 4.
+ * PostgreSQL cannot start on the destination before the last step. Source: docs/behaviour/recovery.md 4.
  */
 import { join, resolve } from 'node:path';
 import { exists, renameDurably, writeDurably } from '../host/files.ts';

@@ -1,4 +1,6 @@
-/** The WAL part of a restore: what is said about it, and the order of its steps. Source: spec recovery.md section 4. */
+/**
+ * The WAL part of a restore: what is said about it, and the order of its steps. Source: docs/behaviour/recovery.md 4.
+ */
 import type { RecoveryGoal } from '../domain/recovery/recovery-target.ts';
 import { timelineName } from '../domain/wal/wal.ts';
 import { watchProgress } from '../transfer/progress.ts';

@@ -1,6 +1,6 @@
 /**
  * Which archived WAL files a recovery needs: one pass over xlog.db, then one look at each file, before anything is copied.
- * Source: spec recovery.md section 7.
+ * Source: docs/behaviour/recovery.md 7.
  */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';

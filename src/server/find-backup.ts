@@ -1,4 +1,7 @@
-/** The backup that an administrator named on the command line, or the message why there is none. Spec cli.md section 3. */
+/**
+ * The backup that an administrator named on the command line, or the message why there is none.
+ * Source: docs/behaviour/cli.md 3.
+ */
 import type { DamagedBackup } from '../catalog/catalog.ts';
 import { backupPath, infoPath } from '../catalog/layout.ts';
 import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';

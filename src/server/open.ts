@@ -1,6 +1,6 @@
 /**
  * From a server's configuration to a server at work. Nothing is connected and pg is not loaded here, except for the two
- * tests that need an answer of PostgreSQL and only where they are configured. Source: spec config.md sections 7 and 8.
+ * tests that need an answer of PostgreSQL and only where they are configured. Source: docs/behaviour/config.md 7 and 8.
  */
 import type { SshExecutor } from '../host/executor/openssh.ts';
 import type { PostgresConnection, PostgresOptions, StreamingConnection } from '../postgres/connections.ts';

@@ -1,4 +1,4 @@
-/** Where a WAL command was called from. Source: spec cli.md section 7. */
+/** Where a WAL command was called from. Source: docs/behaviour/cli.md 7. */
 
 /** ` (SSH host: ADDRESS)` when we were called through ssh, otherwise ''. */
 export function originOf(env: NodeJS.ProcessEnv): string {

@@ -1,6 +1,6 @@
 /**
  * Server names as typed -> configurations, with Barman's words for the unknown, inactive, disabled and passive ones.
- * Source: spec cli.md section 2.
+ * Source: docs/behaviour/cli.md 2.
  */
 import type { ServerConfig } from '../config/options.ts';
 import { validateServer } from '../config/validate.ts';

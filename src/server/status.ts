@@ -1,6 +1,6 @@
 /**
  * Everything that PostgreSQL and its client programs tell about a server, as show-servers, status and check use it.
- * Source: spec check.md section 2.
+ * Source: docs/behaviour/check.md 2.
  */
 import type { StreamingConnection } from '../postgres/connections.ts';
 import { PostgresError } from '../domain/errors.ts';

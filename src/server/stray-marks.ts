@@ -1,6 +1,6 @@
 /**
  * The mark of a delete outlives its backup when the delete is killed between its last two steps. Such a mark protects
- * nothing and says nothing: it goes. Source: spec catalog.md section 5.
+ * nothing and says nothing: it goes. Source: docs/behaviour/catalog.md 5.
  */
 import { exists, listNames } from '../host/files.ts';
 import { backupPath } from '../catalog/layout.ts';

@@ -1,4 +1,4 @@
-/** The host that the WAL comes from, when it is another one. Source: spec config.md section 8. */
+/** The host that the WAL comes from, when it is another one. Source: docs/behaviour/config.md 8. */
 import { overrideConfig, type ServerConfig } from '../config/options.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
 

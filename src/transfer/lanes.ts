@@ -1,4 +1,7 @@
-/** Copy jobs side by side: each lane has a connection of its own, and starts are spread. Source: spec backup.md 5.6. */
+/**
+ * Copy jobs side by side: each lane has a connection of its own, and starts are spread.
+ * Source: docs/behaviour/backup.md 5.6.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Executor } from '../host/executor.ts';
 

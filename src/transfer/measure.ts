@@ -1,6 +1,6 @@
 /**
  * One walk over a finished copy: every file and directory is flushed to disk and measured. Only after it may a record
- * say that the backup exists. Source: spec backup.md 2 step 8, catalog.md 3.
+ * say that the backup exists. Source: docs/behaviour/backup.md 2 step 8, catalog.md 3.
  */
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** A transfer by rsync gets more than one chance. Source: spec backup.md 5.4. */
+/** A transfer by rsync gets more than one chance. Source: docs/behaviour/backup.md 5.4. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerConfig } from '../config/options.ts';
 import type { Output } from '../output/output.ts';

@@ -1,7 +1,7 @@
 /**
  * rsync: its arguments and one run of it. Files are written under a temporary name in a directory of our own and renamed,
  * so that a file of the copy is whole or absent, and a hard link to an earlier backup is never written through.
- * Source: spec backup.md 5.4; rsync(1).
+ * Source: docs/behaviour/backup.md 5.4; rsync(1).
  */
 import { createInterface } from 'node:readline';
 import { CommandError } from '../domain/errors.ts';

@@ -1,6 +1,6 @@
 /**
  * Are all segments of a range archived? The files decide; the index is looked at too, because every other command believes
- * it. Source: spec wal.md section 10.
+ * it. Source: docs/behaviour/wal.md 10.
  */
 import { exists } from '../host/files.ts';
 import { isCopyDone } from '../domain/backup/backup-info.ts';

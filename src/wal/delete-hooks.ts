@@ -1,4 +1,7 @@
-/** The wal_delete hook scripts around each file that catalog.removeWals deletes. Source: spec backup.md 6, wal.md 9. */
+/**
+ * The wal_delete hook scripts around each file that catalog.removeWals deletes.
+ * Source: docs/behaviour/backup.md 6, wal.md 9.
+ */
 import { hasHooks, runHooks, walHookVariables } from '../host/hooks.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
 import type { ServerScope } from '../server/scope.ts';

@@ -1,4 +1,6 @@
-/** Finds a WAL file wherever it is and writes its plain (or wished) form to a stream. Source: spec wal.md 8. */
+/**
+ * Finds a WAL file wherever it is and writes its plain (or wished) form to a stream. Source: docs/behaviour/wal.md 8.
+ */
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';

@@ -1,6 +1,6 @@
 /**
  * Is the WAL between the begin and the end of a backup archived? Sets WAITING_FOR_WALS, DONE or FAILED.
- * Source: spec catalog.md 4, backup.md 3.5.
+ * Source: docs/behaviour/catalog.md 4, backup.md 3.5.
  */
 import { stat } from 'node:fs/promises';
 import { withLock } from '../host/lock.ts';

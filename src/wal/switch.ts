@@ -1,4 +1,4 @@
-/** Making PostgreSQL close its current WAL segment, with Barman's messages. Source: spec wal.md section 7. */
+/** Making PostgreSQL close its current WAL segment, with Barman's messages. Source: docs/behaviour/wal.md 7. */
 import type { PostgresConnection } from '../postgres/connections.ts';
 import { sqlStateOf } from '../postgres/libpq/failure.ts';
 import { BarmanError, PostgresError } from '../domain/errors.ts';

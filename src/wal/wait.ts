@@ -1,4 +1,7 @@
-/** Waits until a WAL file is in the archive, archiving what arrives meanwhile. Source: spec wal.md 7, backup.md 3.6. */
+/**
+ * Waits until a WAL file is in the archive, archiving what arrives meanwhile.
+ * Source: docs/behaviour/wal.md 7, backup.md 3.6.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exists } from '../host/files.ts';
 import type { CommandContext } from '../server/context.ts';

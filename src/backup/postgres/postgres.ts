@@ -1,6 +1,7 @@
 /**
  * backup_method = postgres: pg_basebackup writes PGDATA to `base/<id>/data` and each tablespace to `base/<id>/<oid>`.
- * No backup function is called in SQL, so nothing is left behind in PostgreSQL when we die. Source: spec backup.md 4.
+ * No backup function is called in SQL, so nothing is left behind in PostgreSQL when we die.
+ * Source: docs/behaviour/backup.md 4.
  */
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -7,7 +7,7 @@ import { type BackupLabel, parseBackupLabel } from '../../domain/backup/backup-l
 import { BackupError, errnoOf, messageOf } from '../../domain/errors.ts';
 import type { BackupJob } from '../method.ts';
 
-/** How `tar` reads each kind of archive (spec backup.md 4.1 step 5), and its suffix. */
+/** How `tar` reads each kind of archive (docs/behaviour/backup.md 4.1 step 5), and its suffix. */
 const ARCHIVES = {
   gzip: { suffix: '.tar.gz', args: ['-xzf'] },
   lz4: { suffix: '.tar.lz4', args: ['--use-compress-program', 'lz4', '-xf'] },

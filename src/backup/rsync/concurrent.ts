@@ -1,7 +1,7 @@
 /**
  * A backup in PostgreSQL's concurrent mode around a copy that somebody else makes: started, watched, stopped. The session
  * stays open all the while; when it breaks, PostgreSQL has given the backup up, so the copy is ended at once.
- * Source: spec backup.md 3.1, 3.2, 3.7, 3.8.
+ * Source: docs/behaviour/backup.md 3.1, 3.2, 3.7, 3.8.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
  * The copy of a cluster by rsync: every directory is surveyed, then the files are copied in lanes, then pg_control.
- * Source: spec backup.md 5.2, 5.4 and 5.6.
+ * Source: docs/behaviour/backup.md 5.2, 5.4 and 5.6.
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';

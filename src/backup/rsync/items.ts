@@ -1,4 +1,6 @@
-/** What an rsync backup copies, in which order, and what it leaves out. Source: spec backup.md 5.2 and 5.3. */
+/**
+ * What an rsync backup copies, in which order, and what it leaves out. Source: docs/behaviour/backup.md 5.2 and 5.3.
+ */
 import { posix } from 'node:path';
 import type { ClusterFacts } from '../../postgres/connections.ts';
 import type { BackupInfo, Tablespace } from '../../domain/backup/backup-info.ts';

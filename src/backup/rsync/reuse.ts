@@ -1,4 +1,7 @@
-/** `reuse_backup`: which earlier backup an rsync backup builds on, and by which means. Source: spec backup.md 5.5. */
+/**
+ * `reuse_backup`: which earlier backup an rsync backup builds on, and by which means.
+ * Source: docs/behaviour/backup.md 5.5.
+ */
 import { link, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../../host/files.ts';

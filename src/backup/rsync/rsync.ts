@@ -1,6 +1,6 @@
 /**
  * backup_method = rsync and local-rsync: PGDATA goes to `base/<id>/data`, each tablespace to `base/<id>/<oid>`, between the
- * start and the stop of a concurrent backup. Source: spec backup.md 5.
+ * start and the stop of a concurrent backup. Source: docs/behaviour/backup.md 5.
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** `copy_stats` of an rsync backup: seconds, whole and by item. Source: spec backup.md 5.6, catalog.md 3. */
+/** `copy_stats` of an rsync backup: seconds, whole and by item. Source: docs/behaviour/backup.md 5.6, catalog.md 3. */
 import type { Literal } from '../../domain/backup/backup-info.ts';
 
 interface Span {

@@ -1,6 +1,6 @@
 /**
  * Looks at a directory before it is copied: makes the directories of the copy and deals the files out to lists for rsync.
- * Everything is streamed, so memory does not grow with the number of files. Source: spec backup.md 5.4, 5.6.
+ * Everything is streamed, so memory does not grow with the number of files. Source: docs/behaviour/backup.md 5.4, 5.6.
  */
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { chmod, lstat, mkdir } from 'node:fs/promises';

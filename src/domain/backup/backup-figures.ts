@@ -1,4 +1,7 @@
-/** Figures that follow from a backup's record: what it saved, how fast it was copied. Source: spec catalog.md section 10. */
+/**
+ * Figures that follow from a backup's record: what it saved, how fast it was copied.
+ * Source: docs/behaviour/catalog.md 10.
+ */
 import { type BackupInfo, backupType } from './backup-info.ts';
 
 /** Bytes on disk that are this backup's own; files it shares with others through hard links are not counted. */

@@ -1,6 +1,6 @@
 /**
  * The text form of a backup record, `meta/<id>-backup.info`: `key=value` lines in alphabetical order, byte for byte as
- * Barman writes them. Source: spec catalog.md section 3.
+ * Barman writes them. Source: docs/behaviour/catalog.md 3.
  */
 import {
   type BackupInfo,

@@ -1,6 +1,6 @@
 /**
  * The record of one base backup, as kept in `meta/<id>-backup.info`. The text form is owned by backup-info-file.ts.
- * Source: spec catalog.md sections 3 and 4.
+ * Source: docs/behaviour/catalog.md 3 and 4.
  */
 import type { Lsn } from '../wal/lsn.ts';
 

@@ -1,6 +1,6 @@
 /**
  * `backup_manifest`: the files of a data directory with their sizes and checksums, and a checksum of itself.
- * Source: PostgreSQL documentation, "Backup Manifest Format"; spec catalog.md section 12.
+ * Source: PostgreSQL documentation, "Backup Manifest Format"; docs/behaviour/catalog.md 12.
  *
  * A file name is a string of bytes. Here it is a "byte string", one character for each byte (latin1), so that a name which
  * is no UTF-8 stays what it is; `shownPath` is for people.

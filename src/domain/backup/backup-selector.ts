@@ -1,4 +1,4 @@
-/** What an administrator types for a backup -> one backup of a list. Source: spec catalog.md section 2, cli.md section 3. */
+/** What an administrator types for a backup -> one backup of a list. Source: docs/behaviour/catalog.md 2, cli.md 3. */
 import { type BackupInfo, isBackupId, isCopyDone } from './backup-info.ts';
 
 export type Selection =

@@ -1,4 +1,7 @@
-/** Names of exported backups: `backup-export-SERVER-ID-TIMESTAMP-CHECKSUM.tar[.gz|.bz2|.xz]`. Source: spec catalog.md 13. */
+/**
+ * Names of exported backups: `backup-export-SERVER-ID-TIMESTAMP-CHECKSUM.tar[.gz|.bz2|.xz]`.
+ * Source: docs/behaviour/catalog.md 13.
+ */
 import { BackupError } from '../errors.ts';
 
 export type ExportCompression = 'gzip' | 'bzip2' | 'xz';

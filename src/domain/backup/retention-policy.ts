@@ -1,6 +1,4 @@
-/**
- * The grammar of retention_policy. What a policy decides is in retention.ts. Source: spec config.md section 12.
- */
+/** The grammar of retention_policy. What a policy decides is in retention.ts. Source: docs/behaviour/config.md 12. */
 
 export type RetentionPolicy =
   | { readonly kind: 'redundancy'; readonly count: number }

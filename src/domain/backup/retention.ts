@@ -1,6 +1,6 @@
 /**
  * What a retention policy says about each backup, and which backups go when it is enforced. Pure: the annotations and the
- * clock are arguments. Source: spec config.md section 12, recorded with Barman 3.20.1.
+ * clock are arguments. Source: docs/behaviour/config.md 12, recorded with Barman 3.20.1.
  */
 import { type BackupInfo, isCopyDone } from './backup-info.ts';
 import type { RetentionPolicy } from './retention-policy.ts';

@@ -1,6 +1,6 @@
 /**
  * What a restore changes in the configuration files of the cluster, and what it points out. Pure: text in, text out.
- * Source: spec recovery.md section 9.
+ * Source: docs/behaviour/recovery.md 9.
  */
 
 /** `[file, line, key, value]`; lines count from 0. */

@@ -1,4 +1,6 @@
-/** Where a recovery ends, on which timeline, and what PostgreSQL does then. Source: spec recovery.md sections 5 and 8. */
+/**
+ * Where a recovery ends, on which timeline, and what PostgreSQL does then. Source: docs/behaviour/recovery.md 5 and 8.
+ */
 import type { Timestamp } from '../backup/backup-info.ts';
 import type { Lsn } from '../wal/lsn.ts';
 import { formatLiteral } from '../text/python-literal.ts';

@@ -1,7 +1,7 @@
 /**
  * The command lines that PostgreSQL runs during recovery. A path or name goes through three readers: PostgreSQL's `%`
  * placeholders, the shell, and the configuration file; each gets its quoting here. Plain names come out as Barman writes
- * them. Source: spec recovery.md section 8; PostgreSQL documentation, "Archive Recovery".
+ * them. Source: docs/behaviour/recovery.md 8; PostgreSQL documentation, "Archive Recovery".
  */
 
 const PLAIN_WORD = /^[A-Za-z0-9_./@:+,=-]+$/;

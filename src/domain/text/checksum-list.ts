@@ -1,4 +1,4 @@
-/** `SHA256SUMS` and `MD5SUMS`, as sha256sum(1) and md5sum(1) write them. Source: spec wal.md section 8. */
+/** `SHA256SUMS` and `MD5SUMS`, as sha256sum(1) and md5sum(1) write them. Source: docs/behaviour/wal.md 8. */
 
 export interface ChecksumList {
   /** File name -> checksum, lower case. */

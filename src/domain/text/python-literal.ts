@@ -1,6 +1,6 @@
 /**
  * Python literals as `backup.info` holds them: the text form is exactly that of Python's repr(), because both programs
- * rewrite each other's records. Tuples are read as lists. Source: spec catalog.md section 3.
+ * rewrite each other's records. Tuples are read as lists. Source: docs/behaviour/catalog.md 3.
  */
 import type { Literal } from '../backup/backup-info.ts';
 import { BackupError } from '../errors.ts';

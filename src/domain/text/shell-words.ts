@@ -1,7 +1,7 @@
 /**
  * Words and shells. A command line that the administrator wrote is cut into words as a shell cuts it, without anything
  * else a shell does; a word of ours that meets a shell is quoted so that it arrives as it is.
- * Source: spec config.md section 8 (`ssh_command`); POSIX shell, "Quoting".
+ * Source: docs/behaviour/config.md 8 (`ssh_command`); POSIX shell, "Quoting".
  */
 
 /**

@@ -1,6 +1,6 @@
 /**
  * Sizes of the configuration (`30Gi`) and how Barman spells a size (`22.0 MiB`).
- * Source: spec config.md section 4, check.md section 7.
+ * Source: docs/behaviour/config.md 4, check.md 7.
  */
 import { fixedText } from './fixed-text.ts';
 

@@ -1,6 +1,6 @@
 /**
  * Intervals of the configuration (`2 DAYS`) and how Barman spells a duration. A month has 31 days.
- * Source: spec config.md section 4, check.md section 7.
+ * Source: docs/behaviour/config.md 4, check.md 7.
  */
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = { hour: 3600, day: 86_400, week: 604_800, month: 2_678_400 };

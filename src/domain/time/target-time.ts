@@ -1,7 +1,7 @@
 /**
  * The text of --target-time: ISO 8601 and the looser forms people type, read into a moment with its zone.
- * Source: spec recovery.md sections 3 and 5. An incomplete or ambiguous date is refused: a recovery that ends at a guessed
- * moment is worse than one that does not start.
+ * Source: docs/behaviour/recovery.md 3 and 5. An incomplete or ambiguous date is refused: a recovery that ends at a
+ * guessed moment is worse than one that does not start.
  */
 import type { Timestamp } from '../backup/backup-info.ts';
 

@@ -1,6 +1,6 @@
 /**
  * Moments with the zone PostgreSQL reported. Stored as `2026-11-21 02:35:40.299178+00:00`, read more leniently, shown in
- * the stored zone. Source: spec catalog.md section 3.
+ * the stored zone. Source: docs/behaviour/catalog.md 3.
  */
 import type { Timestamp } from '../backup/backup-info.ts';
 

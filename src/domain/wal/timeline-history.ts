@@ -1,6 +1,6 @@
 /**
  * Timeline history files (`00000003.history`): where each ancestor of a timeline was left.
- * Source: PostgreSQL documentation, "Timelines"; spec catalog.md section 10.
+ * Source: PostgreSQL documentation, "Timelines"; docs/behaviour/catalog.md 10.
  */
 import { WalError } from '../errors.ts';
 import { type Lsn, parseLsn } from './lsn.ts';

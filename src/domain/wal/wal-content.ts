@@ -1,6 +1,4 @@
-/**
- * What a stored WAL file is, from its first bytes: archived names carry no suffix. Source: spec wal.md section 4.
- */
+/** What a stored WAL file is, from its first bytes: archived names carry no suffix. Source: docs/behaviour/wal.md 4. */
 
 export interface StoredForm {
   readonly compression: string | null;

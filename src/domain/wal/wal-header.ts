@@ -1,6 +1,7 @@
 /**
  * The long page header that every WAL segment begins with, and what it says about a file that claims to be one.
- * Source: PostgreSQL src/include/access/xlog_internal.h, XLogLongPageHeaderData; spec faults.md A3, A6, A7, B8.
+ * Source: PostgreSQL src/include/access/xlog_internal.h, XLogLongPageHeaderData; docs/behaviour/faults.md A3, A6, A7,
+ * B8.
  */
 import { formatLsn, lsn, type Lsn } from './lsn.ts';
 import { lsnOfSegment, type WalFile } from './wal.ts';

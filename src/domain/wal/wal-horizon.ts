@@ -1,7 +1,7 @@
 /**
  * Which archived WAL nobody needs once a backup is gone. The rule errs on the side of keeping: everything from the first
  * segment of any other usable or running backup on, all of the timelines they are on, and the range that a backup kept
- * "standalone" needs to be consistent. Source: spec catalog.md section 6 (c, e), wal.md section 9, faults.md REF7.
+ * "standalone" needs to be consistent. Source: docs/behaviour/catalog.md 6 step 5 (c, e), wal.md 9, faults.md REF7.
  */
 import { type BackupInfo, isCopyDone } from '../backup/backup-info.ts';
 import { parseWalName, type WalFile } from './wal.ts';

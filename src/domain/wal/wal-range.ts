@@ -1,6 +1,6 @@
 /**
  * A range of WAL segments and the holes in it. Works on positions and runs, so that the longest range that can be typed
- * costs no more than the files that are there. Source: spec wal.md sections 1 and 10.
+ * costs no more than the files that are there. Source: docs/behaviour/wal.md 1 and 10.
  */
 import { segmentName, segmentsPerLog, type WalFile } from './wal.ts';
 

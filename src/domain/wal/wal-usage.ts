@@ -1,5 +1,6 @@
 /**
- * How much WAL belongs to each backup, for all backups in one pass over the index. Source: spec catalog.md section 10.
+ * How much WAL belongs to each backup, for all backups in one pass over the index.
+ * Source: docs/behaviour/catalog.md 10.
  *
  * The names at which anything changes for any backup (its first segment, its last one, the last one of the next backup,
  * the timelines) cut the name space into intervals. Inside one interval every line concerns the same backups, so a line

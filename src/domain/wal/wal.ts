@@ -1,6 +1,6 @@
 /**
  * WAL file names: parsed once at the edge into a WalFile, never sliced as strings afterwards.
- * Source: spec wal.md section 1; PostgreSQL documentation, "WAL Internals".
+ * Source: docs/behaviour/wal.md 1; PostgreSQL documentation, "WAL Internals".
  */
 import { lsn, type Lsn } from './lsn.ts';
 

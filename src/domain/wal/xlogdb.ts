@@ -1,6 +1,4 @@
-/**
- * One line of `<server>-xlog.db`, the index of the WAL archive. Source: spec wal.md section 2.
- */
+/** One line of `<server>-xlog.db`, the index of the WAL archive. Source: docs/behaviour/wal.md 2. */
 import { WalError } from '../errors.ts';
 import { formatFloat } from '../text/python-literal.ts';
 import { parseWalName } from './wal.ts';

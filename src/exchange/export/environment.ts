@@ -1,4 +1,7 @@
-/** `barman.json` of an export: the program and the host that made it. For people: nothing reads it back. Spec catalog.md 13. */
+/**
+ * `barman.json` of an export: the program and the host that made it. For people: nothing reads it back.
+ * Source: docs/behaviour/catalog.md 13.
+ */
 import { arch, hostname, release, type, version } from 'node:os';
 import { run } from '../../host/process.ts';
 import { CommandError } from '../../domain/errors.ts';

@@ -1,6 +1,6 @@
 /**
  * What an export consists of, in Barman's order: identity.json, backup.info, barman.json, the tree of the backup sorted by
- * name, the WAL that makes it consistent, and the lines of xlog.db for that WAL. Source: spec catalog.md 13.
+ * name, the WAL that makes it consistent, and the lines of xlog.db for that WAL. Source: docs/behaviour/catalog.md 13.
  */
 import type { BigIntStats } from 'node:fs';
 import { constants } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
  * One backup into one file. The file gets its name when all of it is on disk, so a kill at any instant leaves at worst a
- * `.tmp` that the next export of this backup into the same directory removes. Source: spec cli.md 4.13, catalog.md 13.
+ * `.tmp` that the next export of this backup into the same directory removes.
+ * Source: docs/behaviour/cli.md 4.13, catalog.md 13.
  */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
  * Takes in a file that export-backup of this program or of Barman wrote. Everything is judged before anything can be seen
- * in the catalog: name, checksum, every member, the record, the WAL. Source: spec cli.md 4.14, catalog.md 13.
+ * in the catalog: name, checksum, every member, the record, the WAL. Source: docs/behaviour/cli.md 4.14, catalog.md 13.
  */
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';

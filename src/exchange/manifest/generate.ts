@@ -1,6 +1,6 @@
 /**
  * Makes the `backup_manifest` of a backup that has none, e.g. one of rsync: byte for byte the file that Barman makes. Like
- * Barman's it covers the data directory, not the tablespaces. Source: spec catalog.md 12, backup.md 5.7.
+ * Barman's it covers the data directory, not the tablespaces. Source: docs/behaviour/catalog.md 12, backup.md 5.7.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
  * Is a backup still what its manifest says? By pg_verifybackup where it is installed, by our own reading elsewhere.
- * Source: spec cli.md 4.30, catalog.md 12.
+ * Source: docs/behaviour/cli.md 4.30, catalog.md 12.
  */
 import { run } from '../../host/process.ts';
 import { dataPath } from '../../catalog/layout.ts';

@@ -1,6 +1,6 @@
 /**
  * The executor of a remote host: the administrator's own ssh command, with its options, jump hosts and agents. All
- * commands share one connection where the user's ssh allows it. Source: spec backup.md 5.4, check.md 1.3.
+ * commands share one connection where the user's ssh allows it. Source: docs/behaviour/backup.md 5.4, check.md 1.3.
  */
 import { CommandError } from '../../domain/errors.ts';
 import { quoteForRsyncShell, quoteForShell, splitShellWords } from '../../domain/text/shell-words.ts';

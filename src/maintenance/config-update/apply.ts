@@ -1,7 +1,7 @@
 /**
  * Queued changes -> configuration files, by config-update at once and by every cron. Files first, then the queue; a set
  * that cannot be applied stays in the queue and keeps none of the others; when it can be applied later, it does not bring
- * back what was changed anew meanwhile. Source: spec config.md section 11.
+ * back what was changed anew meanwhile. Source: docs/behaviour/config.md 11.
  */
 import { constants } from 'node:fs';
 import { access, chmod, readFile, realpath, stat } from 'node:fs/promises';

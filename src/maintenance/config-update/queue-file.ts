@@ -1,6 +1,6 @@
 /**
  * `cfg_changes.queue`: changes that were accepted and are not in the files yet. They leave it only when the files are
- * durable, so that a kill loses none and doing one twice changes nothing. Source: spec config.md section 11.
+ * durable, so that a kill loses none and doing one twice changes nothing. Source: docs/behaviour/config.md 11.
  */
 import { readFile } from 'node:fs/promises';
 import { renameDurably, writeDurably } from '../../host/files.ts';

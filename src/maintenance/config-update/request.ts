@@ -1,6 +1,6 @@
 /**
  * What `config-update` is asked for: JSON of outside -> changes that may be queued. Nothing of a document with a fault is
- * applied. Source: spec config.md section 11.
+ * applied. Source: docs/behaviour/config.md 11.
  */
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config/load.ts';

@@ -3,7 +3,7 @@
  * hooks, record to FAILED, note `delete_this`, WAL by name, files, record, note. From the second step on nobody takes the
  * backup for one that can be restored or counts it for a retention policy, and the whole can be repeated: the next cron
  * does (the note is what the reference goes by).
- * Source: spec catalog.md section 6, faults.md REF5 to REF7.
+ * Source: docs/behaviour/catalog.md 6, faults.md REF5 to REF7.
  */
 import { join } from 'node:path';
 import { backupHookVariables, hasHooks, runHooks } from '../../host/hooks.ts';

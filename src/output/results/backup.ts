@@ -6,7 +6,7 @@ import { ctime } from '../../domain/time/timestamp.ts';
 import { JsonFloat } from '../json-text.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 
-/** Source: spec cli.md 6.8. */
+/** Source: docs/behaviour/cli.md 6.8. */
 export function backupResult(info: BackupInfo): Result {
   return { console: () => [], json: () => recordJson(info) };
 }

@@ -1,4 +1,4 @@
-/** `barman check-archived-wal-range`. Source: spec cli.md 4.4 and 6.7. */
+/** `barman check-archived-wal-range`. Source: docs/behaviour/cli.md 4.4 and 6.7. */
 import { segmentRange, parseWalName } from '../../domain/wal/wal.ts';
 import { countSegments, type WalRun } from '../../domain/wal/wal-range.ts';
 import type { JsonObject, Result } from '../output.ts';

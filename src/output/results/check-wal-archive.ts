@@ -1,4 +1,4 @@
-/** `barman check-wal-archive`, when all is well. Source: spec cli.md 4.6 and 6.7. */
+/** `barman check-wal-archive`, when all is well. Source: docs/behaviour/cli.md 4.6 and 6.7. */
 import type { Result } from '../output.ts';
 
 export function walArchiveResult(server: string): Result {

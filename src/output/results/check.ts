@@ -1,4 +1,4 @@
-/** `barman check`: a header and one line per check. Source: spec check.md 1, cli.md 6.1. */
+/** `barman check`: a header and one line per check. Source: docs/behaviour/check.md 1, cli.md 6.1. */
 import type { CheckResult } from '../../domain/check-result.ts';
 import type { Result } from '../output.ts';
 

@@ -1,4 +1,4 @@
-/** `barman keep --status`. Source: spec cli.md 4.18. */
+/** `barman keep --status`. Source: docs/behaviour/cli.md 4.18. */
 import type { Result } from '../output.ts';
 
 /** `kept` is null for a backup that is not kept. */

@@ -1,4 +1,4 @@
-/** `barman list-backups`: one line for each backup, newest first. Source: spec cli.md 6.2. */
+/** `barman list-backups`: one line for each backup, newest first. Source: docs/behaviour/cli.md 6.2. */
 import { type BackupInfo, backupType, isCopyDone } from '../../domain/backup/backup-info.ts';
 import type { RetentionVerdict } from '../../domain/backup/retention.ts';
 import { prettySize } from '../../domain/text/size.ts';

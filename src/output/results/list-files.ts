@@ -1,4 +1,4 @@
-/** `barman list-files`: one path on each line. Source: spec cli.md 4.20. */
+/** `barman list-files`: one path on each line. Source: docs/behaviour/cli.md 4.20. */
 import type { Result } from '../output.ts';
 
 /** Paths are kept in pieces of many: an archive has hundreds of thousands, and no path holds a zero byte. */

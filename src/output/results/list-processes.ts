@@ -1,4 +1,4 @@
-/** `barman list-processes`. Source: spec cli.md 4.21, 6.7. */
+/** `barman list-processes`. Source: docs/behaviour/cli.md 4.21, 6.7. */
 import type { Result } from '../output.ts';
 
 export interface ListedProcess {

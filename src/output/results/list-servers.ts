@@ -1,4 +1,4 @@
-/** `barman list-servers`. Source: spec cli.md 6.7. */
+/** `barman list-servers`. Source: docs/behaviour/cli.md 6.7. */
 import type { Result } from '../output.ts';
 
 export interface ListedServer {

@@ -1,4 +1,4 @@
-/** `barman replication-status`, full and minimal. Source: spec check.md 4, cli.md 6.5. */
+/** `barman replication-status`, full and minimal. Source: docs/behaviour/check.md 4, cli.md 6.5. */
 import { formatLsn, type Lsn } from '../../domain/wal/lsn.ts';
 import { isWalStreamer, lsnDiff, type StreamingClient, syncStage } from '../../domain/replication-view.ts';
 import { prettySize } from '../../domain/text/size.ts';

@@ -1,4 +1,4 @@
-/** What a restore reports when it is done. Source: spec recovery.md section 10, cli.md 6.8. */
+/** What a restore reports when it is done. Source: docs/behaviour/recovery.md 10, cli.md 6.8. */
 import type { Timestamp } from '../../domain/backup/backup-info.ts';
 import { humanDuration } from '../../domain/time/duration.ts';
 import type { SettingNote } from '../../domain/recovery/postgres-conf.ts';

@@ -1,4 +1,4 @@
-/** The JSON face of `barman show-backup`. Source: spec cli.md 6.3. */
+/** The JSON face of `barman show-backup`. Source: docs/behaviour/cli.md 6.3. */
 import { copyFigures, ownBytes, savings } from '../../domain/backup/backup-figures.ts';
 import { type BackupInfo, backupType, isCopyDone, type Timestamp } from '../../domain/backup/backup-info.ts';
 import { humanDuration } from '../../domain/time/duration.ts';

@@ -1,6 +1,6 @@
 /**
- * `barman show-backup`: everything about one backup. Rows and keys appear under Barman's conditions. Source: spec
- * cli.md 6.3. The JSON face is in show-backup-json.ts.
+ * `barman show-backup`: everything about one backup. Rows and keys appear under Barman's conditions.
+ * Source: docs/behaviour/cli.md 6.3. The JSON face is in show-backup-json.ts.
  */
 import { copyFigures, ownBytes, savings } from '../../domain/backup/backup-figures.ts';
 import {

@@ -1,4 +1,4 @@
-/** `barman show-servers`: every value of one server, by key. Source: spec check.md 5, cli.md 6.6. */
+/** `barman show-servers`: every value of one server, by key. Source: docs/behaviour/check.md 5, cli.md 6.6. */
 import { redactSecrets } from '../../domain/conninfo.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 import { pythonText } from '../python-text.ts';

@@ -1,4 +1,6 @@
-/** What show-backup tells of a backup, and the words that both of its faces share. Source: spec cli.md 6.3. */
+/**
+ * What show-backup tells of a backup, and the words that both of its faces share. Source: docs/behaviour/cli.md 6.3.
+ */
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { fixedText } from '../../domain/text/fixed-text.ts';
 import type { RetentionVerdict } from '../../domain/backup/retention.ts';

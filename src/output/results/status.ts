@@ -1,4 +1,4 @@
-/** `barman status`: one line per fact. Source: spec check.md 3, cli.md 6.4. */
+/** `barman status`: one line per fact. Source: docs/behaviour/check.md 3, cli.md 6.4. */
 import type { JsonObject, Result } from '../output.ts';
 
 export interface StatusItem {

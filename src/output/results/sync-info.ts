@@ -1,4 +1,7 @@
-/** The record of a backup as `sync-info` prints it: the keys of backup.info in order, then three more. Source: spec wal.md 11. */
+/**
+ * The record of a backup as `sync-info` prints it: the keys of backup.info in order, then three more.
+ * Source: docs/behaviour/wal.md 11.
+ */
 import type { BackupInfo, Literal } from '../../domain/backup/backup-info.ts';
 import { formatLiteral } from '../../domain/text/python-literal.ts';
 import { formatLsn } from '../../domain/wal/lsn.ts';

@@ -1,6 +1,7 @@
 /**
  * PostgreSQL's non-exclusive backup API: the session that starts a backup must live until it stops it.
- * Source: spec backup.md 3.1 and 3.2; PostgreSQL documentation, "Making a Base Backup Using the Low Level API".
+ * Source: docs/behaviour/backup.md 3.1 and 3.2; PostgreSQL documentation, "Making a Base Backup Using the Low Level
+ * API".
  */
 import type { BackupPosition, StoppedBackup } from '../connections.ts';
 import type { Session } from './session.ts';

@@ -1,4 +1,4 @@
-/** What the role of the conninfo may do. Source: spec check.md section 2. */
+/** What the role of the conninfo may do. Source: docs/behaviour/check.md 2. */
 import { PostgresError } from '../../domain/errors.ts';
 import type { PostgresLog } from '../connections.ts';
 import { dialectOf } from './dialect.ts';

@@ -1,4 +1,7 @@
-/** Replication clients, slots and running base backups, as the SQL connection sees them. Source: spec check.md section 4. */
+/**
+ * Replication clients, slots and running base backups, as the SQL connection sees them.
+ * Source: docs/behaviour/check.md 4.
+ */
 import type { BaseBackupProgress, ReplicationClient, SlotState } from '../connections.ts';
 import { dialectOf } from './dialect.ts';
 import { missingPrivileges } from './privileges.ts';

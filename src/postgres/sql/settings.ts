@@ -1,4 +1,4 @@
-/** Settings of the server, one by one and those a backup records. Source: spec check.md section 2, backup.md 2.2. */
+/** Settings of the server, one by one and those a backup records. Source: docs/behaviour/check.md 2, backup.md 2.2. */
 import { PostgresError } from '../../domain/errors.ts';
 import type { Tablespace } from '../../domain/backup/backup-info.ts';
 import type { ClusterFacts } from '../connections.ts';

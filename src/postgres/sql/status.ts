@@ -1,6 +1,6 @@
 /**
  * The remote status of the SQL connection, keyed as the reference prints it. A question that fails becomes null and a
- * warning in the log, never an error. Source: spec check.md section 2.
+ * warning in the log, never an error. Source: docs/behaviour/check.md 2.
  */
 import { formatLsn } from '../../domain/wal/lsn.ts';
 import { PostgresError } from '../../domain/errors.ts';

@@ -1,4 +1,4 @@
-/** Where the WAL stands, and moving it on. Source: spec backup.md sections 3.4, 3.7 and 4.1. */
+/** Where the WAL stands, and moving it on. Source: docs/behaviour/backup.md 3.4, 3.7 and 4.1. */
 import type { WalPosition } from '../connections.ts';
 import { dialectOf } from './dialect.ts';
 import { missingPrivileges } from './privileges.ts';

@@ -1,4 +1,7 @@
-/** The configuration as `diagnose` shows it: every value in force, with its file when that is asked for. Spec check.md 6. */
+/**
+ * The configuration as `diagnose` shows it: every value in force, with its file when that is asked for.
+ * Source: docs/behaviour/check.md 6.
+ */
 import type { Config } from '../../config/load.ts';
 import { type Option, OPTION_NAMES, type OptionName, OPTIONS, optionValue, OWN_OPTIONS } from '../../config/options.ts';
 import { consumeSection } from '../../config/sections.ts';

@@ -1,4 +1,4 @@
-/** One server in the document of `diagnose`. Source: spec check.md 6, cli.md 6.9. */
+/** One server in the document of `diagnose`. Source: docs/behaviour/check.md 6, cli.md 6.9. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackupInfo, Timestamp } from '../../domain/backup/backup-info.ts';
 import { BarmanError } from '../../domain/errors.ts';

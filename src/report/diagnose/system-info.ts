@@ -1,4 +1,6 @@
-/** What a host is made of: system, runtime, programs. Asked here or over ssh alike. Source: spec check.md 6. */
+/**
+ * What a host is made of: system, runtime, programs. Asked here or over ssh alike. Source: docs/behaviour/check.md 6.
+ */
 import type { Command, Executor } from '../../host/executor.ts';
 import { CommandError } from '../../domain/errors.ts';
 import type { JsonObject } from '../../output/output.ts';

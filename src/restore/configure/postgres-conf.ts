@@ -1,6 +1,6 @@
 /**
  * The configuration files of the restored cluster: made harmless, given the recovery settings, and looked through for what
- * a person has to review. Every original stays beside its file as `.origin`. Source: spec recovery.md section 9.
+ * a person has to review. Every original stays beside its file as `.origin`. Source: docs/behaviour/recovery.md 9.
  */
 import { constants } from 'node:fs';
 import { lstat, open, rename } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** The settings that make PostgreSQL recover as it was asked to. Source: spec recovery.md section 8. */
+/** The settings that make PostgreSQL recover as it was asked to. Source: docs/behaviour/recovery.md 8. */
 import { quoteSetting, type RecoveryGoal, targetSettings } from '../../domain/recovery/recovery-target.ts';
 import {
   cleanupCommand,

@@ -1,7 +1,7 @@
 /**
  * A restore onto another host, reached by --remote-ssh-command. Data and tablespaces go there by rsync, straight from the
  * backup; what a restore writes itself is made in a private directory here and follows; global/pg_control goes last, so
- * that a restore that was cut short is never taken for a cluster. Source: spec recovery.md 6.1 and 11.
+ * that a restore that was cut short is never taken for a cluster. Source: docs/behaviour/recovery.md 6.1 and 11.
  */
 import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';

@@ -1,6 +1,6 @@
 /**
  * A directory tree of the catalog -> a destination: modes and times kept, everything flushed, links never followed out of
- * the backup. Source: spec recovery.md section 6.2 (what Barman leaves to rsync).
+ * the backup. Source: docs/behaviour/recovery.md 6.2 (what Barman leaves to rsync).
  *
  * Paths are "binary" strings, one character per byte: file names may hold bytes that are no UTF-8.
  */

@@ -1,5 +1,5 @@
 /**
- * The chosen WAL files -> the directory from which PostgreSQL replays them. Source: spec recovery.md sections 4 (step 9)
+ * The chosen WAL files -> the directory from which PostgreSQL replays them. Source: docs/behaviour/recovery.md 4 step 9
  * and 7.
  */
 import { constants } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
  * --delta-restore: a destination that already holds a cluster becomes that of the backup. What is obsolete goes, what is
  * equal stays, the rest is copied. Only what belongs to PostgreSQL is ever deleted: files that an administrator put beside
- * it stay (Barman 3.20.1 deletes them). Source: spec recovery.md sections 4 (step 5) and 6.2.
+ * it stay (Barman 3.20.1 deletes them). Source: docs/behaviour/recovery.md 4 step 5 and 6.2.
  */
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readFile, rename, rm } from 'node:fs/promises';

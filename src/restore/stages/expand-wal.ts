@@ -1,4 +1,6 @@
-/** One archived WAL file that is compressed or encrypted -> plain bytes in a new file. Source: spec wal.md section 4. */
+/**
+ * One archived WAL file that is compressed or encrypted -> plain bytes in a new file. Source: docs/behaviour/wal.md 4.
+ */
 import { constants, createWriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';

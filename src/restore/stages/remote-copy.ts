@@ -1,6 +1,6 @@
 /**
  * The base backup -> another host. The directories come first; then the files go over in shares of about equal size, one
- * rsync and one connection each, as many at a time as `parallel_jobs`. Source: spec recovery.md 6.2 and 11.
+ * rsync and one connection each, as many at a time as `parallel_jobs`. Source: docs/behaviour/recovery.md 6.2 and 11.
  */
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,4 @@
-/** The links in pg_tblspc that tell PostgreSQL where its tablespaces are. Source: spec recovery.md section 6.2. */
+/** The links in pg_tblspc that tell PostgreSQL where its tablespaces are. Source: docs/behaviour/recovery.md 6.2. */
 import { lstat, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory, syncDirectory } from '../../host/files.ts';

@@ -1,6 +1,4 @@
-/**
- * The tar archives of a compressed backup -> their destinations. Source: spec recovery.md section 6.3.
- */
+/** The tar archives of a compressed backup -> their destinations. Source: docs/behaviour/recovery.md 6.3. */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run, type RunResult, which } from '../../host/process.ts';

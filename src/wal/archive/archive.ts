@@ -1,7 +1,7 @@
 /**
- * Moves received WAL into the archive: first what was streamed, then what archive_command brought. Source: spec wal.md 3.
- * A source file is unlinked only when its archived copy, the directory and the line in xlog.db are on disk; a run that
- * was killed leaves the source, and the next one finishes what is missing.
+ * Moves received WAL into the archive: first what was streamed, then what archive_command brought.
+ * Source: docs/behaviour/wal.md 3. A source file is unlinked only when its archived copy, the directory and the line in
+ * xlog.db are on disk; a run that was killed leaves the source, and the next one finishes what is missing.
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-/** What waits in `incoming` or `streaming`, and which of it this run takes. Source: spec wal.md 3. */
+/** What waits in `incoming` or `streaming`, and which of it this run takes. Source: docs/behaviour/wal.md 3. */
 import type { Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { compareBytes } from '../../host/files.ts';

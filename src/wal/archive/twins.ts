@@ -1,4 +1,4 @@
-/** A WAL whose name is in the archive already. Source: spec wal.md 3 step 3; faults.md REF2, REF4, B9. */
+/** A WAL whose name is in the archive already. Source: docs/behaviour/wal.md 3 step 3; faults.md REF2, REF4, B9. */
 import { type FileHandle, stat, unlink } from 'node:fs/promises';
 import { type CompressionSettings, formatOf } from '../../codec/compression.ts';
 import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';

@@ -1,7 +1,7 @@
 /**
  * WAL files that arrive as a tar stream: received under hidden names, checked, judged, and only then published in
  * `incoming`, all or none. When the promise resolves without an error being reported, every file of the stream is on disk
- * under its name. Source: spec wal.md 8; faults.md REF2, REF3, A1 to A12.
+ * under its name. Source: docs/behaviour/wal.md 8; faults.md REF2, REF3, A1 to A12.
  */
 import type { Readable } from 'node:stream';
 import { type CompressionSettings, compressionSettings } from '../../codec/compression.ts';

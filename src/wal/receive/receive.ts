@@ -1,4 +1,6 @@
-/** receive-wal: everything that has to hold before pg_receivewal starts, and its run. Source: spec wal.md 5. */
+/**
+ * receive-wal: everything that has to hold before pg_receivewal starts, and its run. Source: docs/behaviour/wal.md 5.
+ */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listNames, makeDirectory } from '../../host/files.ts';

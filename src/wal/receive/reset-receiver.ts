@@ -1,4 +1,6 @@
-/** `receive-wal --reset`: lines the streaming directory up with the replication slot. Source: spec wal.md 5. */
+/**
+ * `receive-wal --reset`: lines the streaming directory up with the replication slot. Source: docs/behaviour/wal.md 5.
+ */
 import { constants } from 'node:fs';
 import { open, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';

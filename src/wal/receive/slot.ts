@@ -1,4 +1,4 @@
-/** Creating and dropping the replication slot of a server. Source: spec wal.md 5. */
+/** Creating and dropping the replication slot of a server. Source: docs/behaviour/wal.md 5. */
 import type { StreamingConnection } from '../../postgres/connections.ts';
 import { sqlStateOf } from '../../postgres/libpq/failure.ts';
 import { PostgresError } from '../../domain/errors.ts';

@@ -1,4 +1,4 @@
-/** Files that are not archived go to the errors directory, never over another one. Source: spec wal.md 3. */
+/** Files that are not archived go to the errors directory, never over another one. Source: docs/behaviour/wal.md 3. */
 import { copyFile, lstat, rename, unlink } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname, join } from 'node:path';
