@@ -7,11 +7,11 @@ import { lstat, readdir, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listNames, rmdirIfEmpty } from '../host/files.ts';
-import { acquireLock, type HeldLock } from '../host/lock.ts';
-import { backupPath, serverLock } from '../catalog/layout.ts';
+import { backupPath } from '../catalog/layout.ts';
 import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';
-import { LockBusyError, messageOf } from '../domain/errors.ts';
+import { messageOf } from '../domain/errors.ts';
 import type { ServerScope } from '../server/scope.ts';
+import { withLock } from '../server/locks.ts';
 
 /** For cron: looks for traces of interrupted backups and, only when there are some, takes the lock and repairs them. */
 export async function repairInterruptedBackups(scope: ServerScope): Promise<void> {
@@ -19,18 +19,7 @@ export async function repairInterruptedBackups(scope: ServerScope): Promise<void
   const { backups, damaged } = await scope.catalog.listBackups();
   const known = new Set([...backups, ...damaged].map(({ backupId }) => backupId));
   if (!backups.some(isUnfinished) && (await unusedClaims(scope, known)).length === 0) return;
-  let lock: HeldLock;
-  try {
-    lock = await acquireLock(serverLock(scope.catalog.layout, 'backup'), { wait: false });
-  } catch (error) {
-    if (error instanceof LockBusyError) return;
-    throw error;
-  }
-  try {
-    await repairUnderLock(scope);
-  } finally {
-    await lock.release();
-  }
+  await withLock(scope, 'repair backups', () => repairUnderLock(scope));
 }
 
 /** Marks every unfinished backup FAILED. The caller holds the server's backup lock. */

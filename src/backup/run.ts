@@ -5,11 +5,10 @@
  * Durable order: record EMPTY -> record STARTED -> copy -> every file flushed -> record WAITING_FOR_WALS. A kill at any
  * instant leaves a record that the next cron marks FAILED (repair.ts) and touches nothing else.
  */
-import { acquireLock, type HeldLock } from '../host/lock.ts';
 import type { BackupMethod as MethodName } from '../config/options.ts';
-import { backupPath, serverLock } from '../catalog/layout.ts';
+import { backupPath } from '../catalog/layout.ts';
 import { type BackupInfo, emptyBackupInfo } from '../domain/backup/backup-info.ts';
-import { BarmanError, LockBusyError, messageOf } from '../domain/errors.ts';
+import { BarmanError, messageOf } from '../domain/errors.ts';
 import { formatLsn } from '../domain/wal/lsn.ts';
 import { backupResult } from '../output/results/backup.ts';
 import type { ServerScope } from '../server/scope.ts';
@@ -19,6 +18,7 @@ import { runBackupHooks } from './hooks.ts';
 import { refuseIncremental } from './incremental.ts';
 import { type BackupAction, type BackupMethod, stopIfInterrupted } from './method.ts';
 import { repairUnderLock } from './repair.ts';
+import { withLock } from '../server/locks.ts';
 
 export interface BackupRequest {
   readonly name?: string;
@@ -67,14 +67,9 @@ export async function backupServer(scope: ServerScope, request: BackupRequest): 
   if (!(await prepareCatalog(scope))) return;
   const systemid = await identify(scope);
   const method = await entry.load();
-  const lock = await lockServer(scope);
-  if (lock === null) return;
-  let info: BackupInfo;
-  try {
-    info = await takeBackup(scope, request, { mode: entry.mode, method, systemid });
-  } finally {
-    await lock.release();
-  }
+  const preparation = { mode: entry.mode, method, systemid };
+  const info = await withLock(scope, 'backup', () => takeBackup(scope, request, preparation));
+  if (info === undefined) return;
   await finishAfterLock(tidyingUp(scope), info);
 }
 
@@ -138,25 +133,6 @@ async function identify(scope: ServerScope): Promise<string | null> {
 function majorVersion(version: number): string {
   const major = Math.floor(version / 10_000);
   return major >= 10 ? String(major) : `${major}.${Math.floor(version / 100) % 100}`;
-}
-
-/** Every Barman command probes the locks of its server at its start, so one refusal proves nothing. */
-const LOCK_ATTEMPTS = 3;
-
-async function lockServer(scope: ServerScope): Promise<HeldLock | null> {
-  const path = serverLock(scope.catalog.layout, 'backup');
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await acquireLock(path, { wait: false });
-    } catch (error) {
-      if (!(error instanceof LockBusyError)) throw error;
-      if (attempt === LOCK_ATTEMPTS) {
-        scope.output.error('Another backup process is running');
-        return null;
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
 }
 
 interface Preparation {

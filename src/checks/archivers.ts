@@ -1,18 +1,17 @@
 /** The two ways in for WAL, and what they refused. Source: docs/behaviour/check.md rows 26 to 28. */
 import { opendir } from 'node:fs/promises';
-import { lockHolder } from '../host/lock.ts';
-import { serverLock } from '../catalog/layout.ts';
 import { judgeRejects } from '../domain/check-verdicts.ts';
 import { errnoOf } from '../domain/errors.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckRun } from './scope.ts';
+import { holderOf } from '../server/locks.ts';
 
 export async function checkStreamingArchiver(run: CheckRun): Promise<void> {
   if (!run.scope.config.streamingArchiver) return;
   // The names stay those of PostgreSQL 9, whatever the program is called today: scripts match on them.
   await checkClientProgram(run, 'pg_receivexlog');
   await run.check('receive-wal running', async () => {
-    const holder = await lockHolder(serverLock(run.scope.catalog.layout, 'receive-wal'));
+    const holder = await holderOf(run.scope, 'receive');
     return holder === undefined ? { ok: false, hint: 'See the Barman log file for more details' } : { ok: true };
   });
 }

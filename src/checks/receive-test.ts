@@ -2,9 +2,7 @@
 import { open, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../host/files.ts';
-import { lockHolder } from '../host/lock.ts';
 import type { SlotState } from '../postgres/connections.ts';
-import { serverLock } from '../catalog/layout.ts';
 import type { Verdict } from '../domain/check-verdicts.ts';
 import { prettySize } from '../domain/text/size.ts';
 import { DEFAULT_SEGMENT_SIZE } from '../domain/wal/wal.ts';
@@ -12,6 +10,7 @@ import type { RemoteStatus } from '../server/status.ts';
 import { checkClientProgram } from './client-program.ts';
 import { checkStreaming, checkSystemId, checkWalLevel } from './postgres.ts';
 import type { CheckRun } from './scope.ts';
+import { holderOf } from '../server/locks.ts';
 
 /** pg_receivewal fills a segment before it writes into it, and begins the next one while we archive this one. */
 const SEGMENTS_OF_ROOM = 4;
@@ -26,7 +25,7 @@ export async function checkReceiver(run: CheckRun): Promise<void> {
   );
   if (!isOn) return;
   const status = await run.status();
-  const holder = await lockHolder(serverLock(scope.catalog.layout, 'receive-wal'));
+  const holder = await holderOf(scope, 'receive');
   await checkStreaming(run, status, '');
   if (status.streaming === true) {
     await checkWalLevel(run, status, '');

@@ -1,8 +1,6 @@
 /**
  * `barman keep SERVER BACKUP_ID`: protects a backup from retention and deletion. Source: docs/behaviour/cli.md 4.18.
  */
-import { withLock } from '../host/lock.ts';
-import { backupLock } from '../catalog/layout.ts';
 import { type BackupInfo, backupType } from '../domain/backup/backup-info.ts';
 import { BackupError } from '../domain/errors.ts';
 import type { CommandContext } from '../server/context.ts';
@@ -11,6 +9,7 @@ import { selectServer } from '../server/select.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { withServer } from '../server/with-server.ts';
 import { keepStatusResult } from '../output/results/keep.ts';
+import { withLock } from '../server/locks.ts';
 
 export interface KeepOptions {
   readonly serverName: string;
@@ -42,14 +41,15 @@ async function keep(scope: ServerScope, options: KeepOptions): Promise<void> {
   } else if (options.target !== undefined) {
     const { target } = options;
     // A delete that is at work is waited for: there must be no promise to keep what is half gone.
-    await withLock(backupLock(catalog.layout, backupId), { wait: true }, async () => {
+    const promise = async () => {
       const current = await catalog.getBackup(backupId);
       if (current === undefined) {
         throw new BackupError(`Unknown backup '${options.backupId}' for server '${scope.name}'`);
       }
       refuseUnkeepable(current);
       await catalog.setKeep(backupId, target);
-    });
+    };
+    await withLock(scope, 'keep', promise, backupId);
   }
 }
 

@@ -7,11 +7,11 @@ import { optionValue } from '../config/options.ts';
 import type { Model } from '../config/server-config.ts';
 import { ConfigError } from '../domain/errors.ts';
 import { pythonText } from '../output/python-text.ts';
-import { withConfigurationLock } from './config-update/apply.ts';
 import { withoutSecret } from '../config/option-json.ts';
 import { spelledOption } from '../config/option-text.ts';
 import { restartReceiver } from './receiver.ts';
 import type { ServerScope } from '../server/scope.ts';
+import { withConfigurationLock } from '../server/locks.ts';
 
 /**
  * Makes the model the active one and says what changes; receive-wal is started anew even when nothing did.

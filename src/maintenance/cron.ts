@@ -5,16 +5,16 @@
  * Servers are handled a few at a time and reported in name order. Nothing here opens a PostgreSQL connection.
  */
 import { listNames, unlinkIfPresent } from '../host/files.ts';
-import { acquireLock, type HeldLock, lockHolder } from '../host/lock.ts';
+import { type HeldLock } from '../host/lock.ts';
 import { startEachInBackground, startInBackground } from '../host/self.ts';
-import { backupLock, importedId, serverLock } from '../catalog/layout.ts';
+import { importedId } from '../catalog/layout.ts';
 import type { ServerConfig } from '../config/options.ts';
-import { BarmanError, LockBusyError, LockDeniedError, messageOf } from '../domain/errors.ts';
+import { BarmanError, LockDeniedError, messageOf } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
 import { takeTurns, type Turn } from '../output/ordered.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { repairInterruptedBackups } from '../backup/repair.ts';
-import { applyChanges, withConfigurationLock } from './config-update/apply.ts';
+import { applyChanges } from './config-update/apply.ts';
 import type { CommandContext } from '../server/context.ts';
 import { isInterruptedDelete } from './delete/interrupted.ts';
 import { removeLeftovers } from './leftovers.ts';
@@ -25,6 +25,14 @@ import { openServer } from '../server/open.ts';
 import { needsReceiver, stopReceiver } from './receiver.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { useWalConninfo } from '../server/wal-conninfo.ts';
+import {
+  CONFIGURATION_BUSY,
+  archiving,
+  heldBackup,
+  holderOf,
+  takeLock,
+  withConfigurationLock,
+} from '../server/locks.ts';
 
 export interface CronOptions {
   /** Children write to our standard output and error. */
@@ -77,10 +85,10 @@ export async function runCron(ctx: CommandContext, options: CronOptions): Promis
 /** What config-update could not finish. Its failure keeps no server from its maintenance. */
 async function applyPendingChanges(ctx: CommandContext): Promise<void> {
   try {
-    await withConfigurationLock(ctx, { wait: false }, () => applyChanges(ctx));
+    const outcome = await withConfigurationLock(ctx, { wait: false }, () => applyChanges(ctx));
+    if (outcome === 'busy') ctx.output.warning(CONFIGURATION_BUSY);
   } catch (error) {
-    if (error instanceof LockBusyError) ctx.output.warning('another process is updating barman configuration files');
-    else ctx.output.error(messageOf(error));
+    ctx.output.error(messageOf(error));
   }
 }
 
@@ -107,7 +115,7 @@ async function beginVisit(ctx: CommandContext, config: ServerConfig, turn: Turn)
   try {
     scope = await openServer(ctx, config, { offline: true });
     const lock = await lockServer(scope);
-    if (lock === null) return null;
+    if (lock === undefined) return null;
     const visit: Visit = { scope, lock, children: [], turn };
     await guarded(visit, () => decide(visit));
     return visit;
@@ -118,18 +126,12 @@ async function beginVisit(ctx: CommandContext, config: ServerConfig, turn: Turn)
   }
 }
 
-async function lockServer(scope: ServerScope): Promise<HeldLock | null> {
+async function lockServer(scope: ServerScope): Promise<HeldLock | undefined> {
   if (scope.problems.length > 0 && scope.isActive) {
     scope.output.info(`Skipping temporarily disabled server '${scope.name}'`);
-    return null;
+    return undefined;
   }
-  try {
-    return await acquireLock(serverLock(scope.catalog.layout, 'cron'), { wait: false });
-  } catch (error) {
-    if (!(error instanceof LockBusyError)) throw error;
-    scope.output.info(`Another cron process is already running on server ${scope.name}. Skipping to the next server`);
-    return null;
-  }
+  return takeLock(scope, 'cron');
 }
 
 async function guarded({ scope }: Visit, work: () => Promise<void>): Promise<void> {
@@ -190,10 +192,8 @@ async function decide(visit: Visit): Promise<void> {
 }
 
 async function decideArchiving({ scope, children }: Visit): Promise<void> {
-  if ((await lockHolder(serverLock(scope.catalog.layout, 'archive-wal'))) !== undefined) {
-    scope.output.info(
-      `Another archive-wal process is already running on server ${scope.name}. Skipping to the next server`,
-    );
+  if ((await holderOf(scope, 'archive')) !== undefined) {
+    scope.output.info(archiving(scope));
     return;
   }
   scope.output.info(`Starting WAL archiving for server ${scope.name}`);
@@ -206,8 +206,8 @@ async function decideBackupCheck({ scope, children }: Visit): Promise<void> {
   const waiting = backups.find(({ status }) => status === 'WAITING_FOR_WALS');
   if (waiting === undefined) return;
   const { backupId } = waiting;
-  if ((await lockHolder(backupLock(scope.catalog.layout, backupId))) !== undefined) {
-    scope.output.info(`Another process is holding the lock for backup ${backupId} of server ${scope.name}.`);
+  if ((await holderOf(scope, 'check backup', backupId)) !== undefined) {
+    scope.output.info(heldBackup(scope, backupId));
     return;
   }
   scope.output.info(`Starting check-backup for backup ${backupId} of server ${scope.name}`);

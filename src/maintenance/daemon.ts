@@ -7,22 +7,21 @@
  * awaited, so that the service stops soon and the catalog tells the truth.
  */
 import type { ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import type { ScheduledTask } from 'node-cron';
-import { acquireLock, type HeldLock } from '../host/lock.ts';
 import { ended } from '../host/process.ts';
 import { startSelf } from '../host/self.ts';
 import type { Config } from '../config/load.ts';
-import { BarmanError, LockBusyError, messageOf } from '../domain/errors.ts';
+import { BarmanError, messageOf } from '../domain/errors.ts';
 import type { CommandContext } from '../server/context.ts';
 import { reportConflicts } from '../server/select.ts';
+import { takeDaemonLock } from '../server/locks.ts';
 
 const EVERY_MINUTE = '* * * * *';
 
 /** Runs until a signal arrives. */
 export async function runDaemon(ctx: CommandContext): Promise<void> {
   if (reportConflicts(ctx)) return;
-  const lock = await lockDaemon(ctx);
+  const lock = await takeDaemonLock(ctx);
   if (lock === null) return;
   const jobs = makeJobs(ctx);
   const timetable = await makeTimetable(ctx, jobs);
@@ -42,18 +41,6 @@ export async function runDaemon(ctx: CommandContext): Promise<void> {
     await lock.release();
   }
   ctx.output.info('Scheduler stopped');
-}
-
-/** One daemon for each barman_home; Barman itself defines this lock and does not use it. */
-async function lockDaemon(ctx: CommandContext): Promise<HeldLock | null> {
-  const path = join(ctx.configuration.global.barmanLockDirectory, '.cron.lock');
-  try {
-    return await acquireLock(path, { wait: false });
-  } catch (error) {
-    if (!(error instanceof LockBusyError)) throw error;
-    ctx.output.error(`Another "barman cron --daemon" is already running: it holds '${path}'`);
-    return null;
-  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -3,20 +3,20 @@
  * Source: docs/behaviour/catalog.md 6.
  */
 import { unlinkIfPresent } from '../host/files.ts';
-import { acquireLock, type HeldLock } from '../host/lock.ts';
-import { backupLock, infoPath, serverLock } from '../catalog/layout.ts';
+import { infoPath } from '../catalog/layout.ts';
 import { type BackupInfo, backupType } from '../domain/backup/backup-info.ts';
-import { LockBusyError } from '../domain/errors.ts';
 import { claims, descendants } from '../domain/backup/retention.ts';
 import { removeBackup, type RemovalOptions } from './delete/remove.ts';
 import type { ServerScope } from '../server/scope.ts';
+import { heldBackup, takeLock, withLock } from '../server/locks.ts';
 
 /**
  * Deletes a backup and its incremental ones, leaves first. A refusal and a failure are reported; true when all are gone.
  * @throws HookAbortError when a pre_delete_retry_script vetoes
  */
 export async function deleteBackup(scope: ServerScope, info: BackupInfo): Promise<boolean> {
-  const isAllowed = (await mayGo(scope, info)) && (await withServerLock(scope, () => deleteTree(scope, info)));
+  const isAllowed =
+    (await mayGo(scope, info)) && (await withLock(scope, 'delete', () => deleteTree(scope, info))) === true;
   if (!isAllowed) reportRefusal(scope, info);
   return isAllowed;
 }
@@ -87,22 +87,6 @@ export async function readAfresh({ catalog }: ServerScope): Promise<readonly Bac
   return current.filter((backup) => backup !== undefined);
 }
 
-async function withServerLock(scope: ServerScope, body: () => Promise<boolean>): Promise<boolean> {
-  let lock: HeldLock;
-  try {
-    lock = await acquireLock(serverLock(scope.catalog.layout, 'backup'), { wait: false });
-  } catch (error) {
-    if (!(error instanceof LockBusyError)) throw error;
-    scope.output.error(`Another process in running on server ${scope.name}. Impossible to delete the backup.`);
-    return false;
-  }
-  try {
-    return await body();
-  } finally {
-    await lock.release();
-  }
-}
-
 async function deleteTree(scope: ServerScope, info: BackupInfo): Promise<boolean> {
   // Now that nobody else deletes: is it still there, and still not needed?
   const target = await scope.catalog.getBackup(info.backupId);
@@ -130,7 +114,7 @@ async function deleteTree(scope: ServerScope, info: BackupInfo): Promise<boolean
 async function deleteLocked(scope: ServerScope, info: BackupInfo): Promise<boolean> {
   const outcome = await removeUnderLock(scope, info.backupId, { passStandalone: false });
   if (outcome === 'busy') {
-    scope.output.error(`Another process is holding the lock for backup ${info.backupId} of server ${scope.name}.`);
+    scope.output.error(heldBackup(scope, info.backupId));
   }
   return outcome === 'removed';
 }
@@ -145,14 +129,8 @@ export async function removeUnderLock(
   options: RemovalOptions,
   prepare: (info: BackupInfo) => Promise<boolean> = async () => true,
 ): Promise<'removed' | 'failed' | 'busy' | 'refused'> {
-  const path = backupLock(scope.catalog.layout, backupId);
-  let lock: HeldLock;
-  try {
-    lock = await acquireLock(path, { wait: false });
-  } catch (error) {
-    if (error instanceof LockBusyError) return 'busy';
-    throw error;
-  }
+  const lock = await takeLock(scope, 'remove backup', backupId);
+  if (lock === undefined) return 'busy';
   let isRemoved = false;
   try {
     // As it is now: the process that held the lock may have changed or removed it.
@@ -162,7 +140,7 @@ export async function removeUnderLock(
     isRemoved = await removeBackup(scope, info, options);
     return isRemoved ? 'removed' : 'failed';
   } finally {
-    if (isRemoved) await unlinkIfPresent(path);
+    if (isRemoved) await unlinkIfPresent(lock.path);
     await lock.release();
   }
 }

@@ -3,11 +3,10 @@
  * Source: docs/behaviour/wal.md 6.
  */
 import { existsSync } from 'node:fs';
-import { lockHolder } from '../host/lock.ts';
 import { run } from '../host/process.ts';
 import { startInBackground } from '../host/self.ts';
-import { serverLock } from '../catalog/layout.ts';
 import type { ServerScope } from '../server/scope.ts';
+import { holderOf } from '../server/locks.ts';
 
 /** Present while systemd is the init system: sd_booted(3). */
 const SYSTEMD = '/run/systemd/system';
@@ -40,7 +39,7 @@ export async function restartReceiver(scope: ServerScope, streams: boolean): Pro
 }
 
 async function isReceiving(scope: ServerScope): Promise<boolean> {
-  return (await lockHolder(serverLock(scope.catalog.layout, 'receive-wal'))) !== undefined;
+  return (await holderOf(scope, 'receive')) !== undefined;
 }
 
 /** True when systemd has taken it over. A unit that does not exist or does not start is no failure: we do it ourselves. */

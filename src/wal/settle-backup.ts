@@ -3,13 +3,12 @@
  * Source: docs/behaviour/catalog.md 4, backup.md 3.5.
  */
 import { stat } from 'node:fs/promises';
-import { withLock } from '../host/lock.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import { backupLock } from '../catalog/layout.ts';
 import type { BackupInfo, BackupStatus } from '../domain/backup/backup-info.ts';
-import { errnoOf, LockBusyError } from '../domain/errors.ts';
+import { errnoOf } from '../domain/errors.ts';
 import { parseWalName, segmentRange, timelineName, type WalFile } from '../domain/wal/wal.ts';
 import type { ServerScope } from '../server/scope.ts';
+import { withLock } from '../server/locks.ts';
 
 /** What the archive says about a backup; `error` only with FAILED. */
 export interface Verdict {
@@ -32,18 +31,13 @@ export async function checkBackup(
     return info;
   }
   if (options.locked) return judgeAndSave(scope, info);
-  try {
-    return await withLock(backupLock(scope.catalog.layout, info.backupId), { wait: false }, async () => {
-      // Somebody may have settled it while we came here.
-      const current = await scope.catalog.getBackup(info.backupId);
-      if (current === undefined) return info;
-      return current.status === 'FAILED' ? current : judgeAndSave(scope, current);
-    });
-  } catch (error) {
-    if (!(error instanceof LockBusyError)) throw error;
-    scope.output.info(`Another process is holding the lock for backup ${info.backupId} of server ${scope.name}.`);
-    return info;
-  }
+  const settle = async () => {
+    // Somebody may have settled it while we came here.
+    const current = await scope.catalog.getBackup(info.backupId);
+    if (current === undefined) return info;
+    return current.status === 'FAILED' ? current : judgeAndSave(scope, current);
+  };
+  return (await withLock(scope, 'check backup', settle, info.backupId)) ?? info;
 }
 
 async function judgeAndSave(scope: ServerScope, info: BackupInfo): Promise<BackupInfo> {

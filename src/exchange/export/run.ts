@@ -12,18 +12,18 @@ import { pipeline } from 'node:stream/promises';
 import { readAccountNames } from '../../host/account-names.ts';
 import { compressorAt } from '../../codec/compression.ts';
 import { listNames, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
-import { withLock } from '../../host/lock.ts';
 import { tarStream } from '../../codec/tar-writer.ts';
-import { backupLock, backupPath } from '../../catalog/layout.ts';
+import { backupPath } from '../../catalog/layout.ts';
 import { isLink } from '../../catalog/paths.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { type BackupInfo, backupType } from '../../domain/backup/backup-info.ts';
-import { BackupError, errnoOf, LockBusyError } from '../../domain/errors.ts';
+import { BackupError, errnoOf } from '../../domain/errors.ts';
 import { type ExportCompression, exportName, exportStem } from '../../domain/backup/export-name.ts';
 import { watchProgress } from '../../transfer/progress.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { describeEnvironment } from './environment.ts';
 import { members, requiredWals } from './members.ts';
+import { withLock } from '../../server/locks.ts';
 
 export interface ExportRequest {
   /** The backup as the administrator named it. */
@@ -47,7 +47,15 @@ export async function exportBackup(scope: ServerScope, info: BackupInfo, request
   scope.output.info(
     `Exporting backup '${request.backupId}' from server '${scope.name}' to '${request.outputDirectory}'`,
   );
-  const path = await whilePinned(scope, info.backupId, (current) => writeExport(scope, current, request));
+  // Neither make of Barman deletes a backup whose lock is taken; its record is read again under it.
+  const exported = async () => {
+    const { backupId } = info;
+    const current = await scope.catalog.getBackup(backupId);
+    if (current === undefined) throw new BackupError(`Unknown backup '${backupId}' for server '${scope.name}'`);
+    refuseUnfinished(scope, current, backupId);
+    return writeExport(scope, current, request);
+  };
+  const path = await withLock(scope, 'export', exported, info.backupId);
   scope.output.info(`Export completed successfully: ${path}`);
 }
 
@@ -98,28 +106,6 @@ function refuseLevel({ compression, compressionLevel: level }: ExportRequest): v
   throw new BackupError(
     `Invalid compression level '${level}' for algorithm '${compression}'. Valid levels are: ${valid}`,
   );
-}
-
-/** Neither make of Barman deletes a backup whose lock is taken. `body` gets the record as it is under the lock. */
-async function whilePinned<T>(
-  scope: ServerScope,
-  backupId: string,
-  body: (current: BackupInfo) => Promise<T>,
-): Promise<T> {
-  try {
-    return await withLock(backupLock(scope.catalog.layout, backupId), { wait: false }, async () => {
-      const current = await scope.catalog.getBackup(backupId);
-      if (current === undefined) throw new BackupError(`Unknown backup '${backupId}' for server '${scope.name}'`);
-      refuseUnfinished(scope, current, backupId);
-      return body(current);
-    });
-  } catch (error) {
-    if (!(error instanceof LockBusyError)) throw error;
-    throw new BackupError(
-      `Another backup operation is already running on backup '${backupId}' for server '${scope.name}'`,
-      { cause: error },
-    );
-  }
 }
 
 async function writeExport(scope: ServerScope, info: BackupInfo, request: ExportRequest): Promise<string> {

@@ -14,15 +14,15 @@ import {
   unlinkIfPresent,
   writeDurably,
 } from '../../host/files.ts';
-import { acquireLock, type HeldLock } from '../../host/lock.ts';
-import { backupPath, importedId, importPath, serverLock } from '../../catalog/layout.ts';
+import { backupPath, importedId, importPath } from '../../catalog/layout.ts';
 import { formatBackupInfo, parseBackupInfo } from '../../domain/backup/backup-info-file.ts';
-import { errnoOf, LockBusyError } from '../../domain/errors.ts';
+import { errnoOf } from '../../domain/errors.ts';
 import { formatWalLine, parseWalLine, type WalRecord } from '../../domain/wal/xlogdb.ts';
 import { removeTree } from '../../transfer/backup-tree.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { conflicting, type Judged } from './judge.ts';
 import { stagedWal } from './staging.ts';
+import { withLock } from '../../server/locks.ts';
 
 const MARK = 'publishing';
 const RECORD = 'backup.info';
@@ -91,18 +91,9 @@ export async function finishInterruptedImports(scope: ServerScope): Promise<void
   const { layout } = scope.catalog;
   const ids = (await listNames(layout.baseDirectory)).flatMap((name) => importedId(name) ?? []);
   if (ids.length === 0) return;
-  let lock: HeldLock;
-  try {
-    lock = await acquireLock(serverLock(layout, 'backup'), { wait: false });
-  } catch (error) {
-    if (error instanceof LockBusyError) return;
-    throw error;
-  }
-  try {
+  await withLock(scope, 'repair backups', async () => {
     for (const backupId of ids) await finishImport(scope, backupId);
-  } finally {
-    await lock.release();
-  }
+  });
 }
 
 /** The same for one; the caller holds the server's backup lock. */

@@ -8,11 +8,10 @@ import { basename } from 'node:path';
 import { type CompressionSettings, compressionSettings } from '../../codec/compression.ts';
 import { digestFile } from '../../host/file-digest.ts';
 import { exists } from '../../host/files.ts';
-import { withLock } from '../../host/lock.ts';
 import type { Identity } from '../../catalog/catalog.ts';
-import { backupLock, backupPath, infoPath, serverLock } from '../../catalog/layout.ts';
+import { backupPath, infoPath } from '../../catalog/layout.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
-import { BackupError, LockBusyError } from '../../domain/errors.ts';
+import { BackupError } from '../../domain/errors.ts';
 import { CHECKSUM_DIGITS, parseExportName } from '../../domain/backup/export-name.ts';
 import { watchProgress } from '../../transfer/progress.ts';
 import type { CommandContext } from '../../server/context.ts';
@@ -22,6 +21,7 @@ import { inWords, membersOf } from './archive.ts';
 import { type Judged, judgeIdentity, judgeRecord, judgeWhole, text } from './judge.ts';
 import { decide, finishImport, publish, removeStaging } from './publish.ts';
 import { Staging } from './staging.ts';
+import { withLock } from '../../server/locks.ts';
 
 /** More members than any cluster has files. */
 const MAX_MEMBERS = 20_000_000;
@@ -45,12 +45,13 @@ export async function importBackup(scope: ServerScope, tarball: string): Promise
   await scope.catalog.createDirectories();
   const { backupId, checksum } = parseExportName(basename(tarball), scope.name);
   await refuseChecksum(scope, tarball, checksum);
-  await whileNobodyElse(scope, backupId, async () => {
+  const take = async () => {
     await endFinishedDelete(scope, backupId);
     await finishImport(scope, backupId);
     await refuseExisting(scope, backupId);
     await takeIn(scope, { tarball, size, settings, backupId, identity });
-  });
+  };
+  await withLock(scope, 'import', take, backupId);
   scope.output.info(`Successfully imported backup '${backupId}' into server '${scope.name}'`);
 }
 
@@ -90,18 +91,6 @@ async function refuseChecksum(ctx: CommandContext, path: string, checksum: strin
     );
   } finally {
     await watch.stop();
-  }
-}
-
-async function whileNobodyElse(scope: ServerScope, backupId: string, body: () => Promise<void>): Promise<void> {
-  const { layout } = scope.catalog;
-  try {
-    await withLock(serverLock(layout, 'backup'), { wait: false }, () =>
-      withLock(backupLock(layout, backupId), { wait: false }, body),
-    );
-  } catch (cause) {
-    if (!(cause instanceof LockBusyError)) throw cause;
-    throw new BackupError(`Another backup operation is already running on server '${scope.name}'`, { cause });
   }
 }
 

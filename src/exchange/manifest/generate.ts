@@ -6,8 +6,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { digestFile } from '../../host/file-digest.ts';
 import { exists, writeDurably } from '../../host/files.ts';
-import { withLock } from '../../host/lock.ts';
-import { backupLock, dataPath } from '../../catalog/layout.ts';
+import { dataPath } from '../../catalog/layout.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { MANIFEST_NAME, shownPath } from '../../domain/backup/backup-manifest.ts';
 import { BackupError } from '../../domain/errors.ts';
@@ -18,6 +17,7 @@ import { watchProgress } from '../../transfer/progress.ts';
 import type { CommandContext } from '../../server/context.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { below, walkFiles } from './walk.ts';
+import { withLock } from '../../server/locks.ts';
 
 /** Files read at once: one is hashed while the next ones are on their way from the disk. */
 export const READERS = 8;
@@ -28,10 +28,11 @@ export async function generateManifest(scope: ServerScope, { backupId }: BackupI
   const directory = dataPath(layout, backupId);
   const target = join(directory, MANIFEST_NAME);
   // A delete that is at work is waited for.
-  await withLock(backupLock(layout, backupId), { wait: true }, async () => {
+  const generate = async () => {
     if (await exists(target)) throw new BackupError(`File ${target} already exists.`, { level: 'exception' });
     await writeDurably(target, formatManifest(await listFiles(scope, directory)));
-  });
+  };
+  await withLock(scope, 'generate manifest', generate, backupId);
 }
 
 export interface ListedFile {

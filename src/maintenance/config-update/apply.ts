@@ -5,9 +5,8 @@
  */
 import { constants } from 'node:fs';
 import { access, chmod, readFile, realpath, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { unlinkIfPresent, writeDurably } from '../../host/files.ts';
-import { withLock } from '../../host/lock.ts';
 import { withOption } from '../../config/edit-file.ts';
 import { OPTIONS } from '../../config/options.ts';
 import { decodeUtf8 } from '../../config/utf8.ts';
@@ -18,15 +17,6 @@ import { restartReceiver } from '../receiver.ts';
 import { withServer } from '../../server/with-server.ts';
 import { type QueuedChange, queued, readQueue, writeQueue } from './queue-file.ts';
 import { automaticFile, type Change, type ChangeSet, valueProblem } from './request.ts';
-
-/** Runs `body` while nobody else changes the configuration. @throws LockBusyError unless it may wait */
-export function withConfigurationLock<T>(
-  ctx: CommandContext,
-  options: { wait: boolean },
-  body: () => Promise<T>,
-): Promise<T> {
-  return withLock(join(ctx.configuration.global.barmanLockDirectory, '.config-update.lock'), options, body);
-}
 
 /**
  * Queues `added` behind what waits already, then applies everything. Call it under the configuration lock. compat 3.20.1:

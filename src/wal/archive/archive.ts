@@ -5,15 +5,14 @@
  */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { withLock } from '../../host/lock.ts';
-import { serverLock } from '../../catalog/layout.ts';
-import { HookAbortError, LockBusyError } from '../../domain/errors.ts';
+import { HookAbortError } from '../../domain/errors.ts';
 import { inOrder } from '../../domain/in-order.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { type ArchiveRun, type GrowingFiles, openRun } from './archive-run.ts';
 import { beginFile, withoutTold } from './archive-file.ts';
 import { type Queue, scanQueue } from './queue.ts';
 import { moveToErrors } from '../rejects/rejects.ts';
+import { withLock } from '../../server/locks.ts';
 
 /** Files whose content is written ahead of their turn: one more than there are processors, as one of them waits for its disk. */
 const LANES = availableParallelism() + 1;
@@ -42,20 +41,13 @@ export interface ArchiveOutcome {
 export async function archiveWals(scope: ServerScope, options: ArchiveOptions): Promise<ArchiveOutcome> {
   if (scope.isPassive) return { archived: [], isBusy: false };
   scope.output.debug(`Starting archive-wal for server ${scope.name}`);
-  try {
-    return await withLock(serverLock(scope.catalog.layout, 'archive-wal'), { wait: false }, async () => {
-      const run = openRun(scope, options.told);
-      await archiveQueues(run, options);
-      return { archived: run.archived, isBusy: false };
-    });
-  } catch (error) {
-    if (!(error instanceof LockBusyError)) throw error;
-    if (options.silentWhenBusy === true) return { archived: [], isBusy: true };
-    scope.output.info(
-      `Another archive-wal process is already running on server ${scope.name}. Skipping to the next server`,
-    );
-    return { archived: [], isBusy: true };
-  }
+  const work = options.silentWhenBusy === true ? 'archive silently' : 'archive';
+  const archived = await withLock(scope, work, async () => {
+    const run = openRun(scope, options.told);
+    await archiveQueues(run, options);
+    return run.archived;
+  });
+  return { archived: archived ?? [], isBusy: archived === undefined };
 }
 
 async function archiveQueues(run: ArchiveRun, options: ArchiveOptions): Promise<void> {

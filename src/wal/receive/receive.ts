@@ -4,17 +4,16 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listNames, makeDirectory } from '../../host/files.ts';
-import { withLock } from '../../host/lock.ts';
 import { adviceFor, endText, receiveWalArgs, runPgReceivewal } from '../../postgres/pg-receivewal.ts';
 import type { SlotState } from '../../postgres/connections.ts';
-import { serverLock } from '../../catalog/layout.ts';
 import { toolConnection } from '../../domain/conninfo.ts';
-import { LockBusyError, WalError } from '../../domain/errors.ts';
+import { WalError } from '../../domain/errors.ts';
 import { DEFAULT_SEGMENT_SIZE, parseWalName } from '../../domain/wal/wal.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { type RemoteStatus, remoteStatus } from '../../server/status.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { createSlot } from './slot.ts';
+import { withLock } from '../../server/locks.ts';
 
 /**
  * Streams until it is stopped; the caller has asked mayStream. SIGINT is the normal end; SIGTERM is passed on and rethrown
@@ -23,15 +22,10 @@ import { createSlot } from './slot.ts';
 export async function receiveWal(scope: ServerScope): Promise<void> {
   scope.output.info(`Starting receive-wal for server ${scope.name}`);
   try {
-    await withLock(serverLock(scope.catalog.layout, 'receive-wal'), { wait: false }, () => stream(scope));
+    await withLock(scope, 'receive', () => stream(scope));
   } catch (error) {
-    if (error instanceof LockBusyError) {
-      scope.output.error(`Another receive-wal process is already running for server ${scope.name}.`);
-    } else if (error instanceof WalError) {
-      scope.output.error(`ArchiverFailure:${error.message}${error.hint === undefined ? '' : `\nHINT: ${error.hint}`}`);
-    } else {
-      throw error;
-    }
+    if (!(error instanceof WalError)) throw error;
+    scope.output.error(`ArchiverFailure:${error.message}${error.hint === undefined ? '' : `\nHINT: ${error.hint}`}`);
   }
 }
 

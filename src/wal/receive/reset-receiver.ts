@@ -5,25 +5,19 @@ import { constants } from 'node:fs';
 import { open, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareBytes, listNames, makeDirectory, syncDirectory } from '../../host/files.ts';
-import { withLock } from '../../host/lock.ts';
 import type { SlotState } from '../../postgres/connections.ts';
-import { serverLock } from '../../catalog/layout.ts';
-import { errnoOf, LockBusyError, WalError } from '../../domain/errors.ts';
+import { errnoOf, WalError } from '../../domain/errors.ts';
 import { parseLsn } from '../../domain/wal/lsn.ts';
 import { parseWalName, segmentOfLsn } from '../../domain/wal/wal.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { type RemoteStatus, remoteStatus } from '../../server/status.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { segmentSizeOf } from './receive.ts';
+import { withLock } from '../../server/locks.ts';
 
 /** Makes the next receive-wal start at the slot's position; the caller has asked mayStream. Reports what it does and why it cannot. */
 export async function resetReceiver(scope: ServerScope): Promise<void> {
-  try {
-    await withLock(serverLock(scope.catalog.layout, 'receive-wal'), { wait: false }, () => reset(scope));
-  } catch (error) {
-    if (!(error instanceof LockBusyError)) throw error;
-    scope.output.error(`Unable to reset the status of receive-wal for server ${scope.name}. Process is still running`);
-  }
+  await withLock(scope, 'reset receiver', () => reset(scope));
 }
 
 async function reset(scope: ServerScope): Promise<void> {

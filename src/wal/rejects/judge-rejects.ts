@@ -7,8 +7,6 @@ import { dirname, join } from 'node:path';
 import { compressionSettings, type CompressionSettings } from '../../codec/compression.ts';
 import { copyFileDurably } from '../../host/copy-file.ts';
 import { exists, listNames, makeDirectory, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
-import { withLock } from '../../host/lock.ts';
-import { serverLock } from '../../catalog/layout.ts';
 import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';
 import { parseWalName, type WalFile } from '../../domain/wal/wal.ts';
 import { parseWalHeader, type WalHeader } from '../../domain/wal/wal-header.ts';
@@ -25,6 +23,7 @@ import {
 import { examineWal } from '../content/examine.ts';
 import { parseRejectedName } from './rejects.ts';
 import { isSound } from '../archive/twins.ts';
+import { withLock } from '../../server/locks.ts';
 
 /** What `--resolve` does; null: nothing, somebody has to look. */
 export type SafeAction = 'remove' | 'queue';
@@ -159,11 +158,11 @@ async function openStored(scope: ServerScope, { name }: WalFile) {
 
 /**
  * Does the safe things while the archiver rests, each judged anew. Returns the names that were dealt with; a failure is
- * reported and the others go on. @throws LockBusyError while archive-wal is at work
+ * reported and the others go on. @throws WalError while archive-wal is at work
  */
 export async function resolveRejects(scope: ServerScope): Promise<ReadonlySet<string>> {
   const resolved = new Set<string>();
-  await withLock(serverLock(scope.catalog.layout, 'archive-wal'), { wait: false }, async () => {
+  await withLock(scope, 'resolve rejects', async () => {
     for (const judged of await judgeRejects(scope)) {
       if (judged.action === null || judged.walName === null) continue;
       try {
