@@ -9,9 +9,8 @@ import type { CheckRun } from './scope.ts';
 
 /** Checks that host on connections of its own, slot included. False when there is no such host. */
 export async function checkWalHost(run: CheckRun): Promise<boolean> {
-  const { config } = run.scope;
-  const walHost = useWalConninfo(config).config;
-  if (walHost.conninfo === config.conninfo) return false;
+  const { server: walHost } = useWalConninfo(run.scope);
+  if (walHost.config.conninfo === run.scope.config.conninfo) return false;
   await withServer(
     run.scope,
     walHost,

@@ -1,5 +1,5 @@
 /** `barman backup SERVER...`: one base backup of each server, one after the other. */
-import { overrideConfig, type ServerConfig } from '../config/options.ts';
+import { overrideServer, type ServerInForce } from '../config/in-force.ts';
 import { backupServer } from '../backup/run.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServers } from '../server/select.ts';
@@ -26,15 +26,15 @@ export interface BackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: BackupOptions): Promise<void> {
-  const configs = await selectServers(ctx, options.serverNames, {
+  const servers = await selectServers(ctx, options.serverNames, {
     inactive: 'skip',
     disabled: 'error',
     passive: 'skip',
   });
-  for (const config of configs) {
+  for (const server of servers) {
     // Told to stop: the servers that are left are not begun.
     ctx.signal.throwIfAborted();
-    const known = await withServer(ctx, withOverrides(config, options), async (scope) => {
+    const known = await withServer(ctx, withOverrides(server, options), async (scope) => {
       const [problem] = scope.problems;
       if (problem !== undefined) {
         ctx.output.error(problem);
@@ -60,7 +60,7 @@ export async function run(ctx: CommandContext, options: BackupOptions): Promise<
 }
 
 /** What the command line replaces for this run. */
-function withOverrides(config: ServerConfig, options: BackupOptions): ServerConfig {
+function withOverrides(server: ServerInForce, options: BackupOptions): ServerInForce {
   const changes: Record<string, unknown> = {
     immediateCheckpoint: options.immediateCheckpoint,
     reuseBackup: options.reuseBackup,
@@ -75,5 +75,5 @@ function withOverrides(config: ServerConfig, options: BackupOptions): ServerConf
     checkTimeout: options.checkTimeout,
   };
   const given = Object.entries(changes).filter(([, value]) => value !== undefined);
-  return overrideConfig(config, Object.fromEntries(given));
+  return overrideServer(server, Object.fromEntries(given));
 }

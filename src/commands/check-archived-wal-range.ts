@@ -18,9 +18,9 @@ export interface CheckArchivedWalRangeOptions {
 }
 
 export async function run(ctx: CommandContext, options: CheckArchivedWalRangeOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
-  await withServer(ctx, config, (scope) => checkRange(scope, options), { offline: true });
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
+  await withServer(ctx, server, (scope) => checkRange(scope, options), { offline: true });
 }
 
 async function checkRange(scope: ServerScope, options: CheckArchivedWalRangeOptions): Promise<void> {

@@ -13,9 +13,9 @@ export interface CheckBackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: CheckBackupOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
-  await withServer(ctx, config, async (scope) => {
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
+  await withServer(ctx, server, async (scope) => {
     const { requireBackup } = await import('../server/find-backup.ts');
     const info = await requireBackup(scope, options.backupId);
     if (info !== undefined) await checkBackup(scope, info);

@@ -17,9 +17,9 @@ export interface CheckWalArchiveOptions {
 }
 
 export async function run(ctx: CommandContext, { serverName, timeline }: CheckWalArchiveOptions): Promise<void> {
-  const config = await selectServer(ctx, serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
-  await withServer(ctx, config, (scope) => checkArchive(scope, timeline), { offline: true });
+  const server = await selectServer(ctx, serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
+  await withServer(ctx, server, (scope) => checkArchive(scope, timeline), { offline: true });
 }
 
 async function checkArchive(scope: ServerScope, timeline: number | undefined): Promise<void> {

@@ -13,8 +13,8 @@ export interface CheckOptions {
 }
 
 export async function run(ctx: CommandContext, options: CheckOptions): Promise<void> {
-  const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
-  await eachServer(ctx, configs, async (scope) => {
+  const servers = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  await eachServer(ctx, servers, async (scope) => {
     const checked = { name: scope.name, isActive: scope.isActive, isDisabled: scope.problems.length > 0 };
     scope.output.result(checkHeader(checked));
     await checkServer(scope, {

@@ -18,16 +18,16 @@ export async function run(ctx: CommandContext, options: ConfigSwitchOptions): Pr
     ctx.output.error("Either a model name or '--reset' flag need to be given");
     return;
   }
-  const config = await selectServer(ctx, serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
   const model = reset ? undefined : ctx.configuration.models.get(modelName ?? '');
   if (!reset && model === undefined) {
     ctx.output.error(`Unknown model '${modelName}'`);
-    const models = [...ctx.configuration.models.values()].filter(({ cluster }) => cluster === config.cluster);
+    const models = [...ctx.configuration.models.values()].filter(({ cluster }) => cluster === server.config.cluster);
     ctx.output.hint(`models of this cluster: ${models.map(({ name }) => name).join(', ') || 'none'}`);
     return;
   }
-  await withServer(ctx, config, (scope) => (model === undefined ? resetModel(scope) : switchModel(scope, model)), {
+  await withServer(ctx, server, (scope) => (model === undefined ? resetModel(scope) : switchModel(scope, model)), {
     offline: true,
   });
 }

@@ -19,10 +19,10 @@ export interface DeleteOptions {
 }
 
 export async function run(ctx: CommandContext, options: DeleteOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
+  if (server === undefined) return;
   const { backupId, dryRun = false } = options;
-  await withServer(ctx, config, (scope) => (dryRun ? tell(scope, backupId) : remove(scope, backupId)), {
+  await withServer(ctx, server, (scope) => (dryRun ? tell(scope, backupId) : remove(scope, backupId)), {
     offline: true,
     readOnly: dryRun,
   });

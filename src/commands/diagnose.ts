@@ -11,7 +11,7 @@ import { globalConfiguration, modelConfiguration, presenter } from '../report/di
 import { describeServer } from '../report/diagnose/server.ts';
 import { askSystem } from '../report/diagnose/system-info.ts';
 import { eachServer } from '../server/each.ts';
-import { introduce } from '../server/select.ts';
+import { allServers } from '../server/select.ts';
 import { JsonFloat, jsonText } from '../output/json-text.ts';
 import type { Json, JsonObject } from '../output/output.ts';
 import { documentResult } from '../output/results/document.ts';
@@ -24,12 +24,11 @@ export interface DiagnoseOptions {
 export async function run(ctx: CommandContext, options: DiagnoseOptions): Promise<void> {
   const { configuration: config } = ctx;
   const present = presenter(config, options.showConfigSource === true);
-  const configs = [...config.servers.values()];
-  for (const one of configs) introduce(ctx, one);
+  const servers = allServers(ctx);
   const system = askSystem(localExecutor(ctx.env), ctx.signal);
-  const servers = new Map<string, JsonObject>();
-  await eachServer(ctx, configs, async (scope) => {
-    servers.set(scope.name, await describeServer(scope, present));
+  const described = new Map<string, JsonObject>();
+  await eachServer(ctx, servers, async (scope) => {
+    described.set(scope.name, await describeServer(scope, present));
   });
   const models = [...config.models.values()].map((model) => [
     model.name,
@@ -41,7 +40,7 @@ export async function run(ctx: CommandContext, options: DiagnoseOptions): Promis
       system_info: { ...(await system), barman_ver: COMPATIBLE_VERSION, timestamp: timestampOf(ctx.now()) },
     },
     models: Object.fromEntries(models) as JsonObject,
-    servers: Object.fromEntries(servers),
+    servers: Object.fromEntries(described),
   };
   ctx.output.result(documentResult(jsonText(withoutSecrets(document), 4)));
 }

@@ -11,15 +11,17 @@ export interface ErrorsOptions {
 }
 
 export async function run(ctx: CommandContext, options: ErrorsOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
   await withServer(
     ctx,
-    config,
+    server,
     async (scope) => {
       const rejects = await judgeRejects(scope);
       const resolved = options.resolve === true ? await resolveRejects(scope) : new Set<string>();
-      ctx.output.result(errorsResult({ server: scope.name, directory: config.errorsDirectory, rejects, resolved }));
+      ctx.output.result(
+        errorsResult({ server: scope.name, directory: scope.config.errorsDirectory, rejects, resolved }),
+      );
     },
     { offline: true },
   );

@@ -18,11 +18,11 @@ export interface ExportBackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: ExportBackupOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
   await withServer(
     ctx,
-    config,
+    server,
     async (scope) => {
       const info = await requireBackup(scope, options.backupId);
       if (info !== undefined) await exportBackup(scope, info, options);

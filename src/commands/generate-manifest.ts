@@ -15,8 +15,8 @@ export interface GenerateManifestOptions {
 }
 
 export async function run(ctx: CommandContext, options: GenerateManifestOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'skip', disabled: 'error', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'skip', disabled: 'error', passive: 'run' });
+  if (server === undefined) return;
   const generate = async (scope: ServerScope) => {
     const info = await requireBackup(scope, options.backupId);
     if (info === undefined) return;
@@ -26,5 +26,5 @@ export async function run(ctx: CommandContext, options: GenerateManifestOptions)
       `Backup manifest for backup '${options.backupId}' successfully generated for server ['${scope.name}']`,
     );
   };
-  await withServer(ctx, config, generate, { offline: true });
+  await withServer(ctx, server, generate, { offline: true });
 }

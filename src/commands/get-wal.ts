@@ -32,10 +32,10 @@ export interface GetWalOptions {
 const CANNOT = 3;
 
 export async function run(ctx: CommandContext, options: GetWalOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
+  if (server === undefined) return;
   if (options.test) {
-    ctx.output.info(`Ready to retrieve WAL files from the server ${config.name}`);
+    ctx.output.info(`Ready to retrieve WAL files from the server ${server.name}`);
     return;
   }
   const delivery = chooseDelivery(options);
@@ -43,7 +43,7 @@ export async function run(ctx: CommandContext, options: GetWalOptions): Promise<
     ctx.output.error(`argument \`${delivery}\` not allowed with argument \`keep-compression\``);
     return;
   }
-  await withServer(ctx, config, (scope) => getWal(scope, options, delivery), { offline: true });
+  await withServer(ctx, server, (scope) => getWal(scope, options, delivery), { offline: true });
 }
 
 /** Of gzip and bzip2 the one that was typed last: the keys of the options are in that order. */

@@ -10,7 +10,7 @@ export interface ImportBackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: ImportBackupOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'error', disabled: 'error', passive: 'run' });
-  if (config === undefined) return;
-  await withServer(ctx, config, (scope) => importBackup(scope, options.inputTarball), { offline: true });
+  const server = await selectServer(ctx, options.serverName, { inactive: 'error', disabled: 'error', passive: 'run' });
+  if (server === undefined) return;
+  await withServer(ctx, server, (scope) => importBackup(scope, options.inputTarball), { offline: true });
 }

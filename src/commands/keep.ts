@@ -23,9 +23,9 @@ export async function run(ctx: CommandContext, options: KeepOptions): Promise<vo
   if (!options.status && !options.release && options.target === undefined) {
     throw new BackupError('one of the arguments -r/--release -s/--status --target is required');
   }
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
-  await withServer(ctx, config, (scope) => keep(scope, options), { offline: true });
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
+  await withServer(ctx, server, (scope) => keep(scope, options), { offline: true });
 }
 
 /** Of several words the harmless one wins: status, then release, then target. */

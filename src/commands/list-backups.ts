@@ -16,8 +16,8 @@ export interface ListBackupsOptions {
 }
 
 export async function run(ctx: CommandContext, options: ListBackupsOptions): Promise<void> {
-  const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
-  await eachServer(ctx, configs, (scope) => listServer(scope, options), { offline: true });
+  const servers = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  await eachServer(ctx, servers, (scope) => listServer(scope, options), { offline: true });
 }
 
 async function listServer(scope: ServerScope, { minimal }: ListBackupsOptions): Promise<void> {

@@ -21,9 +21,9 @@ export interface ListFilesOptions {
 }
 
 export async function run(ctx: CommandContext, options: ListFilesOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
-  await withServer(ctx, config, (scope) => listFiles(scope, options), { offline: true });
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
+  await withServer(ctx, server, (scope) => listFiles(scope, options), { offline: true });
 }
 
 async function listFiles(scope: ServerScope, options: ListFilesOptions): Promise<void> {

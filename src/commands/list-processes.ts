@@ -10,9 +10,9 @@ export interface ListProcessesOptions {
 }
 
 export async function run(ctx: CommandContext, options: ListProcessesOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
   const list = async (processes: ReturnType<typeof serverProcesses>) =>
-    ctx.output.result(listProcessesResult(config.name, await processes));
-  await withServer(ctx, config, (scope) => list(serverProcesses(scope)), { offline: true });
+    ctx.output.result(listProcessesResult(server.name, await processes));
+  await withServer(ctx, server, (scope) => list(serverProcesses(scope)), { offline: true });
 }

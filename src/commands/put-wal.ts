@@ -15,12 +15,12 @@ export interface PutWalOptions {
 }
 
 export async function run(ctx: CommandContext, options: PutWalOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'error', disabled: 'error', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'error', disabled: 'error', passive: 'run' });
+  if (server === undefined) return;
   if (options.test) {
-    ctx.output.info(`Ready to accept WAL files for the server ${config.name}`);
+    ctx.output.info(`Ready to accept WAL files for the server ${server.name}`);
     return;
   }
   const origin = originOf(ctx.env);
-  await withServer(ctx, config, (scope) => putWals(scope, openStandardInput(), origin), { offline: true });
+  await withServer(ctx, server, (scope) => putWals(scope, openStandardInput(), origin), { offline: true });
 }

@@ -13,14 +13,14 @@ export interface RebuildXlogdbOptions {
 }
 
 export async function run(ctx: CommandContext, options: RebuildXlogdbOptions): Promise<void> {
-  const configs = await selectServers(ctx, options.serverNames, {
+  const servers = await selectServers(ctx, options.serverNames, {
     inactive: 'skip',
     disabled: 'error',
     passive: 'run',
   });
-  for (const config of configs) {
+  for (const server of servers) {
     try {
-      await withServer(ctx, config, (scope) => rebuild(scope), { offline: true });
+      await withServer(ctx, server, (scope) => rebuild(scope), { offline: true });
     } catch (error) {
       // The index of another server may be just as badly needed.
       reportFailure(ctx.output, error);

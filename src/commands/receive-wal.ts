@@ -35,9 +35,9 @@ export async function run(ctx: CommandContext, options: ReceiveWalOptions): Prom
     await withServer(ctx, selected, (scope) => terminateProcess(scope, 'receive-wal'), { offline: true });
     return;
   }
-  const { config, note } = useWalConninfo(selected);
+  const { server, note } = useWalConninfo(selected);
   if (note !== null) ctx.output.info(note);
-  await withServer(ctx, config, async (scope) => {
+  await withServer(ctx, server, async (scope) => {
     if (options.test) await tell(scope);
     else if (options.createSlot || options.dropSlot) {
       const { createSlot, dropSlot } = await import('../wal/receive/slot.ts');

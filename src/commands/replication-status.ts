@@ -1,5 +1,5 @@
 /** `barman replication-status`: who streams WAL from a server. Source: docs/behaviour/check.md 4, cli.md 4.26, 6.5. */
-import type { ServerConfig } from '../config/options.ts';
+import type { ServerInForce } from '../config/in-force.ts';
 import { PostgresError } from '../domain/errors.ts';
 import type { CommandContext } from '../server/context.ts';
 import { eachServer } from '../server/each.ts';
@@ -26,14 +26,14 @@ export async function run(ctx: CommandContext, options: ReplicationStatusOptions
     disabled: 'error',
     passive: 'skip',
   });
-  const configs = options.source === 'wal-host' ? selected.map((config) => onWalHost(ctx, config)) : selected;
+  const configs = options.source === 'wal-host' ? selected.map((server) => onWalHost(ctx, server)) : selected;
   await eachServer(ctx, configs, (scope) => report(scope, options));
 }
 
-function onWalHost({ output }: CommandContext, config: ServerConfig): ServerConfig {
-  const walHost = useWalConninfo(config);
+function onWalHost({ output }: CommandContext, server: ServerInForce): ServerInForce {
+  const walHost = useWalConninfo(server);
   if (walHost.note !== null) output.info(walHost.note);
-  return walHost.config;
+  return walHost.server;
 }
 
 async function report({ output, name, postgres }: ServerScope, options: ReplicationStatusOptions): Promise<void> {

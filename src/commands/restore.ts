@@ -2,7 +2,8 @@
  * `barman restore` (alias recover): a backup -> a directory on which PostgreSQL can be started.
  * Source: docs/behaviour/cli.md 4.17.
  */
-import { overrideConfig, type ServerConfig } from '../config/options.ts';
+import { overrideServer, type ServerInForce } from '../config/in-force.ts';
+import type { ServerConfig } from '../config/options.ts';
 import { RecoveryError } from '../domain/errors.ts';
 import type { CommandContext } from '../server/context.ts';
 import { requireBackup } from '../server/find-backup.ts';
@@ -33,13 +34,13 @@ export interface RestoreOptions extends Omit<
 }
 
 export async function run(ctx: CommandContext, options: RestoreOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
-  if (!config) return;
-  const request = requestOf(config, options);
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
+  if (!server) return;
+  const request = requestOf(server.config, options);
   if (givenTargets(request).length > 1) {
     throw new RecoveryError('You cannot specify multiple targets for the recovery operation');
   }
-  await withServer(ctx, withOverrides(config, options), async (scope) => {
+  await withServer(ctx, withOverrides(server, options), async (scope) => {
     const { backupId } = request;
     const info = backupId === 'auto' ? await chooseBackup(scope, request) : await requireBackup(scope, backupId);
     if (info) await restoreBackup(scope, request, info);
@@ -55,8 +56,8 @@ function requestOf(config: ServerConfig, options: RestoreOptions): RestoreReques
   };
 }
 
-function withOverrides(config: ServerConfig, options: RestoreOptions): ServerConfig {
-  return overrideConfig(config, {
+function withOverrides(server: ServerInForce, options: RestoreOptions): ServerInForce {
+  return overrideServer(server, {
     ...(options.bwlimit === undefined ? {} : { bandwidthLimit: options.bwlimit }),
     ...(options.jobs === undefined ? {} : { parallelJobs: options.jobs }),
     ...(options.jobsStartBatchPeriod === undefined

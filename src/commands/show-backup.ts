@@ -17,13 +17,13 @@ export interface ShowBackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: ShowBackupOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
   const show = async (scope: ServerScope) => {
     const info = await requireBackup(scope, options.backupId);
     if (info !== undefined) ctx.output.result(showBackupResult(await describe(scope, info)));
   };
-  await withServer(ctx, config, show, { offline: true });
+  await withServer(ctx, server, show, { offline: true });
 }
 
 async function describe(scope: ServerScope, info: BackupInfo): Promise<ShownBackup> {

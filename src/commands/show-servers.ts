@@ -18,8 +18,8 @@ export interface ShowServersOptions {
 }
 
 export async function run(ctx: CommandContext, options: ShowServersOptions): Promise<void> {
-  const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
-  await eachServer(ctx, configs, async (scope) => {
+  const servers = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  await eachServer(ctx, servers, async (scope) => {
     const isDisabled = scope.problems.length > 0;
     const values = {
       ...(await remoteStatus(scope)),

@@ -22,8 +22,8 @@ export interface StatusOptions {
 type Values = Readonly<Record<string, unknown>>;
 
 export async function run(ctx: CommandContext, options: StatusOptions): Promise<void> {
-  const configs = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
-  await eachServer(ctx, configs, async (scope) => {
+  const servers = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  await eachServer(ctx, servers, async (scope) => {
     const { output } = scope;
     output.result(statusHeader(scope.name));
     for (const item of configured(scope)) output.result(statusLine(scope.name, item));

@@ -21,9 +21,9 @@ const DEFAULT_TIMEOUT = 30;
 
 export async function run(ctx: CommandContext, options: SwitchWalOptions): Promise<void> {
   const rules = { inactive: 'skip', disabled: 'error', passive: 'run' } as const;
-  for (const config of await selectServers(ctx, options.serverNames, rules)) {
+  for (const server of await selectServers(ctx, options.serverNames, rules)) {
     if (ctx.signal.aborted) return;
-    await withServer(ctx, config, (scope) => switchServer(scope, options));
+    await withServer(ctx, server, (scope) => switchServer(scope, options));
   }
 }
 

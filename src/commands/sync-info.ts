@@ -17,10 +17,10 @@ export interface SyncInfoOptions {
 }
 
 export async function run(ctx: CommandContext, options: SyncInfoOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
   const body = options.primary ? printPrimary : printOwn;
-  await withServer(ctx, config, (scope) => body(scope, options), { offline: true });
+  await withServer(ctx, server, (scope) => body(scope, options), { offline: true });
 }
 
 async function printPrimary(scope: ServerScope, options: SyncInfoOptions): Promise<void> {

@@ -11,10 +11,10 @@ export interface TerminateProcessOptions {
 }
 
 export async function run(ctx: CommandContext, options: TerminateProcessOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
   // A failure is reported where it is found.
-  await withServer(ctx, config, async (scope) => void (await terminateProcess(scope, options.task)), {
+  await withServer(ctx, server, async (scope) => void (await terminateProcess(scope, options.task)), {
     offline: true,
   });
 }

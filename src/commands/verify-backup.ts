@@ -15,8 +15,8 @@ export interface VerifyBackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: VerifyBackupOptions): Promise<void> {
-  const config = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
-  if (config === undefined) return;
+  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  if (server === undefined) return;
   const verify = async (scope: ServerScope) => {
     const info = await requireBackup(scope, options.backupId);
     if (info === undefined) return;
@@ -24,5 +24,5 @@ export async function run(ctx: CommandContext, options: VerifyBackupOptions): Pr
     ctx.output.info(`Verifying backup '${options.backupId}' on server ['${scope.name}']`);
     await verifyBackup(scope, info);
   };
-  await withServer(ctx, config, verify, { offline: true });
+  await withServer(ctx, server, verify, { offline: true });
 }

@@ -8,7 +8,7 @@ import { listNames, unlinkIfPresent } from '../host/files.ts';
 import { type HeldLock } from '../host/lock.ts';
 import { startEachInBackground, startInBackground } from '../host/self.ts';
 import { importedId } from '../catalog/layout.ts';
-import type { ServerConfig } from '../config/options.ts';
+import type { ServerInForce } from '../config/in-force.ts';
 import { BarmanError, LockDeniedError, messageOf } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
 import { takeTurns, type Turn } from '../output/ordered.ts';
@@ -20,7 +20,7 @@ import { isInterruptedDelete } from './delete/interrupted.ts';
 import { removeLeftovers } from './leftovers.ts';
 import { cleanLockDirectory } from './lock-cleanup.ts';
 import { removeStaleStages, stagingFolder } from '../restore/stage.ts';
-import { introduce, reportConflicts } from '../server/select.ts';
+import { allServers, reportConflicts } from '../server/select.ts';
 import { openServer } from '../server/open.ts';
 import { needsReceiver, stopReceiver } from './receiver.ts';
 import type { ServerScope } from '../server/scope.ts';
@@ -58,14 +58,13 @@ interface Visit {
 export async function runCron(ctx: CommandContext, options: CronOptions): Promise<void> {
   if (reportConflicts(ctx)) return;
   await applyPendingChanges(ctx);
-  for (const config of ctx.configuration.servers.values()) introduce(ctx, config);
-  const configs = [...ctx.configuration.servers.values()].map((config) => useWalConninfo(config));
-  for (const { note } of configs) if (note !== null) ctx.output.info(note);
-  const turns = takeTurns(ctx.output, configs.length);
-  const servers = configs.flatMap(({ config }, index) => (turns[index] ? [{ config, turn: turns[index] }] : []));
+  const hosts = allServers(ctx).map((server) => useWalConninfo(server));
+  for (const { note } of hosts) if (note !== null) ctx.output.info(note);
+  const turns = takeTurns(ctx.output, hosts.length);
+  const servers = hosts.flatMap(({ server }, index) => (turns[index] ? [{ server, turn: turns[index] }] : []));
   const visits: Visit[] = [];
-  await inParallel(servers, AT_ONCE, async ({ config, turn }) => {
-    const visit = ctx.signal.aborted ? null : await beginVisit({ ...ctx, output: turn.output }, config, turn);
+  await inParallel(servers, AT_ONCE, async ({ server, turn }) => {
+    const visit = ctx.signal.aborted ? null : await beginVisit({ ...ctx, output: turn.output }, server, turn);
     if (visit === null) turn.done();
     else visits.push(visit);
   });
@@ -77,7 +76,7 @@ export async function runCron(ctx: CommandContext, options: CronOptions): Promis
   ctx.signal.throwIfAborted();
   await removeStaleStages(
     ctx,
-    configs.map(({ config }) => stagingFolder(config)),
+    hosts.map(({ server }) => stagingFolder(server.config)),
   );
   if (ctx.configuration.global.lockDirectoryCleanup) await cleanLockDirectory(ctx);
 }
@@ -110,17 +109,17 @@ function withHint({ message, hint }: BarmanError): string {
 }
 
 /** Takes the server's cron lock and decides what is to be done; null when there is nothing more to do for it. */
-async function beginVisit(ctx: CommandContext, config: ServerConfig, turn: Turn): Promise<Visit | null> {
+async function beginVisit(ctx: CommandContext, server: ServerInForce, turn: Turn): Promise<Visit | null> {
   let scope: ServerScope | undefined;
   try {
-    scope = await openServer(ctx, config, { offline: true });
+    scope = await openServer(ctx, server, { offline: true });
     const lock = await lockServer(scope);
     if (lock === undefined) return null;
     const visit: Visit = { scope, lock, children: [], turn };
     await guarded(visit, () => decide(visit));
     return visit;
   } catch (error) {
-    reportFailure(ctx.output, config.name, error);
+    reportFailure(ctx.output, server.name, error);
     await scope?.close();
     return null;
   }

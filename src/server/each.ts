@@ -2,7 +2,7 @@
  * The body of a read-only command over several servers: a few at a time, printed in name order, and the failure of one
  * leaves the others alone.
  */
-import type { ServerConfig } from '../config/options.ts';
+import type { ServerInForce } from '../config/in-force.ts';
 import { BarmanError, messageOf } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
 import { takeTurns } from '../output/ordered.ts';
@@ -18,7 +18,7 @@ const AT_ONCE = 4;
  */
 export async function eachServer(
   ctx: CommandContext,
-  configs: readonly ServerConfig[],
+  configs: readonly ServerInForce[],
   body: (scope: ServerScope) => Promise<void>,
   options: OpenOptions = {},
 ): Promise<void> {
@@ -38,7 +38,7 @@ export async function eachServer(
 }
 
 /** By position in `configs`: openServer may hand back a changed copy of the configuration, so the name decides. */
-function order(servers: readonly ServerScope[], configs: readonly ServerConfig[]): ServerScope[] {
+function order(servers: readonly ServerScope[], configs: readonly ServerInForce[]): ServerScope[] {
   const positions = new Map(configs.map(({ name }, index) => [name, index]));
   return [...servers].sort((left, right) => (positions.get(left.name) ?? 0) - (positions.get(right.name) ?? 0));
 }

@@ -10,7 +10,7 @@ import { searchPath } from '../host/process.ts';
 import { openCatalog } from '../catalog/open.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { backupCompressionProblems } from '../config/backup-compression.ts';
-import { validateServer } from '../config/validate.ts';
+import type { ServerInForce } from '../config/in-force.ts';
 import { conninfoProblem } from '../domain/conninfo.ts';
 import { PostgresError } from '../domain/errors.ts';
 import { findClientProgram, majorOfNumber } from '../postgres/client-programs.ts';
@@ -23,20 +23,19 @@ const STANDBY_PATIENCE = 5_000;
 /** Opens a server. Prefer withServer, which also closes it. */
 export async function openServer(
   ctx: CommandContext,
-  config: ServerConfig,
+  server: ServerInForce,
   options: OpenOptions = {},
 ): Promise<ServerScope> {
-  const validation = validateServer(config);
-  const connections = makeConnections(ctx, validation.config);
+  const { config } = server;
+  const connections = makeConnections(ctx, config);
   const path = searchPath(config.pathPrefix, ctx.env);
   let host: Promise<SshExecutor> | undefined;
   const scope: ServerScope = {
     ...ctx,
-    name: config.name,
-    config: validation.config,
+    ...server,
     catalog: openCatalog(
       ctx.configuration.global,
-      validation.config,
+      config,
       {
         warning: (text) => ctx.output.warning(text),
         log: (text) => ctx.log.named('barman.server').info(text),
@@ -45,7 +44,6 @@ export async function openServer(
     ),
     isActive: config.active,
     isPassive: config.primarySshCommand !== null,
-    problems: validation.problems,
     ...connections,
     remoteHost: () => (host ??= openSshHost(scope)),
     searchPath: path,

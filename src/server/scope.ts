@@ -5,18 +5,13 @@
 import type { SshExecutor } from '../host/executor/openssh.ts';
 import type { PostgresConnection, StreamingConnection } from '../postgres/connections.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { ServerConfig } from '../config/options.ts';
+import type { ServerInForce } from '../config/in-force.ts';
 import type { CommandContext } from './context.ts';
 
-export interface ServerScope extends CommandContext {
-  readonly name: string;
-  /** With command-line overrides and forced values applied (archiver, backup_options). */
-  readonly config: ServerConfig;
+export interface ServerScope extends CommandContext, ServerInForce {
   readonly catalog: Catalog;
   readonly isActive: boolean;
   readonly isPassive: boolean;
-  /** Configuration errors (Barman's msg_list): a server that has any is disabled. */
-  readonly problems: readonly string[];
   /** The SQL connection of `conninfo`; null on an inactive, passive or misconfigured server. Opens at its first query. */
   readonly postgres: PostgresConnection | null;
   /** The connection to `primary_conninfo` when conninfo is a standby or does not answer. */

@@ -2,8 +2,7 @@
  * Server names as typed -> configurations, with Barman's words for the unknown, inactive, disabled and passive ones.
  * Source: docs/behaviour/cli.md 2.
  */
-import type { ServerConfig } from '../config/options.ts';
-import { validateServer } from '../config/validate.ts';
+import { putInForce, type ServerInForce } from '../config/in-force.ts';
 import { closest } from '../domain/text/closest.ts';
 import type { CommandContext } from './context.ts';
 
@@ -22,19 +21,16 @@ export async function selectServers(
   ctx: CommandContext,
   names: readonly string[],
   rules: SelectionRules,
-): Promise<readonly ServerConfig[]> {
+): Promise<readonly ServerInForce[]> {
   if (reportConflicts(ctx)) return [];
   const all = names.includes('all');
   if (all && new Set(names).size > 1) ctx.output.error("You cannot use 'all' with other server names");
   const wanted = all ? [...ctx.configuration.servers.keys()] : [...new Set(names)].sort(compare);
-  for (const name of wanted) introduce(ctx, ctx.configuration.servers.get(name));
-  const selected: ServerConfig[] = [];
-  for (const name of wanted) {
-    const config = ctx.configuration.servers.get(name);
-    if (!config) reportUnknown(ctx, name);
-    else if (admit(ctx, config, rules)) selected.push(config);
-  }
-  return selected;
+  const found = wanted.map((name) => ({ name, server: findServer(ctx, name) }));
+  return found.flatMap(({ name, server }) => {
+    if (server === undefined) reportUnknown(ctx, name);
+    return server !== undefined && admit(ctx, server, rules) ? [server] : [];
+  });
 }
 
 /** The server of a command that takes one name; undefined when it was refused (and that was said). */
@@ -42,19 +38,28 @@ export async function selectServer(
   ctx: CommandContext,
   name: string,
   rules: SelectionRules,
-): Promise<ServerConfig | undefined> {
+): Promise<ServerInForce | undefined> {
   if (reportConflicts(ctx)) return undefined;
   if (name === 'all') {
     ctx.output.error("You cannot use 'all' in a single server context");
     return undefined;
   }
-  const config = ctx.configuration.servers.get(name);
-  introduce(ctx, config);
-  if (!config) {
+  const server = findServer(ctx, name);
+  if (server === undefined) {
     reportUnknown(ctx, name);
     return undefined;
   }
-  return admit(ctx, config, rules) ? config : undefined;
+  return admit(ctx, server, rules) ? server : undefined;
+}
+
+/** Every configured server in force, introduced, whatever its state. */
+export function allServers(ctx: CommandContext): readonly ServerInForce[] {
+  return [...ctx.configuration.servers.keys()].flatMap((name) => findServer(ctx, name) ?? []);
+}
+
+function findServer(ctx: CommandContext, name: string): ServerInForce | undefined {
+  const config = ctx.configuration.servers.get(name);
+  return config === undefined ? undefined : introduce(ctx, putInForce(config));
 }
 
 function reportUnknown({ configuration: config, output }: CommandContext, name: string): void {
@@ -70,22 +75,14 @@ export function reportConflicts(ctx: CommandContext): boolean {
 }
 
 /** What is said about a server's configuration: once, and before anything else about any server. */
-export function introduce(ctx: CommandContext, config: ServerConfig | undefined): void {
-  if (config === undefined) return;
-  const { warnings, logMessages } = validateServer(config);
-  for (const warning of warnings) ctx.output.warning(warning);
-  if (usesDefaultStrategy(config)) {
-    ctx.output.debug('The default backup strategy for postgres backup_method is: concurrent_backup');
-  }
-  for (const { level, logger, text } of logMessages) ctx.log.named(logger)[level](text);
+function introduce(ctx: CommandContext, server: ServerInForce): ServerInForce {
+  for (const warning of server.warnings) ctx.output.warning(warning);
+  for (const text of server.debugMessages) ctx.output.debug(text);
+  for (const { level, logger, text } of server.logMessages) ctx.log.named(logger)[level](text);
+  return server;
 }
 
-function usesDefaultStrategy({ active, backupMethod, backupOptions, primarySshCommand }: ServerConfig): boolean {
-  if (!active || backupMethod !== 'postgres' || primarySshCommand !== null) return false;
-  return !backupOptions.has('concurrent_backup') && !backupOptions.has('exclusive_backup');
-}
-
-function admit(ctx: CommandContext, config: ServerConfig, rules: SelectionRules): boolean {
+function admit(ctx: CommandContext, { config, problems }: ServerInForce, rules: SelectionRules): boolean {
   const isPassive = config.primarySshCommand !== null;
   if (!config.active && rules.inactive !== 'run') {
     if (rules.inactive === 'skip') ctx.output.info(`Skipping inactive server '${config.name}'`);
@@ -93,7 +90,7 @@ function admit(ctx: CommandContext, config: ServerConfig, rules: SelectionRules)
     return false;
   }
   if (rules.disabled !== 'run') {
-    const [problem] = validateServer(config).problems;
+    const [problem] = problems;
     if (problem !== undefined) {
       if (rules.disabled === 'skip') ctx.output.info(`Skipping temporarily disabled server '${config.name}'`);
       else ctx.output.error(problem);

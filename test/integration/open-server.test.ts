@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server as TcpServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig, readMainFile } from '../../src/config/load.ts';
+import { putInForce } from '../../src/config/in-force.ts';
 import type { CommandContext } from '../../src/server/context.ts';
 import { remoteStatus } from '../../src/server/status.ts';
 import type { OpenOptions, ServerScope } from '../../src/server/scope.ts';
@@ -99,7 +100,7 @@ async function opened<T>(
   said = [];
   const config = ctx.configuration.servers.get(name);
   if (!config) throw new Error(`no server ${name}`);
-  return withServer(ctx, config, async (scope) => body(scope), options);
+  return withServer(ctx, putInForce(config), async (scope) => body(scope), options);
 }
 
 describe('opening a server', () => {

@@ -7,6 +7,7 @@ import { openLog } from '../../src/host/log.ts';
 import { loadConfig, readMainFile } from '../../src/config/load.ts';
 import { isReadyForBackup, walStreamingChecks } from '../../src/checks/run.ts';
 import { silentOutput } from '../../src/checks/silent-output.ts';
+import { putInForce } from '../../src/config/in-force.ts';
 import type { CommandContext } from '../../src/server/context.ts';
 import type { ServerScope } from '../../src/server/scope.ts';
 import { withServer } from '../../src/server/with-server.ts';
@@ -45,7 +46,7 @@ describe('silent checks', () => {
     };
     const serverConfig = config.servers.get('pg');
     if (!serverConfig) throw new Error('no server pg');
-    return withServer(ctx, serverConfig, (scope) => body(scope));
+    return withServer(ctx, putInForce(serverConfig), (scope) => body(scope));
   };
 
   const withWal = async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLog } from '../../src/host/log.ts';
 import { loadConfig, readMainFile } from '../../src/config/load.ts';
+import { putInForce } from '../../src/config/in-force.ts';
 import type { CommandContext } from '../../src/server/context.ts';
 import { openServer } from '../../src/server/open.ts';
 import type { ServerScope } from '../../src/server/scope.ts';
@@ -52,7 +53,7 @@ export async function openWalServer(options = 'archiver = on'): Promise<WalServe
   };
   const config = ctx.configuration.servers.get('pg');
   if (config === undefined) throw new Error('no server pg');
-  const scope = await openServer(ctx, config, { offline: true });
+  const scope = await openServer(ctx, putInForce(config), { offline: true });
   const path = (...parts: readonly string[]) => join(home, 'pg', ...parts);
   return {
     root,

@@ -11,6 +11,7 @@ import { withOption } from '../../config/edit-file.ts';
 import { OPTIONS } from '../../config/options.ts';
 import { decodeUtf8 } from '../../config/utf8.ts';
 import { ConfigError, errnoOf, messageOf } from '../../domain/errors.ts';
+import { putInForce } from '../../config/in-force.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { withoutSecret } from '../../config/option-json.ts';
 import { restartReceiver } from '../receiver.ts';
@@ -132,7 +133,7 @@ async function restart(ctx: CommandContext, section: string): Promise<void> {
     ctx.output.info(`Skipping inactive server '${section}'`);
     return;
   }
-  await withServer(ctx, config, (scope) => restartReceiver(scope, scope.config.streamingArchiver), {
+  await withServer(ctx, putInForce(config), (scope) => restartReceiver(scope, scope.config.streamingArchiver), {
     offline: true,
   });
 }

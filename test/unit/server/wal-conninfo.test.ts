@@ -1,20 +1,27 @@
 import { describe, expect, it } from 'vitest';
+import { putInForce, type ServerInForce } from '../../../src/config/in-force.ts';
 import type { ServerConfig } from '../../../src/config/options.ts';
 import { useWalConninfo } from '../../../src/server/wal-conninfo.ts';
 
-const config = (options: Partial<ServerConfig>) =>
-  ({
+const server = (options: Partial<ServerConfig>): ServerInForce =>
+  putInForce({
+    name: 'pg',
+    active: false,
+    backupOptions: new Set(),
+    problems: [],
+    logMessages: [],
+    primarySshCommand: null,
     conninfo: 'host=main',
     streamingConninfo: 'host=main user=s',
     walConninfo: null,
     walStreamingConninfo: null,
     ...options,
-  }) as ServerConfig;
+  } as unknown as ServerConfig);
 
 describe('useWalConninfo', () => {
   it('changes nothing when nothing is set', () => {
-    const plain = config({});
-    expect(useWalConninfo(plain)).toEqual({ config: plain, note: null });
+    const plain = server({});
+    expect(useWalConninfo(plain)).toEqual({ server: plain, note: null });
   });
 
   it.each<[string, Partial<ServerConfig>, { conninfo: string; streamingConninfo: string; note: string }]>([
@@ -46,7 +53,10 @@ describe('useWalConninfo', () => {
       },
     ],
   ])('uses %s', (_name, options, expected) => {
-    const { config: changed, note } = useWalConninfo(config(options));
+    const {
+      server: { config: changed },
+      note,
+    } = useWalConninfo(server(options));
     expect({ conninfo: changed.conninfo, streamingConninfo: changed.streamingConninfo, note }).toEqual(expected);
   });
 });

@@ -76,7 +76,7 @@ const listed = async (server: WalServer) => (await server.index()).map(([name]) 
 
 /** The same catalog as another process finds it. */
 async function reopened({ scope }: WalServer) {
-  return { ctx: { ...scope, now: () => NOW }, server: await openServer(scope, scope.config, { offline: true }) };
+  return { ctx: { ...scope, now: () => NOW }, server: await openServer(scope, scope, { offline: true }) };
 }
 
 async function expectTruth(

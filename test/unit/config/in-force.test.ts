@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { backupCompressionProblems } from '../../../src/config/backup-compression.ts';
 import type { ServerConfig } from '../../../src/config/options.ts';
 import { draftServer, finishServer } from '../../../src/config/server-config.ts';
-import { validateServer } from '../../../src/config/validate.ts';
+import { putInForce } from '../../../src/config/in-force.ts';
 
 function configOf(options: Record<string, string>, problems: readonly string[] = []): ServerConfig {
   const warn = (text: string) => {
@@ -13,7 +13,7 @@ function configOf(options: Record<string, string>, problems: readonly string[] =
 }
 
 function judge(options: Record<string, string>) {
-  const { config, problems, warnings } = validateServer(configOf(options));
+  const { config, problems, warnings } = putInForce(configOf(options));
   return {
     problems,
     warnings,
@@ -34,7 +34,7 @@ const NO_ARCHIVER = [
 ];
 const NO_STRATEGY = "No backup strategy set for server 'a' (using default 'concurrent_backup').";
 
-describe('validateServer', () => {
+describe('putInForce', () => {
   it('forces what a server cannot do without', () => {
     expect(judge({ conninfo: 'host=h', ssh_command: 'ssh h' })).toEqual({
       problems: [],
@@ -203,7 +203,7 @@ describe('validateServer', () => {
   });
 
   it('puts what loading found first', () => {
-    expect(validateServer(configOf({ ...RSYNC, backup_compression: 'gzip' }, ['Conflicting path'])).problems).toEqual([
+    expect(putInForce(configOf({ ...RSYNC, backup_compression: 'gzip' }, ['Conflicting path'])).problems).toEqual([
       'Conflicting path',
       'backup_compression option is not supported by rsync backup_method',
     ]);

@@ -1,23 +1,26 @@
 /**
- * What a server's configuration gets wrong and what Barman changes in it before use. Nothing is asked of the outside
+ * From what the files say of a server to a server in force: what Barman changes in it before use, and the reasons why it may
+ * not be used. Done once for each configuration; what is said to come from the command line makes another one. Nothing is asked of the outside
  * world here. Source: docs/behaviour/config.md 7.
  */
 import { conninfoProblem } from '../domain/conninfo.ts';
-import type { BackupOption, LogMessage, ServerConfig } from './options.ts';
+import { type BackupOption, type LogMessage, overrideConfig, type ServerConfig } from './options.ts';
 import { snapshotProblems } from './validate-snapshot.ts';
 
-export interface Validation {
+export interface ServerInForce {
+  readonly name: string;
   /** With forced values (archiver, backup_options) and `disabled` set when there are problems. */
   readonly config: ServerConfig;
   /** Barman's msg_list: any makes the server disabled. */
   readonly problems: readonly string[];
-  /** To be printed when the server is opened. */
+  /** To be printed before anything else about the server. */
   readonly warnings: readonly string[];
+  readonly debugMessages: readonly string[];
   readonly logMessages: readonly LogMessage[];
 }
 
-/** Judges one server. */
-export function validateServer(config: ServerConfig): Validation {
+/** Judges a server and puts it in force. */
+export function putInForce(config: ServerConfig): ServerInForce {
   const problems = [...config.problems];
   const warnings: string[] = [];
   let { archiver, backupOptions } = config;
@@ -44,11 +47,25 @@ export function validateServer(config: ServerConfig): Validation {
     }
   }
   return {
+    name: config.name,
     config: { ...config, archiver, backupOptions, disabled: problems.length > 0 },
     problems,
     warnings,
+    debugMessages: usesDefaultStrategy(config)
+      ? ['The default backup strategy for postgres backup_method is: concurrent_backup']
+      : [],
     logMessages: config.logMessages,
   };
+}
+
+/** The server with other values for the time of one command. */
+export function overrideServer({ config }: ServerInForce, changes: Partial<ServerConfig>): ServerInForce {
+  return putInForce(overrideConfig(config, changes));
+}
+
+function usesDefaultStrategy({ active, backupMethod, backupOptions, primarySshCommand }: ServerConfig): boolean {
+  if (!active || backupMethod !== 'postgres' || primarySshCommand !== null) return false;
+  return !backupOptions.has('concurrent_backup') && !backupOptions.has('exclusive_backup');
 }
 
 function connectionProblems(config: ServerConfig): string[] {
