@@ -9,17 +9,11 @@ import { GLOBAL_OPTIONS } from './global-options.ts';
 import { modernWords } from './old-spellings.ts';
 import type { CommandSpec, OptionSpec } from './spec.ts';
 import { findOption, flagNames, globalsBehind, splitAtCommand } from './words.ts';
+import type { Names } from './completion-names.ts';
 
 export interface Candidate {
   readonly word: string;
   readonly about?: string;
-}
-
-/** Where names come from; reads only what is asked for. */
-export interface Names {
-  servers(): Promise<readonly string[]>;
-  /** Newest first. */
-  backups(server: string): Promise<readonly string[]>;
 }
 
 /** Always 0: a shell at its prompt has no use for a failure. */

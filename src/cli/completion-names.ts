@@ -3,7 +3,13 @@ import { listNames } from '../host/files.ts';
 import { catalogLayout } from '../catalog/layout.ts';
 import { loadConfig, readMainFile, type Config } from '../config/load.ts';
 import { isBackupId } from '../domain/backup/backup-info.ts';
-import type { Names } from './complete.ts';
+
+/** Where names come from; reads only what is asked for. */
+export interface Names {
+  servers(): Promise<readonly string[]>;
+  /** Newest first. */
+  backups(server: string): Promise<readonly string[]>;
+}
 
 /** Records are not opened: an id is the name of its directory or of its record. */
 export function readNames(configFile: string | undefined, env: NodeJS.ProcessEnv): Names {

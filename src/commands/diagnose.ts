@@ -12,7 +12,8 @@ import { describeServer } from '../report/diagnose/server.ts';
 import { askSystem } from '../report/diagnose/system-info.ts';
 import { eachServer } from '../server/each.ts';
 import { allServers } from '../server/select.ts';
-import { JsonFloat, jsonText } from '../output/json-text.ts';
+import { JsonFloat } from '../output/json-float.ts';
+import { jsonText } from '../output/json-text.ts';
 import type { Json, JsonObject } from '../output/output.ts';
 import { documentResult } from '../output/results/document.ts';
 

@@ -2,15 +2,8 @@
  * JSON as Python's json.dumps writes it, because scripts compare the text: keys sorted, `, ` and `: `, everything outside
  * ASCII escaped.
  */
+import { JsonFloat } from './json-float.ts';
 import type { Json, JsonObject } from './output.ts';
-
-/** A number that is written with a decimal point even when it is whole: `24076561.0`. */
-export class JsonFloat {
-  readonly value: number;
-  constructor(value: number) {
-    this.value = value;
-  }
-}
 
 /** One line, or indented by `indent` blanks. */
 export function jsonText(value: Json, indent = 0): string {

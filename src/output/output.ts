@@ -3,7 +3,7 @@
  * exception sets the exit code. Results carry their own two faces, so that a command loads only what it prints.
  */
 import type { CheckResult } from '../domain/check-result.ts';
-import type { JsonFloat } from './json-text.ts';
+import type { JsonFloat } from './json-float.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject | JsonFloat;
 export interface JsonObject {

@@ -11,7 +11,8 @@ import { nextSegmentName, parseWalName, type WalFile } from '../domain/wal/wal.t
 import { walProblem } from '../domain/wal/wal-header.ts';
 import { isPrivateFolder } from './connection.ts';
 import type { Remote } from './remote.ts';
-import { BLOCKS_AHEAD, openWalFile, type SendOptions, sendWal, type WalSource } from './send-wal.ts';
+import { BLOCKS_AHEAD, openWalFile, type SendOptions, sendWal } from './send-wal.ts';
+import type { WalSource } from './wal-source.ts';
 
 const NOTES = 'sent-ahead';
 /** More than any N that makes sense; older notes are dropped. */

@@ -5,6 +5,7 @@ import { Readable, type Writable } from 'node:stream';
 import type { Compression, CompressionLevel } from '../codec/compression.ts';
 import { connect, type Connection } from './connection.ts';
 import { putWalCommand, type Remote } from './remote.ts';
+import type { WalSource } from './wal-source.ts';
 
 const BLOCK = 1_048_576;
 /** A whole segment of the usual size. */
@@ -27,22 +28,6 @@ export class ArchiveFailure extends Error {
     this.kind = kind;
     this.code = code;
   }
-}
-
-/** An open file to send; `sendWal` closes it. */
-export interface WalSource {
-  readonly path: string;
-  readonly name: string;
-  readonly descriptor: number;
-  /** Bytes. */
-  readonly size: number;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Nanoseconds since 1970. */
-  readonly mtimeNs: bigint;
-  /** Device and inode: tells a file from a later one of the same name. */
-  readonly identity: string;
 }
 
 /** @throws ArchiveFailure when there is no such file */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { type TarEntry, tarStream } from '../codec/tar-writer.ts';
 import { formatChecksum } from '../domain/text/checksum-list.ts';
-import type { WalSource } from './send-wal.ts';
+import type { WalSource } from './wal-source.ts';
 
 /** Yields the bytes of the stream; `blocks` is the content of the file. */
 export function walTar(

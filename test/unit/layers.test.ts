@@ -73,7 +73,7 @@ function isAllowed({ from, to }: Edge): boolean {
   return target !== 'wal' || !isVerb || WAL_DOORS.includes(to);
 }
 
-/** The rooms that lead back to themselves. */
+/** The rooms, or files, that lead back to themselves. */
 function circles(arrows: readonly (readonly [string, string])[]): string[] {
   const next = (room: string) => arrows.filter(([from]) => from === room).map(([, to]) => to);
   const reached = (start: string) => {
@@ -104,6 +104,10 @@ describe('rooms', () => {
   it('has no circle between rooms', () => {
     const arrows = all.map(({ from, to }) => [roomOf(from), roomOf(to)] as const).filter(([from, to]) => from !== to);
     expect(circles(arrows)).toEqual([]);
+  });
+
+  it('has no circle between files', () => {
+    expect(circles(all.map(({ from, to }) => [from, to] as const))).toEqual([]);
   });
 
   it('names no door that nobody uses', () => {

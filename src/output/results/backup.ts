@@ -3,7 +3,7 @@ import type { BackupInfo, Literal, Timestamp } from '../../domain/backup/backup-
 import { formatLsn } from '../../domain/wal/lsn.ts';
 import { formatLiteral } from '../../domain/text/python-literal.ts';
 import { ctime } from '../../domain/time/timestamp.ts';
-import { JsonFloat } from '../json-text.ts';
+import { JsonFloat } from '../json-float.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 
 /** Source: docs/behaviour/cli.md 6.8. */

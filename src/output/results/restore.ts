@@ -3,7 +3,7 @@ import type { Timestamp } from '../../domain/backup/backup-info.ts';
 import { humanDuration } from '../../domain/time/duration.ts';
 import type { SettingNote } from '../../domain/recovery/postgres-conf.ts';
 import { formatTimestamp } from '../../domain/time/timestamp.ts';
-import { JsonFloat } from '../json-text.ts';
+import { JsonFloat } from '../json-float.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 
 export interface RestoreReport {

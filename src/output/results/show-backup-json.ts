@@ -6,7 +6,7 @@ import { formatLsn } from '../../domain/wal/lsn.ts';
 import { prettySize } from '../../domain/text/size.ts';
 import { formatTimestamp } from '../../domain/time/timestamp.ts';
 import { walCompressionRatio, walRate } from '../../domain/wal/wal-usage.ts';
-import { JsonFloat } from '../json-text.ts';
+import { JsonFloat } from '../json-float.ts';
 import type { Json, JsonObject } from '../output.ts';
 import { LATEST, OLDEST, percentText, policyText, rateText, type ShownBackup } from './shown-backup.ts';
 

@@ -6,7 +6,7 @@ import type { BackupInfo, Literal } from '../../domain/backup/backup-info.ts';
 import { formatLiteral } from '../../domain/text/python-literal.ts';
 import { formatLsn } from '../../domain/wal/lsn.ts';
 import { ctime, isoTimestamp } from '../../domain/time/timestamp.ts';
-import { JsonFloat } from '../json-text.ts';
+import { JsonFloat } from '../json-float.ts';
 import type { Json, JsonObject } from '../output.ts';
 
 export function backupDocument(info: BackupInfo): JsonObject {

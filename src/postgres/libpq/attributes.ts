@@ -1,5 +1,5 @@
 /** target_session_attrs: is this the kind of server that was asked for? */
-import type { Connection } from './connect.ts';
+import type { Connection } from './connection.ts';
 
 /** Why the server is not wanted, in libpq's words; undefined when it is. */
 export async function attributesProblem({ client, parameters }: Connection): Promise<string | undefined> {

@@ -3,7 +3,7 @@
  * Source: PostgreSQL documentation, "Parameter Key Words".
  */
 import { PostgresError } from '../../domain/errors.ts';
-import type { WireConnection } from './connect.ts';
+import type { WireConnection } from './connection.ts';
 import type { Parameters } from './parameters.ts';
 
 interface Request {

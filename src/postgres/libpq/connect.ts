@@ -4,7 +4,7 @@
  */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Client, ClientConfig } from 'pg';
+import type { ClientConfig } from 'pg';
 import { errnoOf, messageOf, PostgresError } from '../../domain/errors.ts';
 import { attributesProblem } from './attributes.ts';
 import { guardAuthentication } from './authentication.ts';
@@ -13,6 +13,7 @@ import { type Candidate, integerOption, type Parameters, resolveParameters } fro
 import { findPassword } from './passfile.ts';
 import { encryptionOrder, sslMode, tlsOptions } from './tls.ts';
 import { valueTypes } from '../sql/values.ts';
+import type { Connection, WireConnection } from './connection.ts';
 
 export interface ConnectOptions {
   readonly conninfo: string;
@@ -24,14 +25,6 @@ export interface ConnectOptions {
   /** Aborting it gives up an attempt that is under way. */
   readonly signal: AbortSignal | undefined;
   readonly warn: (text: string) => void;
-}
-
-/** An open connection and what the server said about itself. */
-export interface Connection {
-  readonly client: Client;
-  readonly parameters: Parameters;
-  /** ParameterStatus values, e.g. `server_version`. */
-  readonly status: ReadonlyMap<string, string>;
 }
 
 interface Attempt {
@@ -166,14 +159,6 @@ async function open(parameters: Parameters, attempt: Attempt, options: ConnectOp
 interface ParameterStatus {
   readonly parameterName: string;
   readonly parameterValue: string;
-}
-
-/** The part of pg's protocol connection that is used here. */
-export interface WireConnection {
-  // oxlint-disable-next-line typescript/no-explicit-any -- each event has its own message type
-  on(event: string, listener: (message: any) => void): void;
-  emit(event: string, message: unknown): void;
-  readonly stream: { destroy(error?: Error): void };
 }
 
 async function clientConfig(parameters: Parameters, attempt: Attempt, options: ConnectOptions): Promise<ClientConfig> {

@@ -3,7 +3,8 @@
  * again by the next statement, unless it is pinned.
  */
 import { PostgresError } from '../../domain/errors.ts';
-import type { Connection, ConnectOptions } from '../libpq/connect.ts';
+import type { ConnectOptions } from '../libpq/connect.ts';
+import type { Connection } from '../libpq/connection.ts';
 import { isLostConnection, statementFailure } from '../libpq/failure.ts';
 import { versionNumber } from './values.ts';
 

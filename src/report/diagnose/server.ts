@@ -5,7 +5,7 @@ import { BarmanError } from '../../domain/errors.ts';
 import { formatLsn } from '../../domain/wal/lsn.ts';
 import { parseTimestamp, isoTimestamp } from '../../domain/time/timestamp.ts';
 import { timelineName } from '../../domain/wal/wal.ts';
-import { JsonFloat } from '../../output/json-text.ts';
+import { JsonFloat } from '../../output/json-float.ts';
 import type { Json, JsonObject } from '../../output/output.ts';
 import { backupDocument } from '../../output/results/sync-info.ts';
 import { remoteStatus } from '../../server/status.ts';

@@ -6,7 +6,6 @@ import { makeDirectory } from '../../host/files.ts';
 import { runHooks, walHookVariables } from '../../host/hooks.ts';
 import { BarmanError, errnoOf, HookAbortError, messageOf, WalError } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
-import type { StoredForm } from '../../domain/wal/wal-content.ts';
 import type { WalProblem } from '../../domain/wal/wal-header.ts';
 import type { WalRecord } from '../../domain/wal/xlogdb.ts';
 import type { ArchiveRun } from './archive-run.ts';
@@ -16,17 +15,10 @@ import type { Queue } from './queue.ts';
 import { moveToErrors } from '../rejects/rejects.ts';
 import { mtimeOf, type PreparedWal, prepareWal, type StoreRequest } from './store.ts';
 import { judgeTwin } from './twins.ts';
+import type { QueuedWal } from './queued-wal.ts';
 
 /** A file that is too short is given this long after its last change before it is taken to be damaged, ms. */
 const GROWING = 60_000;
-
-export interface QueuedWal {
-  readonly file: WalFile;
-  readonly path: string;
-  readonly handle: FileHandle;
-  readonly stats: BigIntStats;
-  readonly form: StoredForm;
-}
 
 /** A file that was looked at, and whose archived content is written where that can be done ahead of its turn. */
 export interface ReadyFile {

@@ -6,13 +6,14 @@ import type { WalFile } from '../../domain/wal/wal.ts';
 import type { StoredForm } from '../../domain/wal/wal-content.ts';
 import { parseWalHeader } from '../../domain/wal/wal-header.ts';
 import type { WalRecord } from '../../domain/wal/xlogdb.ts';
-import type { QueuedWal } from './archive-file.ts';
+
 import type { ArchiveRun } from './archive-run.ts';
 import { canDecrypt, haveSameContent, measurePlain, openWal, recognise } from '../content/content.ts';
 import { contentProblem } from '../content/examine.ts';
 import { isListed } from './listed.ts';
 import { moveToErrors } from '../rejects/rejects.ts';
 import { mtimeOf } from './store.ts';
+import type { QueuedWal } from './queued-wal.ts';
 
 /**
  * identical: the source can go, after its line was added where a killed run left none; replaced: the archived file was

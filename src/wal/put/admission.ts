@@ -10,7 +10,7 @@ import { errnoOf, WalError } from '../../domain/errors.ts';
 import type { Arrival } from './arrivals.ts';
 import { canDecrypt, haveSameContent, measurePlain, openWal } from '../content/content.ts';
 import { contentProblem, type Examined, examineWal } from '../content/examine.ts';
-import type { PutRun } from './put.ts';
+import type { PutRun } from './put-run.ts';
 import { moveToErrors } from '../rejects/rejects.ts';
 
 /** new: nothing has this name yet; known: the same content is there, on disk. */

@@ -10,7 +10,7 @@ import { parseChecksums } from '../../domain/text/checksum-list.ts';
 import { WalError } from '../../domain/errors.ts';
 import { parseWalName, type WalFile } from '../../domain/wal/wal.ts';
 import { streamOf } from '../content/content.ts';
-import type { PutRun } from './put.ts';
+import type { PutRun } from './put-run.ts';
 
 export interface Arrival {
   readonly file: WalFile;

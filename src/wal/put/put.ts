@@ -4,21 +4,13 @@
  * under its name. Source: docs/behaviour/wal.md 8; faults.md REF2, REF3, A1 to A12.
  */
 import type { Readable } from 'node:stream';
-import { type CompressionSettings, compressionSettings } from '../../codec/compression.ts';
+import { compressionSettings } from '../../codec/compression.ts';
 import { makeDirectory } from '../../host/files.ts';
 import { BarmanError, errnoOf, messageOf, WalError } from '../../domain/errors.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { judgeArrival, type Judged, publishArrivals } from './admission.ts';
 import { type Arrivals, receiveArrivals, verifyChecksums } from './arrivals.ts';
-
-/** One put-wal. */
-export interface PutRun {
-  readonly scope: ServerScope;
-  readonly settings: CompressionSettings;
-  /** ` in put-wal for server 'pg' (SSH host: 1.2.3.4)`: the end of every message. */
-  readonly where: string;
-  readonly systemId: string | null;
-}
+import type { PutRun } from './put-run.ts';
 
 /** Takes in every file of the stream. What is refused is reported as an error, and then nothing of the stream is kept. */
 export async function putWals(scope: ServerScope, source: Readable, origin: string): Promise<void> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../../src/cli/commands.ts';
-import { complete, type Names } from '../../../src/cli/complete.ts';
+import { complete } from '../../../src/cli/complete.ts';
+import type { Names } from '../../../src/cli/completion-names.ts';
 
 const SHORTCUTS = ['latest', 'oldest', 'latest-full', 'last-failed'];
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { JsonFloat, jsonText, mergeJson } from '../../../src/output/json-text.ts';
+import { JsonFloat } from '../../../src/output/json-float.ts';
+import { jsonText, mergeJson } from '../../../src/output/json-text.ts';
 import type { Json } from '../../../src/output/output.ts';
 
 describe('jsonText', () => {

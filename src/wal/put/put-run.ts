@@ -1,0 +1,11 @@
+import type { CompressionSettings } from '../../codec/compression.ts';
+import type { ServerScope } from '../../server/scope.ts';
+
+/** One put-wal. */
+export interface PutRun {
+  readonly scope: ServerScope;
+  readonly settings: CompressionSettings;
+  /** ` in put-wal for server 'pg' (SSH host: 1.2.3.4)`: the end of every message. */
+  readonly where: string;
+  readonly systemId: string | null;
+}
