@@ -14,7 +14,16 @@ const project = (name: string) => ({
   },
 });
 
-const unit = { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...PATIENCE } };
+/** Pure functions and temporary folders: all files share the loaded modules, so none may change what others see. */
+const unit = {
+  test: {
+    name: 'unit',
+    include: ['test/unit/**/*.test.ts'],
+    setupFiles: ['test/setup/no-processes.ts'],
+    isolate: false,
+    ...PATIENCE,
+  },
+};
 
 /** The files that take minutes, so that none of them runs alone at the end. */
 const LONG = ['answers/answers', 'compat/restore.test', 'damaged-catalog', 'answers/exchanged', 'crash/crash'];

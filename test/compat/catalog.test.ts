@@ -10,7 +10,7 @@ import { type BackupInfo, emptyBackupInfo } from '../../src/domain/backup/backup
 import { formatBackupInfo } from '../../src/domain/backup/backup-info-file.ts';
 import { lsn } from '../../src/domain/wal/lsn.ts';
 import { makeSandbox, referenceFolder, type Sandbox } from '../support/sandbox.ts';
-import { makeHome } from '../unit/catalog/home.ts';
+import { makeHome } from '../support/server-home.ts';
 
 const ID = '20261121T023611';
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));

@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 async function mark(): Promise<Mark> {
   const folder = await mkdtemp(join(tmpdir(), 'l'));
-  return { entry: `BARMAN_TEST_FILE=${folder}`, folder };
+  return { entry: `TEST_LEAK_MARK=${folder}`, folder };
 }
 
 /** Forks twice, so that nobody of ours is its parent. Returns its pid. */
@@ -26,11 +26,11 @@ it('finds a child, what forked twice, what has only our folder on its command li
   const ours = await mark();
   const child = spawn('sleep', ['301'], { stdio: 'ignore', env: {} });
   const closed = once(child, 'close');
-  detached('sleep 302', { BARMAN_TEST_FILE: ours.folder });
+  detached('sleep 302', { TEST_LEAK_MARK: ours.folder });
   detached(`sh -c 'sleep 303; :' ${ours.folder}/x`, {});
   // Its sh carries the mark, and the sleep below it nothing.
-  detached(`sh -c 'env -i sleep 304; :'`, { BARMAN_TEST_FILE: ours.folder });
-  const foreign = detached('sleep 305', { BARMAN_TEST_FILE: `${ours.folder}-not` });
+  detached(`sh -c 'env -i sleep 304; :'`, { TEST_LEAK_MARK: ours.folder });
+  const foreign = detached('sleep 305', { TEST_LEAK_MARK: `${ours.folder}-not` });
   const left = await endLeaks(ours, 300);
   expect(left.map((line) => line.replace(/^\d+ /, '').replaceAll(ours.folder, 'FOLDER')).sort()).toEqual([
     'sh -c env -i sleep 304; :',
@@ -72,7 +72,7 @@ it('fails a file of passing tests', async () => {
        setupFiles: [${JSON.stringify(join(root, 'test/setup/leaks.ts'))}] } };`,
   );
   const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', join(folder, 'vitest.config.mjs')];
-  const result = await runProgram(process.execPath, args, { env: { BARMAN_TEST_GRACE: '300', NO_COLOR: '1' } });
+  const result = await runProgram(process.execPath, args, { env: { TEST_LEAK_GRACE: '300', NO_COLOR: '1' } });
   expect(result.code).toBe(1);
   expect(result.stderr).toMatch(/FAIL +\S*leaking\.test\.ts[^]*this file has left running:\n\d+ sleep 306\n/);
   expect(result.stdout).toMatch(/Test Files +1 failed \| 1 passed[^]*Tests +2 passed/);

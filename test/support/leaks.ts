@@ -6,9 +6,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const MARK = 'BARMAN_TEST_FILE';
+const MARK = 'TEST_LEAK_MARK';
 /** What was told to end may take this long on a busy machine, ms. */
-const GRACE = Number(process.env.BARMAN_TEST_GRACE ?? 10_000);
+const GRACE = Number(process.env.TEST_LEAK_GRACE ?? 10_000);
 
 export interface Mark {
   /** Entry of the environment. */

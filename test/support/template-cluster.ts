@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 const exec = promisify(execFile);
 
 /** Names the folder of the run's templates; test/setup/templates.ts makes and removes it. */
-export const TEMPLATES = 'BARMAN_TEST_TEMPLATES';
+export const TEMPLATES = 'TEST_TEMPLATES';
 
 /** What every cluster of the tests has, unless it says otherwise. */
 const SETTINGS: Readonly<Record<string, string>> = {

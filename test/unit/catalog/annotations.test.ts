@@ -1,7 +1,7 @@
 /** keep and delete_this: what cannot be read counts as kept. */
 import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { copyFixture, makeHome, type TestHome } from './home.ts';
+import { copyFixture, makeHome, type TestHome } from '../../support/server-home.ts';
 
 const ID = '20261121T040514';
 let home: TestHome;

@@ -1,21 +1,10 @@
 /** Backup records on disk: both places, damage, claims. */
-import { spawn, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type BackupInfo, emptyBackupInfo } from '../../../src/domain/backup/backup-info.ts';
 import { formatBackupInfo } from '../../../src/domain/backup/backup-info-file.ts';
 import { BackupError } from '../../../src/domain/errors.ts';
-import { copyFixture, fixture, makeHome, type TestHome } from './home.ts';
+import { copyFixture, fixture, makeHome, type TestHome } from '../../support/server-home.ts';
 
 const ID = '20261121T023611';
 const RECORD = readFileSync(fixture('backup-info/rsync-reuse-link'), 'utf8');
@@ -116,27 +105,6 @@ describe('a damaged record', () => {
     expect((await home.catalog.listBackups()).damaged.map(({ backupId }) => backupId)).toEqual([ID]);
   });
 
-  it('is also a link, a directory, a pipe or a file that may not be read', async () => {
-    const reasons = async () => (await home.open().listBackups()).damaged.map(({ reason }) => reason);
-    const outside = home.write('elsewhere', RECORD);
-    const path = home.path('meta', `${ID}-backup.info`);
-    mkdirSync(home.path('meta'));
-    symlinkSync(outside, path);
-    expect(await reasons()).toEqual(['it is a symbolic link']);
-    rmSync(path);
-    mkdirSync(path);
-    expect(await reasons()).toEqual(['it is not a file']);
-    rmSync(path, { recursive: true });
-    spawnSync('mkfifo', [path]);
-    expect(await reasons()).toEqual(['it is not a file']);
-    rmSync(path);
-    home.write(`meta/${ID}-backup.info`, RECORD);
-    chmodSync(path, 0);
-    if (process.getuid?.() !== 0) expect(await reasons()).toEqual(['Permission denied']);
-    chmodSync(path, 0o600);
-    expect(await reasons()).toEqual([]);
-  });
-
   it('is an old one behind a linked directory', async () => {
     home.write(`elsewhere/${ID}/backup.info`, RECORD);
     mkdirSync(home.path('base'));
@@ -192,31 +160,7 @@ describe('createBackup', () => {
     await expect(broken).rejects.toThrow('no');
     expect(readdirSync(home.path('base'))).toEqual([]);
   });
-
-  it('gives every one of several processes an id of its own', async () => {
-    const child = fileURLToPath(new URL('claim-child.ts', import.meta.url));
-    const runs = Array.from({ length: 3 }, () => runChild(child, [home.root, String(now.getTime()), '6']));
-    const ids = (await Promise.all(runs)).flat();
-    expect(ids).toHaveLength(18);
-    expect(new Set(ids).size).toBe(18);
-    expect((await home.catalog.listBackups()).backups.map(({ backupId }) => backupId)).toEqual(ids.sort());
-  }, 30_000);
 });
-
-function runChild(program: string, args: readonly string[]): Promise<string[]> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', program, ...args], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-    child.once('close', (code) =>
-      code === 0 ? resolve(output.trim().split('\n')) : reject(new Error(`code ${code}`)),
-    );
-  });
-}
 
 describe('identity.json', () => {
   const identity = { systemid: '7710447625285483435', version: '18' };

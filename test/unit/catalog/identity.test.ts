@@ -2,7 +2,7 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { BackupError } from '../../../src/domain/errors.ts';
-import { makeHome, type TestHome } from './home.ts';
+import { makeHome, type TestHome } from '../../support/server-home.ts';
 
 const HINT = 'put a good copy of the file in its place, or move it away: the next backup writes a new one';
 const NO_IDENTITY = 'it is not the identity of a PostgreSQL system';

@@ -128,21 +128,6 @@ describe('enforceRetention', () => {
     expect(await enforce()).toEqual([removing(1)]);
   });
 
-  it('obeys a script that vetoes one backup, and goes on with the others', async () => {
-    await open(
-      `retention_policy = REDUNDANCY 1\npre_delete_retry_script = test $BARMAN_BACKUP_ID != ${id(1)} || exit 63`,
-    );
-    for (const day of [1, 2, 3]) await home.addBackup('pg', id(day), span(day, day));
-    const said = await enforce();
-    expect(said[0]).toBe(removing(1));
-    expect(said[1]).toMatch(
-      /^WARNING: Obsolete backup 20261101T040000 of server pg is not deleted: Abort 'pre_delete_retry_script'/,
-    );
-    expect(said[2]).toBe(removing(2));
-    expect(await box.names('base')).toEqual([id(1), id(3)]);
-    expect(await box.names('meta')).toEqual([`${id(1)}-backup.info`, `${id(3)}-backup.info`]);
-  });
-
   it('does not delete the last backup', async () => {
     await open('retention_policy = REDUNDANCY 0');
     for (const day of [1, 2]) await home.addBackup('pg', id(day), span(day, day));

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eachDataFile, eachRequiredWal } from '../../../src/report/backup-files.ts';
 import type { ServerScope } from '../../../src/server/scope.ts';
 import { backupOfDay, idOfDay, spanning } from '../../support/backup-infos.ts';
-import { makeHome, type TestHome } from '../catalog/home.ts';
+import { makeHome, type TestHome } from '../../support/server-home.ts';
 
 describe('eachDataFile', () => {
   let home: TestHome;

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseWalName, type WalFile } from '../../../src/domain/wal/wal.ts';
 import type { ServerScope } from '../../../src/server/scope.ts';
 import { examineRange } from '../../../src/wal/archived-range.ts';
-import { makeHome, type TestHome } from '../catalog/home.ts';
+import { makeHome, type TestHome } from '../../support/server-home.ts';
 
 const wal = (number: number) => `0000000100000000000000${number.toString(16).toUpperCase().padStart(2, '0')}`;
 const MIB = 1_048_576;

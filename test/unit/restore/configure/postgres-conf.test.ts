@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { chmod, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RecoveryPlan } from '../../../../src/restore/plan.ts';
 import { adaptConfiguration, createSignal } from '../../../../src/restore/configure/postgres-conf.ts';
@@ -22,14 +21,10 @@ const write = (name: string, content: string | Uint8Array) => writeFile(join(des
 
 /** Mode and content of every file. */
 function files(): Record<string, string> {
-  const names = execFileSync('find', ['.', '-type', 'f', '-printf', '%P %m\n'], { cwd: destination, encoding: 'utf8' });
-  return Object.fromEntries(
-    names
-      .split('\n')
-      .filter((line) => line !== '')
-      .sort()
-      .map((line) => [line, readFileSync(join(destination, line.split(' ')[0] ?? ''), 'utf8')]),
-  );
+  const entries = readdirSync(destination, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = entries.map((entry) => join(entry.parentPath, entry.name)).sort();
+  const key = (path: string) => `${relative(destination, path)} ${(statSync(path).mode & 0o7777).toString(8)}`;
+  return Object.fromEntries(paths.map((path) => [key(path), readFileSync(path, 'utf8')]));
 }
 
 describe('adaptConfiguration', () => {

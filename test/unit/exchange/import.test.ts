@@ -4,12 +4,12 @@ import { lstat, mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { importBackup } from '../../../../src/exchange/import/run.ts';
-import { finishInterruptedImports } from '../../../../src/exchange/import/publish.ts';
-import { recordText } from '../../../support/catalog-home.ts';
-import { type Member, tarOf } from '../../../support/tar.ts';
-import { segmentName, SYSTEM_ID, walSegment } from '../../../support/wal-files.ts';
-import { openWalServer, type WalServer } from '../../../support/wal-server.ts';
+import { importBackup } from '../../../src/exchange/import/run.ts';
+import { finishInterruptedImports } from '../../../src/exchange/import/publish.ts';
+import { recordText } from '../../support/catalog-home.ts';
+import { type Member, tarOf } from '../../support/tar.ts';
+import { segmentName, SYSTEM_ID, walSegment } from '../../support/wal-files.ts';
+import { openWalServer, type WalServer } from '../../support/wal-server.ts';
 
 const ID = '20261101T040000';
 const [ONE, TWO] = [segmentName(1), segmentName(2)];

@@ -1,5 +1,5 @@
 /** Removes WAL until it is killed. Arguments: root, the first name to keep. */
-import { makeHome } from './home.ts';
+import { makeHome } from '../../support/server-home.ts';
 
 const [root = '', horizon = ''] = process.argv.slice(2);
 const { catalog } = makeHome(root);

@@ -3,10 +3,10 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utime
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Catalog } from '../../../src/catalog/catalog.ts';
-import { openCatalog } from '../../../src/catalog/open.ts';
-import type { GlobalConfig, ServerConfig } from '../../../src/config/options.ts';
-import type { WalRecord } from '../../../src/domain/wal/xlogdb.ts';
+import type { Catalog } from '../../src/catalog/catalog.ts';
+import { openCatalog } from '../../src/catalog/open.ts';
+import type { GlobalConfig, ServerConfig } from '../../src/config/options.ts';
+import type { WalRecord } from '../../src/domain/wal/xlogdb.ts';
 
 export interface TestHome {
   readonly root: string;
@@ -85,5 +85,5 @@ export function copyFixture(home: TestHome, name: string): void {
 }
 
 export function fixture(name: string): string {
-  return fileURLToPath(new URL(`../../fixtures/${name}`, import.meta.url));
+  return fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
 }

@@ -1,6 +1,6 @@
 /** Claims backup ids beside other processes. Arguments: root, the moment in milliseconds, how many. Prints the ids. */
 import { emptyBackupInfo } from '../../../src/domain/backup/backup-info.ts';
-import { makeHome } from './home.ts';
+import { makeHome } from '../../support/server-home.ts';
 
 const [root = '', moment = '', count = ''] = process.argv.slice(2);
 const { catalog } = makeHome(root);

@@ -1,9 +1,8 @@
 /** The index made from the files: what is listed, what is left out, and who may write at the same time. */
-import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { acquireLock } from '../../../src/host/lock.ts';
-import { makeHome, type TestHome, WAL_TIME } from './home.ts';
+import { makeHome, type TestHome, WAL_TIME } from '../../support/server-home.ts';
 
 const SEGMENT = '000000010000000000000001';
 const line = (name: string, size: number) => `${name}\t${size}\t${WAL_TIME}\tNone\tNone\n`;
@@ -81,21 +80,5 @@ describe('rebuildXlogdb', () => {
     await home.catalog.appendWals([next, last]);
     const names = readFileSync(home.path('wals/pg-xlog.db'), 'latin1').match(/^\w+/gm);
     expect(names).toEqual([SEGMENT, next.name, last.name]);
-  });
-
-  it('waits for the lock of the index, and keeps the line that came first', async () => {
-    home.archive(SEGMENT);
-    const lock = await acquireLock(`${home.root}/.pg-xlogdb.lock`, { wait: true });
-    let isDone = false;
-    const rebuilt = home.catalog.rebuildXlogdb().then(() => {
-      isDone = true;
-    });
-    await sleep(100);
-    expect(isDone).toBe(false);
-    const added = home.archive('000000010000000000000002');
-    utimesSync(home.path('wals/0000000100000000', added.name), WAL_TIME, WAL_TIME);
-    await lock.release();
-    await rebuilt;
-    expect(home.read('wals/pg-xlog.db')).toBe(line(SEGMENT, 3) + line(added.name, 3));
   });
 });

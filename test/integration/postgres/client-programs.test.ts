@@ -1,0 +1,45 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findClientProgram } from '../../../src/postgres/client-programs.ts';
+
+describe('findClientProgram', () => {
+  let root: string;
+  const program = async (folder: string, name: string, body: string) => {
+    await mkdir(join(root, folder), { recursive: true });
+    await writeFile(join(root, folder, name), `#!/bin/sh\n${body}\n`);
+    await chmod(join(root, folder, name), 0o755);
+  };
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'barman-bin-'));
+    await program('broken', 'pg_basebackup', 'echo "pg_basebackup (PostgreSQL) 16.2"; exit 1');
+    await program('garbage', 'pg_basebackup', 'echo nonsense');
+    await program('good', 'pg_basebackup', 'echo "pg_basebackup (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)"');
+    await program('old', 'pg_receivexlog', 'echo "pg_receivexlog (PostgreSQL) 9.6.24"');
+    await mkdir(join(root, 'folder', 'pg_basebackup'), { recursive: true });
+  });
+  afterAll(() => rm(root, { recursive: true }));
+  const find = (names: string[], ...folders: string[]) =>
+    findClientProgram(names, folders.map((folder) => (folder === '' ? '' : join(root, folder))).join(':'), process.env);
+
+  it('takes the first one that tells its version', async () => {
+    expect(await find(['pg_basebackup'], '', 'missing', 'folder', 'broken', 'garbage', 'good')).toEqual({
+      path: join(root, 'good', 'pg_basebackup'),
+      version: '15.18',
+      major: 15,
+    });
+  });
+
+  it('knows the name of before PostgreSQL 10', async () => {
+    expect(await find(['pg_receivewal', 'pg_receivexlog'], 'good', 'old')).toEqual({
+      path: join(root, 'old', 'pg_receivexlog'),
+      version: '9.6.24',
+      major: 9.6,
+    });
+  });
+
+  it('finds nothing', async () => {
+    expect(await find(['pg_basebackup'], 'old', 'broken')).toBeUndefined();
+  });
+});

@@ -1,0 +1,56 @@
+/** Looking WAL files up and handing them out. */
+import { spawnSync } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parseWalName, type WalFile } from '../../../src/domain/wal/wal.ts';
+import { type Delivery, deliverWal, findWal } from '../../../src/wal/fetch.ts';
+import { segmentName, walSegment } from '../../support/wal-files.ts';
+import { openWalServer, type WalServer } from '../../support/wal-server.ts';
+
+let box: WalServer;
+beforeEach(async () => {
+  box = await openWalServer();
+  await mkdir(box.path('wals', HASH));
+});
+afterEach(() => box.dispose());
+
+const HASH = '0000000100000000';
+const ONE = segmentName(1);
+const file = (name: string): WalFile => {
+  const parsed = parseWalName(name);
+  if (!parsed) throw new Error(name);
+  return parsed;
+};
+
+async function fetch(name: string, delivery: Delivery, partial = false): Promise<Buffer> {
+  const found = await findWal(box.scope, file(name), { partial, origin: '' });
+  if (!found) throw new Error('not found');
+  const sink = new PassThrough();
+  const [content] = await Promise.all([buffer(sink), deliverWal(box.scope, found, delivery, sink, { end: true })]);
+  await found.handle.close();
+  return content;
+}
+
+describe('deliverWal', () => {
+  const WAL = walSegment(ONE);
+
+  it.each(['gzip', 'bzip2', 'xz'])('gives back the plain WAL from a %s file', async (program) => {
+    const packed = spawnSync(program, ['-c'], { input: WAL, maxBuffer: WAL.length }).stdout;
+    await writeFile(box.path('wals', HASH, ONE), packed);
+    expect((await fetch(ONE, 'plain')).equals(WAL)).toBe(true);
+    expect((await fetch(ONE, 'keep')).equals(packed)).toBe(true);
+    expect(gunzipSync(await fetch(ONE, 'gzip')).equals(WAL)).toBe(true);
+  });
+
+  it('passes on a file that is compressed as wished already', async () => {
+    const packed = gzipSync(WAL, { level: 1 });
+    await writeFile(box.path('wals', HASH, ONE), packed);
+    expect((await fetch(ONE, 'gzip')).equals(packed)).toBe(true);
+    expect(
+      spawnSync('bzip2', ['-dc'], { input: await fetch(ONE, 'bzip2'), maxBuffer: 2 * WAL.length }).stdout.equals(WAL),
+    ).toBe(true);
+  });
+});
