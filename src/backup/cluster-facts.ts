@@ -3,14 +3,12 @@
  */
 import type { ClusterFacts, PostgresConnection } from '../postgres/connections.ts';
 import { BackupError } from '../domain/errors.ts';
+import { has } from '../domain/postgres-version.ts';
 import type { ServerScope } from '../server/scope.ts';
-
-/** PostgreSQL 9.6: the oldest that Barman 3.20 backs up. */
-const OLDEST_SERVER = 90_600;
 
 /** @throws BackupError */
 export function refuseOldServer({ version }: ClusterFacts): void {
-  if (version < OLDEST_SERVER) throw new BackupError('Postgres version not supported');
+  if (!has(version, 'backup')) throw new BackupError('Postgres version not supported');
 }
 
 /** @throws BackupError without a usable conninfo */

@@ -3,6 +3,7 @@
  * Source: docs/behaviour/backup.md 1.1.
  */
 import { messageOf } from '../domain/errors.ts';
+import { has } from '../domain/postgres-version.ts';
 import type { ServerScope } from '../server/scope.ts';
 
 /** Says why no incremental backup can be taken on this parent; true when it said something (always, for now). */
@@ -16,7 +17,7 @@ export async function refuseIncremental(scope: ServerScope, parentId: string): P
 
 async function refusal(scope: ServerScope, parentId: string): Promise<string | null> {
   const version = await scope.postgres?.serverVersion();
-  if (version !== undefined && version < 170_000) {
+  if (version !== undefined && !has(version, 'incrementalBackup')) {
     return 'Postgres version 17 or greater is required for incremental backups using the Postgres backup method';
   }
   if (scope.config.backupMethod !== 'postgres') {

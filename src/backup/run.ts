@@ -10,6 +10,7 @@ import { backupPath } from '../catalog/layout.ts';
 import { type BackupInfo, emptyBackupInfo } from '../domain/backup/backup-info.ts';
 import { BarmanError, messageOf } from '../domain/errors.ts';
 import { formatLsn } from '../domain/wal/lsn.ts';
+import { majorText } from '../domain/postgres-version.ts';
 import { backupResult } from '../output/results/backup.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { announce, finishUnderLock, finishAfterLock, settleOnDisk } from './complete.ts';
@@ -119,7 +120,7 @@ async function identify(scope: ServerScope): Promise<string | null> {
     else systemid = (await scope.postgres?.systemId()) ?? null;
     if (systemid !== null && scope.postgres !== null) {
       const version = await scope.postgres.serverVersion();
-      await scope.catalog.writeIdentity({ systemid, version: majorVersion(version) });
+      await scope.catalog.writeIdentity({ systemid, version: majorText(version) });
     }
   } catch (error) {
     log.warning(`cannot store the identity of server ${scope.name}: ${messageOf(error)}`);
@@ -127,12 +128,6 @@ async function identify(scope: ServerScope): Promise<string | null> {
     await scope.streaming?.close();
   }
   return systemid;
-}
-
-/** 150018 -> `15`, 90624 -> `9.6`. */
-function majorVersion(version: number): string {
-  const major = Math.floor(version / 10_000);
-  return major >= 10 ? String(major) : `${major}.${Math.floor(version / 100) % 100}`;
 }
 
 interface Preparation {

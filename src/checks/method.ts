@@ -6,6 +6,7 @@ import type { BackupMethod } from '../config/options.ts';
 import { isCopyDone } from '../domain/backup/backup-info.ts';
 import { CommandError, messageOf } from '../domain/errors.ts';
 import { pythonText } from '../output/python-text.ts';
+import { has, majorText, parsePostgresVersion } from '../domain/postgres-version.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckRun } from './scope.ts';
 
@@ -136,9 +137,9 @@ async function checkStrategy(run: CheckRun): Promise<void> {
     status.is_in_recovery === true ? { ok: false, hint: 'cannot perform exclusive backup on a standby' } : { ok: true },
   );
   await run.check('exclusive backup supported', () => {
-    const major = Number.parseInt(pythonText(status.server_txt_version ?? ''), 10);
-    if (Number.isNaN(major)) return { ok: false, hint: 'unable to determine postgres version' };
-    if (major < 15) return { ok: true };
-    return { ok: false, hint: `exclusive backups not supported on PostgreSQL ${major}` };
+    const version = parsePostgresVersion(pythonText(status.server_txt_version ?? ''));
+    if (version === undefined) return { ok: false, hint: 'unable to determine postgres version' };
+    if (has(version, 'exclusiveBackup')) return { ok: true };
+    return { ok: false, hint: `exclusive backups not supported on PostgreSQL ${majorText(version)}` };
   });
 }

@@ -1,11 +1,11 @@
 /** Which pg_basebackup compression works with which programs. Source: docs/behaviour/config.md 7. */
+import { has, type PostgresVersion } from '../domain/postgres-version.ts';
 import type { ServerConfig } from './options.ts';
 
 export interface CompressionVersions {
-  /** Major version of pg_basebackup, e.g. 15. */
-  readonly client: number;
-  /** Major version of the PostgreSQL server. */
-  readonly server: number;
+  /** Of pg_basebackup. */
+  readonly client: PostgresVersion;
+  readonly server: PostgresVersion;
 }
 
 /** Messages for the server's msg_list; none unless backup_method = postgres with a backup_compression. */
@@ -18,8 +18,10 @@ function placeProblems(config: ServerConfig, { client, server }: CompressionVers
   const { backupCompressionFormat: format, backupCompressionLocation: location } = config;
   const problems: string[] = [];
   if (location === 'server') {
-    if (client < 15) problems.push('backup_compression_location = server requires pg_basebackup 15 or greater');
-    if (server < 15) problems.push('backup_compression_location = server requires PostgreSQL 15 or greater');
+    if (!has(client, 'basebackupCompressionMethods'))
+      problems.push('backup_compression_location = server requires pg_basebackup 15 or greater');
+    if (!has(server, 'serverCompression'))
+      problems.push('backup_compression_location = server requires PostgreSQL 15 or greater');
   } else if (format === 'plain') {
     problems.push(
       `backup_compression_format plain is not compatible with backup_compression_location ${location ?? 'None'}`,
@@ -46,9 +48,9 @@ function algorithmProblems(config: ServerConfig, versions: CompressionVersions):
 function gzipProblems(config: ServerConfig, { client }: CompressionVersions): string[] {
   const { backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
   const problems: string[] = [];
-  const lowest = client < 15 ? 0 : 1;
-  if (level !== null && level !== -1 && (level < lowest || level > 9)) {
-    const range = client < 15 ? '-1 and 9' : '1 and 9';
+  const refusesZero = has(client, 'basebackupCompressionMethods');
+  if (level !== null && level !== -1 && (level < (refusesZero ? 1 : 0) || level > 9)) {
+    const range = refusesZero ? '1 and 9' : '-1 and 9';
     const advice =
       level === 0
         ? '\nIf you need to create an archive not compressed, you should set `backup_compression = none`.'
@@ -64,7 +66,8 @@ function gzipProblems(config: ServerConfig, { client }: CompressionVersions): st
 function lz4Problems(config: ServerConfig, { client }: CompressionVersions): string[] {
   const { backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
   const problems: string[] = [];
-  if (client < 15) problems.push('backup_compression = lz4 requires pg_basebackup 15 or greater');
+  if (!has(client, 'basebackupCompressionMethods'))
+    problems.push('backup_compression = lz4 requires pg_basebackup 15 or greater');
   if (level !== null && (level < 0 || level > 12)) {
     problems.push(
       `backup_compression_level ${level} unsupported by compression algorithm. lz4 expects a compression level between 1 and 12 (0 will use default compression level).`,
@@ -77,7 +80,8 @@ function lz4Problems(config: ServerConfig, { client }: CompressionVersions): str
 function zstdProblems(config: ServerConfig, { client }: CompressionVersions): string[] {
   const { backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
   const problems: string[] = [];
-  if (client < 15) problems.push('backup_compression = zstd requires pg_basebackup 15 or greater');
+  if (!has(client, 'basebackupCompressionMethods'))
+    problems.push('backup_compression = zstd requires pg_basebackup 15 or greater');
   if (level !== null && (level < -131_072 || level > 22)) {
     problems.push(
       `backup_compression_level ${level} unsupported by compression algorithm. 'zstd' expects a compression level between -131072 and 22 (3 will use default compression level).`,

@@ -2,13 +2,13 @@
 import { delimiter, join } from 'node:path';
 import { run, which } from '../host/process.ts';
 import { BarmanError } from '../domain/errors.ts';
+import { parsePostgresVersion, type PostgresVersion } from '../domain/postgres-version.ts';
 
 export interface ClientProgram {
   readonly path: string;
   /** As the program tells it: `15.18`, `16beta1`. */
-  readonly version: string;
-  /** Comparable: 15 for 15.18, 9.6 for 9.6.24. */
-  readonly major: number;
+  readonly versionText: string;
+  readonly version: PostgresVersion;
 }
 
 /** How long a program may take to tell its version, ms. */
@@ -28,8 +28,9 @@ export async function findClientProgram(
     for (const name of names) {
       if (which(name, directory) === undefined) continue;
       const path = join(directory, name);
-      const version = await versionOf(path, env);
-      if (version !== undefined) return { path, version, major: majorVersion(version) };
+      const versionText = await versionOf(path, env);
+      const version = versionText === undefined ? undefined : parsePostgresVersion(versionText);
+      if (versionText !== undefined && version !== undefined) return { path, versionText, version };
     }
   }
   return undefined;
@@ -51,16 +52,4 @@ async function askVersion(path: string, env: NodeJS.ProcessEnv): Promise<string 
     if (error instanceof BarmanError) return undefined;
     throw error;
   }
-}
-
-/** `9.6.24` -> 9.6, `15.18` -> 15, `16beta1` -> 16. */
-export function majorVersion(version: string): number {
-  const [first = 0, second = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
-  return first >= 10 ? first : first + second / 10;
-}
-
-/** The same for a server_version_num: 90624 -> 9.6, 150018 -> 15. */
-export function majorOfNumber(version: number): number {
-  const first = Math.floor(version / 10_000);
-  return first >= 10 ? first : first + Math.floor((version % 10_000) / 100) / 10;
 }

@@ -4,6 +4,7 @@
  */
 import type { Tablespace, Timestamp } from '../domain/backup/backup-info.ts';
 import type { Lsn } from '../domain/wal/lsn.ts';
+import type { PostgresVersion } from '../domain/postgres-version.ts';
 
 /** Where the WAL stands: on a standby the file name and offset are null. */
 export interface WalPosition {
@@ -22,8 +23,7 @@ export interface SlotState {
 /** What a backup records of the cluster before it starts (docs/behaviour/backup.md 2.2). */
 export interface ClusterFacts {
   readonly pgdata: string;
-  /** server_version_num, e.g. 150018. */
-  readonly version: number;
+  readonly version: PostgresVersion;
   /** Bytes. */
   readonly segmentSize: number;
   readonly tablespaces: readonly Tablespace[];
@@ -92,8 +92,7 @@ export interface PostgresConnection {
   /** `onLost` is called when it happens, also between two questions. */
   pin(onLost?: () => void): void;
   unpin(): void;
-  /** server_version_num, e.g. 150018. */
-  serverVersion(): Promise<number>;
+  serverVersion(): Promise<PostgresVersion>;
   /** `15.18` from `version()`. */
   serverTextVersion(): Promise<string>;
   isInRecovery(): Promise<boolean>;
@@ -148,8 +147,8 @@ export interface StreamingConnection {
   readonly dsn: string;
   /** Keywords of the conninfo, e.g. application_name when the user set one. */
   readonly keywords: Readonly<Record<string, string>>;
-  /** server_version_num. @throws PostgresError */
-  serverVersion(): Promise<number>;
+  /** @throws PostgresError */
+  serverVersion(): Promise<PostgresVersion>;
   /** @throws PostgresError */
   identifySystem(): Promise<SystemIdentity>;
   /** @throws PostgresError; sqlStateOf (postgres/failure.ts) or `cause.code`: 42710 exists, 53400 all in use */

@@ -1,16 +1,9 @@
 /**
- * pg_basebackup: which one, its arguments, one run of it. The arguments and their order are Barman's
+ * pg_basebackup: its arguments, one run of it. The arguments and their order are Barman's
  * (docs/behaviour/backup.md 4.2, 4.3); the password goes by the environment.
  */
-import { delimiter, join } from 'node:path';
-import { boundToParent, run, type RunResult, which } from '../host/process.ts';
-
-export interface PgBasebackup {
-  readonly path: string;
-  /** `15.18`. */
-  readonly version: string;
-  readonly major: number;
-}
+import { has, type PostgresVersion } from '../domain/postgres-version.ts';
+import { boundToParent, run, type RunResult } from '../host/process.ts';
 
 /** The compression options of a server; `type` null leaves them all out. */
 export interface BaseBackupCompression {
@@ -33,37 +26,28 @@ export interface BaseBackupOptions {
   readonly warehousepgDbid: number | null;
 }
 
-/** The first pg_basebackup on the path that tells its version; undefined when there is none. */
-export async function findPgBasebackup(searchPath: string, env: NodeJS.ProcessEnv): Promise<PgBasebackup | undefined> {
-  for (const directory of searchPath.split(delimiter)) {
-    if (directory === '' || which('pg_basebackup', directory) === undefined) continue;
-    const path = join(directory, 'pg_basebackup');
-    const result = await run(path, ['--version'], { env, timeoutMs: 10_000 }).catch(() => undefined);
-    const version = result?.code === 0 ? /\s(\d+(?:\.\d+)*)/.exec(result.stdout)?.[1] : undefined;
-    if (version !== undefined) return { path, version, major: Number.parseInt(version, 10) };
-  }
-  return undefined;
-}
-
 /** The argument vector for this release of pg_basebackup. */
-export function baseBackupArgs(major: number, options: BaseBackupOptions): string[] {
+export function baseBackupArgs(version: PostgresVersion, options: BaseBackupOptions): string[] {
   const args = [`--dbname=${options.dsn}`, '-v', '--no-password', `--pgdata=${options.destination}`];
   if (options.warehousepgDbid !== null) args.push(`--target-gp-dbid=${options.warehousepgDbid}`);
-  if (major >= 10) args.push('--no-slot', '--wal-method=none');
+  if (has(version, 'basebackupWithoutWal')) args.push('--no-slot', '--wal-method=none');
   for (const { location, destination } of options.tablespaces) {
     args.push(`--tablespace-mapping=${escapeEquals(location)}=${escapeEquals(destination)}`);
   }
   if (options.maxRate !== null && options.maxRate > 0) args.push(`--max-rate=${options.maxRate}`);
   // Whoever calls flushes every file itself, in parallel, before the backup counts: once is enough.
-  if (major >= 10) args.push('--no-sync');
+  if (has(version, 'basebackupWithoutWal')) args.push('--no-sync');
   if (options.fastCheckpoint) args.push('--checkpoint=fast');
-  return [...args, ...compressionArgs(major, options.compression)];
+  return [...args, ...compressionArgs(version, options.compression)];
 }
 
-function compressionArgs(major: number, { type, format, location, level, workers }: BaseBackupCompression): string[] {
+function compressionArgs(
+  version: PostgresVersion,
+  { type, format, location, level, workers }: BaseBackupCompression,
+): string[] {
   if (type === null) return [];
   const args = [`--format=${format ?? 'tar'}`];
-  if (major < 15) {
+  if (!has(version, 'basebackupCompressionMethods')) {
     if (type === 'none') return [...args, '--compress=0'];
     return [...args, ...(level === null ? [] : [`--compress=${level}`]), '--gzip'];
   }
@@ -86,10 +70,10 @@ function escapeEquals(path: string): string {
  * @throws CommandError when it cannot be started
  */
 export async function runPgBasebackup(
-  program: PgBasebackup,
+  path: string,
   args: readonly string[],
   options: { env: NodeJS.ProcessEnv; signal: AbortSignal; onLine: (line: string, stream: 'stdout' | 'stderr') => void },
 ): Promise<RunResult> {
-  const [command, ...rest] = await boundToParent([program.path, ...args], 'KILL', options.env);
+  const [command, ...rest] = await boundToParent([path, ...args], 'KILL', options.env);
   return run(command, rest, options);
 }

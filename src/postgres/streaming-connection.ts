@@ -5,6 +5,7 @@ import { formatLsn } from '../domain/wal/lsn.ts';
 import type { PostgresOptions, StreamingConnection, SystemIdentity } from './connections.ts';
 import { Session } from './sql/session.ts';
 import { readLsn } from './sql/values.ts';
+import { has } from '../domain/postgres-version.ts';
 
 /** Makes the connection object; nothing is opened before the first question. @throws ConfigError for a bad conninfo */
 export function openStreaming(options: PostgresOptions): StreamingConnection {
@@ -39,7 +40,7 @@ export function openStreaming(options: PostgresOptions): StreamingConnection {
           streaming_systemid: systemid,
           timeline,
           xlogpos: formatLsn(xlogpos),
-          version_supported: (await session.serverVersion()) >= 90_600,
+          version_supported: has(await session.serverVersion(), 'backup'),
         };
       } catch (error) {
         if (!(error instanceof PostgresError)) throw error;

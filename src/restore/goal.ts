@@ -13,11 +13,12 @@ import {
 import { parseTargetTime } from '../domain/time/target-time.ts';
 import { formatTimestamp } from '../domain/time/timestamp.ts';
 import type { CommandContext } from '../server/context.ts';
+import type { PostgresVersion } from '../domain/postgres-version.ts';
 import { localClock } from './local-clock.ts';
 import type { RestoreRequest } from './request.ts';
 
-/** server_version_num of the backup. @throws RecoveryError when it was not recorded */
-export function backupVersion(info: BackupInfo): number {
+/** The PostgreSQL that the backup is of. @throws RecoveryError when it was not recorded */
+export function backupVersion(info: BackupInfo): PostgresVersion {
   if (info.version !== null) return info.version;
   throw new RecoveryError(
     `Cannot restore backup '${info.backupId}': its record does not say which PostgreSQL it is from`,

@@ -8,6 +8,7 @@ import type { ServerConfig } from '../config/options.ts';
 import { type BackupInfo, backupType, isCopyDone, type Tablespace } from '../domain/backup/backup-info.ts';
 import { RecoveryError } from '../domain/errors.ts';
 import { breaksLine } from '../domain/recovery/restore-command.ts';
+import { has, type PostgresVersion } from '../domain/postgres-version.ts';
 import type { CommandContext } from '../server/context.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { backupVersion } from './goal.ts';
@@ -27,8 +28,7 @@ export interface PlannedTablespace {
 
 export interface RecoveryPlan {
   readonly info: BackupInfo;
-  /** server_version_num. */
-  readonly version: number;
+  readonly version: PostgresVersion;
   readonly method: CopyMethod;
   /** As typed. */
   readonly shownDestination: string;
@@ -272,8 +272,8 @@ function refuseUnsupported(config: ServerConfig, request: RestoreRequest, info: 
 const TAKEN_NAME =
   /^(?:base|global|log|pg_(?!hba|ident).*|PG_VERSION|backup_.*|tablespace_map|postmaster\..*|.*\.signal|pg_hba\.conf|pg_ident\.conf|barman_wal)$/;
 
-function recoveryFileName(request: RestoreRequest, version: number): string {
-  if (version < 120_000) return 'recovery.conf';
+function recoveryFileName(request: RestoreRequest, version: PostgresVersion): string {
+  if (!has(version, 'recoverySignal')) return 'recovery.conf';
   const name = request.recoveryConfFilename ?? 'postgresql.auto.conf';
   const isPlainName = join('/', name) === `/${name}` && !name.includes('/') && name !== '' && !name.startsWith('.');
   if (isPlainName && !TAKEN_NAME.test(name) && !breaksLine(name)) return name;

@@ -13,6 +13,7 @@ import { type RestoreReport, restoreResult, restoreWarnings } from '../output/re
 import type { CommandContext } from '../server/context.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { archiveWals } from '../wal/archive/archive.ts';
+import { has, walDirectoryName } from '../domain/postgres-version.ts';
 import { inspectBaseBackup } from './base-backup.ts';
 import { canonicalName } from './canonical-name.ts';
 import { latestTimeline } from './choose-backup.ts';
@@ -135,7 +136,7 @@ function warnBeforehand({ output }: CommandContext, request: RestoreRequest, pla
 /** Where the WAL goes: apart from pg_wal when PostgreSQL has to fetch it with restore_command. */
 function walDestination(plan: RecoveryPlan, goal: RecoveryGoal, staging: string | null): string {
   if (isPointInTime(goal)) return staging ?? join(plan.destination, 'barman_wal');
-  return join(plan.destination, plan.version < 100_000 ? 'pg_xlog' : 'pg_wal');
+  return join(plan.destination, walDirectoryName(plan.version));
 }
 
 async function chooseWals(
@@ -149,7 +150,7 @@ async function chooseWals(
   const wals = await planWals(scope, plan.info, { goal, latestTimeline: latest, withPartial, version: plan.version });
   const settings = expandSettings(scope);
   await checkExpanders(scope.name, [...wals.files, ...wals.partials], settings);
-  if (plan.version >= 120_000 || goal.timeline !== null)
+  if (has(plan.version, 'followsLatestTimeline') || goal.timeline !== null)
     await refuseDeadBranch(plan.info, goal, latest, wals, settings);
   warnAboutWals(scope, plan, goal, wals);
   return wals;

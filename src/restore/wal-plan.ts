@@ -10,6 +10,7 @@ import { inParallel } from '../domain/in-parallel.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { errnoOf, RecoveryError, WalError } from '../domain/errors.ts';
 import type { RecoveryGoal } from '../domain/recovery/recovery-target.ts';
+import { has, type PostgresVersion } from '../domain/postgres-version.ts';
 import {
   nextSegmentName,
   parseWalName,
@@ -52,8 +53,7 @@ export interface WalSelection {
   /** The highest timeline in the archive. */
   readonly latestTimeline: number;
   readonly withPartial: boolean;
-  /** server_version_num. */
-  readonly version: number;
+  readonly version: PostgresVersion;
 }
 
 /**
@@ -125,10 +125,12 @@ function badName(scope: ServerScope, name: string): WalError {
   return new WalError(`invalid xlog segment name '${name}'`, { hint: rebuildHint(scope.catalog.layout) });
 }
 
-/** PostgreSQL 12 and later follow the latest timeline unless told otherwise; older ones stay on that of the backup. */
+/** The latest timeline unless told otherwise; old releases stay on that of the backup. */
 function targetTimeline({ goal, latestTimeline, version }: WalSelection, info: BackupInfo, end: WalFile): number {
   if (goal.timeline !== null) return goal.timeline.number;
-  return version >= 120_000 ? Math.max(latestTimeline, info.timeline ?? 0, end.timeline) : end.timeline;
+  return has(version, 'followsLatestTimeline')
+    ? Math.max(latestTimeline, info.timeline ?? 0, end.timeline)
+    : end.timeline;
 }
 
 /** The last name that is of any use; null for no limit. */

@@ -13,7 +13,7 @@ import { backupCompressionProblems } from '../config/backup-compression.ts';
 import type { ServerInForce } from '../config/in-force.ts';
 import { conninfoProblem } from '../domain/conninfo.ts';
 import { PostgresError } from '../domain/errors.ts';
-import { findClientProgram, majorOfNumber } from '../postgres/client-programs.ts';
+import { findClientProgram } from '../postgres/client-programs.ts';
 import type { CommandContext } from './context.ts';
 import type { OpenOptions, ServerScope } from './scope.ts';
 
@@ -123,7 +123,7 @@ async function withLateProblems(scope: ServerScope): Promise<ServerScope> {
   try {
     const client = await findClientProgram(['pg_basebackup'], path, scope.env);
     if (client === undefined) return scope;
-    const versions = { client: client.major, server: majorOfNumber(await postgres.serverVersion()) };
+    const versions = { client: client.version, server: await postgres.serverVersion() };
     const problems = backupCompressionProblems(config, versions);
     if (problems.length === 0) return scope;
     return { ...scope, config: { ...config, disabled: true }, problems: [...scope.problems, ...problems] };

@@ -4,7 +4,8 @@
  */
 import type { StreamingConnection } from '../postgres/connections.ts';
 import { PostgresError } from '../domain/errors.ts';
-import { type ClientProgram, findClientProgram, majorOfNumber } from '../postgres/client-programs.ts';
+import { has, isOfReleaseOrLater, type PostgresFeature, type PostgresVersion } from '../domain/postgres-version.ts';
+import { type ClientProgram, findClientProgram } from '../postgres/client-programs.ts';
 import type { ServerScope } from './scope.ts';
 
 /**
@@ -37,13 +38,13 @@ async function gather(scope: ServerScope): Promise<RemoteStatus> {
       : undefined,
     config.backupMethod === 'postgres' ? findClientProgram(['pg_basebackup'], scope.searchPath, scope.env) : undefined,
   ]);
-  const serverMajor = await majorOfServer(streaming, replication);
+  const version = await versionOfServer(streaming, replication);
   return {
     ...sql,
     ...replication,
-    ...(config.streamingArchiver ? receiverStatus(receiver, serverMajor, config.streamingArchiverName, sql) : {}),
+    ...(config.streamingArchiver ? receiverStatus(receiver, version, config.streamingArchiverName, sql) : {}),
     ...(config.archiver ? ((await postgres?.archiverStatus()) ?? { archive_mode: null, archive_command: null }) : {}),
-    ...(config.backupMethod === 'postgres' ? basebackupStatus(basebackup, serverMajor) : {}),
+    ...(config.backupMethod === 'postgres' ? basebackupStatus(basebackup, version) : {}),
   };
 }
 
@@ -52,10 +53,13 @@ async function askSql(scope: ServerScope): Promise<RemoteStatus> {
 }
 
 /** null unless the replication connection answered: the client programs will use that one. */
-async function majorOfServer(streaming: StreamingConnection | null, status: RemoteStatus): Promise<number | null> {
+async function versionOfServer(
+  streaming: StreamingConnection | null,
+  status: RemoteStatus,
+): Promise<PostgresVersion | null> {
   if (streaming === null || status.streaming_supported !== true) return null;
   try {
-    return majorOfNumber(await streaming.serverVersion());
+    return await streaming.serverVersion();
   } catch (error) {
     if (error instanceof PostgresError) return null;
     throw error;
@@ -64,36 +68,41 @@ async function majorOfServer(streaming: StreamingConnection | null, status: Remo
 
 function receiverStatus(
   program: ClientProgram | undefined,
-  serverMajor: number | null,
+  server: PostgresVersion | null,
   applicationName: string,
   sql: RemoteStatus,
 ): RemoteStatus {
-  const compatible = isCompatible(program, serverMajor);
+  const compatible = isCompatible(program, server);
   const names = sql.synchronous_standby_names;
   const isSynchronous = Array.isArray(names) && (names.includes('*') || names.includes(applicationName));
   return {
     pg_receivexlog_compatible: compatible,
     pg_receivexlog_installed: program !== undefined,
     pg_receivexlog_path: program?.path ?? null,
-    pg_receivexlog_supports_slots: compatible && (program?.major ?? 0) >= 9.4,
-    pg_receivexlog_synchronous: compatible === null ? null : (program?.major ?? 0) >= 9.5 && isSynchronous,
-    pg_receivexlog_version: program?.version ?? null,
+    pg_receivexlog_supports_slots: compatible && can(program, 'receiveWithSlot'),
+    pg_receivexlog_synchronous: compatible === null ? null : can(program, 'receiveSynchronously') && isSynchronous,
+    pg_receivexlog_version: program?.versionText ?? null,
   };
 }
 
-function basebackupStatus(program: ClientProgram | undefined, serverMajor: number | null): RemoteStatus {
+function basebackupStatus(program: ClientProgram | undefined, server: PostgresVersion | null): RemoteStatus {
   return {
-    pg_basebackup_bwlimit: program === undefined ? null : program.major >= 9.4,
-    pg_basebackup_compatible: isCompatible(program, serverMajor),
+    pg_basebackup_bwlimit: program === undefined ? null : can(program, 'basebackupMapping'),
+    pg_basebackup_compatible: isCompatible(program, server),
     pg_basebackup_installed: program !== undefined,
     pg_basebackup_path: program?.path ?? null,
-    pg_basebackup_tbls_mapping: program === undefined ? null : program.major >= 9.4,
-    pg_basebackup_version: program?.version ?? null,
+    pg_basebackup_tbls_mapping: program === undefined ? null : can(program, 'basebackupMapping'),
+    pg_basebackup_version: program?.versionText ?? null,
   };
+}
+
+function can(program: ClientProgram | undefined, feature: PostgresFeature): boolean {
+  return program !== undefined && has(program.version, feature);
 }
 
 /** A client of an older major release cannot be trusted with this server. null: one of the two is not known. */
-function isCompatible(program: ClientProgram | undefined, serverMajor: number | null): boolean | null {
-  if (program === undefined || serverMajor === null) return null;
-  return program.major > 9.2 && serverMajor > 9.2 && program.major >= serverMajor;
+function isCompatible(program: ClientProgram | undefined, server: PostgresVersion | null): boolean | null {
+  if (program === undefined || server === null) return null;
+  const areJudged = can(program, 'judgedClient') && has(server, 'judgedClient');
+  return areJudged && isOfReleaseOrLater(program.version, server);
 }

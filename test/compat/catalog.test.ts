@@ -9,6 +9,7 @@ import type { Catalog } from '../../src/catalog/catalog.ts';
 import { type BackupInfo, emptyBackupInfo } from '../../src/domain/backup/backup-info.ts';
 import { formatBackupInfo } from '../../src/domain/backup/backup-info-file.ts';
 import { lsn } from '../../src/domain/wal/lsn.ts';
+import { postgresVersion } from '../../src/domain/postgres-version.ts';
 import { makeSandbox, referenceFolder, type Sandbox } from '../support/sandbox.ts';
 import { makeHome } from '../support/server-home.ts';
 
@@ -73,7 +74,7 @@ describe.skipIf(referenceFolder === undefined)('a catalog of both programs', () 
       mode: 'postgres',
       backupName: 'wéekly = 1',
       systemid: '7710447625285483435',
-      version: 150_018,
+      version: postgresVersion(150_018),
       pgdata: '/srv/pg data',
       timeline: 1,
       beginTime: { epochMicros: 1_795_228_542_299_178n, offsetMinutes: 330 },

@@ -6,7 +6,8 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { baseBackupArgs, findPgBasebackup, type PgBasebackup, runPgBasebackup } from '../../postgres/pg-basebackup.ts';
+import { type ClientProgram, findClientProgram } from '../../postgres/client-programs.ts';
+import { baseBackupArgs, runPgBasebackup } from '../../postgres/pg-basebackup.ts';
 import type { ClusterFacts, PostgresConnection, WalPosition } from '../../postgres/connections.ts';
 import { toolConnection } from '../../domain/conninfo.ts';
 import { humanDuration } from '../../domain/time/duration.ts';
@@ -81,7 +82,7 @@ async function copyWithRetries(job: BackupJob, postgres: PostgresConnection, fac
   const { scope } = job;
   const retries = Math.max(0, scope.config.basebackupRetryTimes);
   const pause = Math.max(0, scope.config.basebackupRetrySleep);
-  const program = await findPgBasebackup(scope.searchPath, scope.env);
+  const program = await findClientProgram(['pg_basebackup'], scope.searchPath, scope.env);
   if (program === undefined) throw new BackupError('pg_basebackup not present in $PATH');
   for (let attempt = 0; ; attempt += 1) {
     stopIfInterrupted(scope.signal);
@@ -114,7 +115,7 @@ async function prepareDestinations(job: BackupJob, facts: ClusterFacts): Promise
 async function copyOnce(
   job: BackupJob,
   postgres: PostgresConnection,
-  program: PgBasebackup,
+  program: ClientProgram,
   facts: ClusterFacts,
 ): Promise<void> {
   const { scope } = job;
@@ -123,7 +124,7 @@ async function copyOnce(
   if (conninfo === null) throw new BackupError(`Missing 'streaming_conninfo' parameter for server '${scope.name}'`);
   const connection = toolConnection(conninfo, config.streamingBackupName);
   const destination = join(job.directory, 'data');
-  const args = baseBackupArgs(program.major, {
+  const args = baseBackupArgs(program.version, {
     dsn: connection.dsn,
     destination,
     tablespaces: facts.tablespaces.map(({ oid, location }) => ({
@@ -147,7 +148,7 @@ async function copyOnce(
   const progress = watchBaseBackup(job, postgres, facts);
   const flushing = flushBehind(job.directory);
   try {
-    const result = await runPgBasebackup(program, args, {
+    const result = await runPgBasebackup(program.path, args, {
       env: { ...scope.programEnv, ...connection.env },
       signal: scope.signal,
       onLine: (line) => {

@@ -1,6 +1,7 @@
-/** How far pg_basebackup is: PostgreSQL 13+ tells it; otherwise the bytes that are on our disk. */
+/** How far pg_basebackup is: PostgreSQL tells it, if it can; otherwise the bytes that are on our disk. */
 import type { ClusterFacts, PostgresConnection } from '../../postgres/connections.ts';
 import { parseConninfo } from '../../domain/conninfo.ts';
+import { has } from '../../domain/postgres-version.ts';
 import { bytesBelow } from '../copy-progress.ts';
 import type { BackupJob } from '../method.ts';
 import { type ProgressWatch, watchProgress } from '../../transfer/progress.ts';
@@ -10,7 +11,7 @@ export function watchBaseBackup(job: BackupJob, postgres: PostgresConnection, fa
   const { config } = job.scope;
   const label = `Copying ${job.scope.name}`;
   const total = facts.clusterSize;
-  let tellsProgress = facts.version >= 130_000;
+  let tellsProgress = has(facts.version, 'backupProgress');
   return watchProgress(job.scope.output.progress, label, async () => {
     if (tellsProgress) {
       const applicationName =

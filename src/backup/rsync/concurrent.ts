@@ -10,6 +10,7 @@ import type { BackupPosition, ClusterFacts, PostgresConnection } from '../../pos
 import { BackupError, messageOf } from '../../domain/errors.ts';
 import { segmentOfLsn } from '../../domain/wal/wal.ts';
 import { type BackupJob, stopIfInterrupted } from '../method.ts';
+import { has } from '../../domain/postgres-version.ts';
 
 /** How long the heartbeat may wait for its answer when its interval is shorter, ms. */
 const HEARTBEAT_PATIENCE = 60_000;
@@ -41,7 +42,7 @@ export async function startConcurrentBackup(
     () => postgres.close(),
   ).catch((cause: unknown) => {
     stopIfInterrupted(scope.signal);
-    const name = facts.version >= 150_000 ? 'pg_backup_start' : 'pg_start_backup';
+    const name = has(facts.version, 'backupStart') ? 'pg_backup_start' : 'pg_start_backup';
     throw new BackupError(`${name} command: ${messageOf(cause)}`, { cause });
   });
   const lost = new AbortController();
@@ -80,7 +81,7 @@ export async function startConcurrentBackup(
 async function finalize(job: BackupJob, postgres: PostgresConnection, facts: ClusterFacts, begin: BackupPosition) {
   job.enter('issuing stop backup command (native concurrent)');
   postgres.unpin();
-  const name = facts.version >= 150_000 ? 'pg_backup_stop' : 'pg_stop_backup';
+  const name = has(facts.version, 'backupStart') ? 'pg_backup_stop' : 'pg_stop_backup';
   const end = await postgres.stopBackup().catch((cause: unknown) => {
     throw new BackupError(`Error issuing ${name} command: ${messageOf(cause)}`, { cause });
   });

@@ -5,6 +5,7 @@ import { posix } from 'node:path';
 import type { ClusterFacts } from '../../postgres/connections.ts';
 import type { BackupInfo, Tablespace } from '../../domain/backup/backup-info.ts';
 import { shareOfLimit } from '../../transfer/lanes.ts';
+import { majorText } from '../../domain/postgres-version.ts';
 
 export interface DirectoryItem {
   readonly label: string;
@@ -79,7 +80,7 @@ export function directoryItems(facts: ClusterFacts, options: ItemOptions): Direc
     title: `tablespace '${name}' directory: ${location}/`,
     source: `${location}/`,
     target: String(oid),
-    filters: [`--include=/PG_${majorVersion(facts.version)}_*`, '--exclude=/*', ...excluded(NEVER)],
+    filters: [`--include=/PG_${majorText(facts.version)}_*`, '--exclude=/*', ...excluded(NEVER)],
     reusable: known.has(oid),
     bandwidth: share(options.tablespaceBandwidth?.get(name) ?? options.bandwidth),
   }));
@@ -146,11 +147,4 @@ export function controlItem(facts: ClusterFacts): FileItem {
 /** Files that an include directive names outside of PGDATA: nobody copies them. */
 export function outsideIncludes(facts: ClusterFacts): string[] {
   return facts.includedFiles.filter((path) => !path.startsWith(facts.pgdata));
-}
-
-/** 150018 -> `15`, 90624 -> `9.6`: as in the name of a tablespace's version directory. */
-function majorVersion(version: number): string {
-  return version >= 100_000
-    ? String(Math.floor(version / 10_000))
-    : `${Math.floor(version / 10_000)}.${Math.floor(version / 100) % 100}`;
 }

@@ -15,6 +15,7 @@ import { formatLsn, type Lsn, parseLsn } from '../wal/lsn.ts';
 import { formatLiteral, parseLiteral } from '../text/python-literal.ts';
 import { formatTimestamp, parseTimestamp } from '../time/timestamp.ts';
 import { parseWalName } from '../wal/wal.ts';
+import type { PostgresVersion } from '../postgres-version.ts';
 
 /** How one value is read and written; `read` gives undefined for a text that is none. */
 interface Codec<T> {
@@ -53,6 +54,11 @@ const integer: Codec<number> = {
       throw new BackupError(`a backup record cannot hold the number ${value}`);
     return String(value);
   },
+};
+
+const version: Codec<PostgresVersion> = {
+  read: (text) => integer.read(text) as PostgresVersion | undefined,
+  write: integer.write,
 };
 
 const MEBIBYTE = 1_048_576;
@@ -188,7 +194,7 @@ const FIELDS: { readonly [Name in StoredName]: Field<NonNullable<BackupInfo[Name
   systemid: field('systemid', raw),
   tablespaces: field('tablespaces', tablespaces),
   timeline: field('timeline', integer),
-  version: field('version', integer),
+  version: field('version', version),
   xlogSegmentSize: field('xlog_segment_size', segmentSize),
 };
 

@@ -3,6 +3,7 @@
  * Source: docs/behaviour/catalog.md 3 and 4.
  */
 import type { Lsn } from '../wal/lsn.ts';
+import type { PostgresVersion } from '../postgres-version.ts';
 
 export type BackupStatus = 'EMPTY' | 'STARTED' | 'WAITING_FOR_WALS' | 'DONE' | 'FAILED' | 'SYNCING';
 export type BackupType = 'full' | 'incremental' | 'rsync' | 'snapshot';
@@ -33,7 +34,7 @@ export interface BackupInfo {
   readonly mode: string | null;
   readonly backupName: string | null;
   readonly systemid: string | null;
-  readonly version: number | null;
+  readonly version: PostgresVersion | null;
   readonly pgdata: string | null;
   readonly timeline: number | null;
   readonly beginTime: Timestamp | null;

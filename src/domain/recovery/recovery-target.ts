@@ -5,6 +5,7 @@ import type { Timestamp } from '../backup/backup-info.ts';
 import type { Lsn } from '../wal/lsn.ts';
 import { formatLiteral } from '../text/python-literal.ts';
 import { formatTimestamp } from '../time/timestamp.ts';
+import { firstWith, has, type PostgresVersion } from '../postgres-version.ts';
 
 /** As typed: a timeline number or PostgreSQL's words. */
 export type TargetTimeline = number | 'current' | 'latest';
@@ -47,28 +48,24 @@ export function describeGoal(goal: RecoveryGoal): string {
   return parts.join(', ');
 }
 
-const FIRST_VERSION: Readonly<Record<string, readonly [number, string]>> = {
-  lsn: [100_000, '10'],
-  immediate: [90_400, '9.4'],
-};
-
-/** Why this PostgreSQL (server_version_num) cannot follow the goal; null when it can. */
-export function versionProblem(goal: RecoveryGoal, version: number): string | null {
-  const { target, action } = goal;
-  const [first, name] = FIRST_VERSION[target?.kind ?? ''] ?? [0, ''];
-  if (target !== null && version < first) {
-    const [option, value] =
-      target.kind === 'lsn' ? ['recovery_target_lsn', target.text] : ['recovery_target', target.kind];
-    return `Illegal use of ${option} '${value}' for this version of PostgreSQL (version ${name} minimum required)`;
+/** Why this PostgreSQL cannot follow the goal; null when it can. */
+export function versionProblem({ target, action }: RecoveryGoal, version: PostgresVersion): string | null {
+  const refusal = (setting: string, feature: 'targetLsn' | 'targetImmediate') =>
+    `Illegal use of ${setting} for this version of PostgreSQL (version ${firstWith(feature)} minimum required)`;
+  if (target?.kind === 'lsn' && !has(version, 'targetLsn')) {
+    return refusal(`recovery_target_lsn '${target.text}'`, 'targetLsn');
   }
-  if (action !== null && version < 90_500 && action !== 'pause') {
+  if (target?.kind === 'immediate' && !has(version, 'targetImmediate')) {
+    return refusal("recovery_target 'immediate'", 'targetImmediate');
+  }
+  if (action !== null && !has(version, 'targetAction') && action !== 'pause') {
     return `Illegal target action '${action}' for this version of PostgreSQL`;
   }
   return null;
 }
 
 /** The settings that name the target, as lines of a configuration file. */
-export function targetSettings(goal: RecoveryGoal, version: number): readonly string[] {
+export function targetSettings(goal: RecoveryGoal, version: PostgresVersion): readonly string[] {
   const lines: string[] = [];
   const { target, timeline, action } = goal;
   switch (target?.kind) {
@@ -92,7 +89,7 @@ export function targetSettings(goal: RecoveryGoal, version: number): readonly st
   const canExclude = target?.kind === 'time' || target?.kind === 'xid' || target?.kind === 'lsn';
   if (goal.exclusive && canExclude) lines.push("recovery_target_inclusive = 'False'");
   if (timeline !== null) lines.push(`recovery_target_timeline = ${timeline.typed}`);
-  if (action !== null && version < 90_500) lines.push("pause_at_recovery_target = 'on'");
+  if (action !== null && !has(version, 'targetAction')) lines.push("pause_at_recovery_target = 'on'");
   else if (action !== null) lines.push(`recovery_target_action = ${quoteSetting(action)}`);
   return lines;
 }

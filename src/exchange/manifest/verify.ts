@@ -6,12 +6,10 @@ import { run } from '../../host/process.ts';
 import { dataPath } from '../../catalog/layout.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { BackupError, CommandError } from '../../domain/errors.ts';
+import { firstWith, has } from '../../domain/postgres-version.ts';
 import { type ClientProgram, findClientProgram } from '../../postgres/client-programs.ts';
 import type { CommandContext } from '../../server/context.ts';
 import type { ServerScope } from '../../server/scope.ts';
-
-/** From this release on pg_verifybackup reads tar files. */
-const READS_TAR = 18;
 
 /** Verifies one backup and reports the verdict; a failure is an error. */
 export async function verifyBackup(scope: ServerScope, info: BackupInfo): Promise<void> {
@@ -22,11 +20,11 @@ export async function verifyBackup(scope: ServerScope, info: BackupInfo): Promis
   }
   output.info('Calling pg_verifybackup');
   const program = await findClientProgram(['pg_verifybackup'], scope.searchPath, scope.env);
-  if (info.compression !== null && (program === undefined || program.major < READS_TAR)) {
+  if (info.compression !== null && (program === undefined || !has(program.version, 'verifiesTar'))) {
     return output.error(
       program === undefined
         ? 'pg_verifybackup not found'
-        : `Verification of tar format backups requires pg_verifybackup from Postgres 18 or newer (found ${program.version})`,
+        : `Verification of tar format backups requires pg_verifybackup from Postgres ${firstWith('verifiesTar')} or newer (found ${program.versionText})`,
     );
   }
   const complaints =

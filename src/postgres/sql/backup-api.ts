@@ -4,6 +4,7 @@
  * API".
  */
 import type { BackupPosition, StoppedBackup } from '../connections.ts';
+import { has, type PostgresVersion } from '../../domain/postgres-version.ts';
 import type { Session } from './session.ts';
 import { readLsn, readTimestamp } from './values.ts';
 
@@ -14,15 +15,15 @@ interface PositionRow {
 }
 
 /** Statements may take as long as a checkpoint, and between them the session is idle for hours. */
-function timeouts(version: number): readonly string[] {
-  return version >= 140_000 ? ['idle_session_timeout', 'statement_timeout'] : ['statement_timeout'];
+function timeouts(version: PostgresVersion): readonly string[] {
+  return has(version, 'idleSessionTimeout') ? ['idle_session_timeout', 'statement_timeout'] : ['statement_timeout'];
 }
 
 /** @throws PostgresError */
 export async function startBackup(session: Session, label: string, fast: boolean): Promise<BackupPosition> {
   const version = await session.serverVersion();
   for (const name of timeouts(version)) await session.query(`SET ${name} TO 0`);
-  const start = version >= 150_000 ? 'pg_backup_start($1, $2)' : 'pg_start_backup($1, $2, FALSE)';
+  const start = has(version, 'backupStart') ? 'pg_backup_start($1, $2)' : 'pg_start_backup($1, $2, FALSE)';
   const [row] = await session.query<PositionRow>(
     `SELECT location, (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline, now() AS timestamp FROM ${start} AS location`,
     [label, fast],
@@ -40,9 +41,9 @@ export async function stopBackup(session: Session): Promise<StoppedBackup> {
   return { ...position(row), label: row?.backup_label ?? '' };
 }
 
-function stopCall(version: number): string {
-  if (version >= 150_000) return 'pg_backup_stop(FALSE)';
-  return version >= 100_000 ? 'pg_stop_backup(FALSE, FALSE)' : 'pg_stop_backup(FALSE)';
+function stopCall(version: PostgresVersion): string {
+  if (has(version, 'backupStart')) return 'pg_backup_stop(FALSE)';
+  return has(version, 'stopWithoutWaiting') ? 'pg_stop_backup(FALSE, FALSE)' : 'pg_stop_backup(FALSE)';
 }
 
 function position(row: PositionRow | undefined): BackupPosition {

@@ -1,4 +1,5 @@
 /** What differs between PostgreSQL 9.6 and 18 in names. Source: release notes of 10 (xlog -> wal), 15 and 17. */
+import { has, type PostgresVersion } from '../../domain/postgres-version.ts';
 
 export interface Dialect {
   readonly currentLsn: string;
@@ -15,18 +16,17 @@ export interface Dialect {
   readonly stopBackup: readonly string[];
 }
 
-/** For a server_version_num. */
-export function dialectOf(version: number): Dialect {
+export function dialectOf(version: PostgresVersion): Dialect {
   return {
-    ...(version >= 100_000 ? MODERN : NAMES_9_6),
-    ...(version >= 150_000
+    ...(has(version, 'walNames') ? MODERN : NAMES_9_6),
+    ...(has(version, 'backupStart')
       ? { startBackup: 'pg_backup_start(text,bool)', stopBackup: ['pg_backup_stop(bool)'] }
       : { startBackup: 'pg_start_backup(text,bool,bool)', stopBackup: stopBefore15(version) }),
   };
 }
 
-function stopBefore15(version: number): readonly string[] {
-  return version >= 100_000
+function stopBefore15(version: PostgresVersion): readonly string[] {
+  return has(version, 'stopWithoutWaiting')
     ? ['pg_stop_backup()', 'pg_stop_backup(bool,bool)']
     : ['pg_stop_backup()', 'pg_stop_backup(bool)'];
 }

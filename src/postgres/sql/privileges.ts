@@ -1,6 +1,7 @@
 /** What the role of the conninfo may do. Source: docs/behaviour/check.md 2. */
 import { PostgresError } from '../../domain/errors.ts';
 import type { PostgresLog } from '../connections.ts';
+import { has, type PostgresVersion } from '../../domain/postgres-version.ts';
 import { dialectOf } from './dialect.ts';
 import type { Session } from './session.ts';
 
@@ -10,7 +11,7 @@ const MONITORING = `(pg_has_role(CURRENT_USER, 'pg_monitor', 'USAGE')
 /** A superuser, or a monitoring role that may also call the functions of a backup; null when it cannot be told. */
 export async function askBackupPrivileges(session: Session, log: PostgresLog): Promise<boolean | null> {
   return askUser(session, log, 'backup privileges', (version) => {
-    if (version < 100_000) return 'usesuper';
+    if (!has(version, 'monitoringRoles')) return 'usesuper';
     const { startBackup, stopBackup, switchWal } = dialectOf(version);
     const stop = stopBackup.map(mayExecute).join(' OR ');
     const all = [startBackup, `${switchWal}()`, 'pg_create_restore_point(text)'].map(mayExecute);
@@ -20,7 +21,8 @@ export async function askBackupPrivileges(session: Session, log: PostgresLog): P
 
 /** A superuser or a monitoring role; null when it cannot be told. */
 export async function askMonitoringPrivileges(session: Session, log: PostgresLog): Promise<boolean | null> {
-  const condition = (version: number) => (version < 100_000 ? 'usesuper' : `usesuper OR ${MONITORING}`);
+  const condition = (version: PostgresVersion) =>
+    has(version, 'monitoringRoles') ? `usesuper OR ${MONITORING}` : 'usesuper';
   return askUser(session, log, 'monitoring privileges', condition);
 }
 
@@ -45,7 +47,7 @@ async function askUser(
   session: Session,
   log: PostgresLog,
   what: string,
-  condition: (version: number) => string,
+  condition: (version: PostgresVersion) => string,
 ): Promise<boolean | null> {
   try {
     const sql = `SELECT ${condition(await session.serverVersion())} AS answer FROM pg_user WHERE usename = CURRENT_USER`;

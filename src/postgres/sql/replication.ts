@@ -3,6 +3,7 @@
  * Source: docs/behaviour/check.md 4.
  */
 import type { BaseBackupProgress, ReplicationClient, SlotState } from '../connections.ts';
+import { has } from '../../domain/postgres-version.ts';
 import { dialectOf } from './dialect.ts';
 import { missingPrivileges } from './privileges.ts';
 import type { Session } from './session.ts';
@@ -88,12 +89,12 @@ function readClient(row: ClientRow): ReplicationClient {
   };
 }
 
-/** The newest base backup that a client of this name is taking; null when none runs or the server is older than 13. */
+/** The newest base backup that a client of this name is taking; null when none runs or the server does not tell. */
 export async function askBaseBackupProgress(
   session: Session,
   applicationName: string,
 ): Promise<BaseBackupProgress | null> {
-  if ((await session.serverVersion()) < 130_000) return null;
+  if (!has(await session.serverVersion(), 'backupProgress')) return null;
   const [row] = await session.query<{ phase: string; total: number | bigint | null; streamed: number | bigint | null }>(
     `SELECT p.phase, p.backup_total AS total, p.backup_streamed AS streamed
       FROM pg_stat_progress_basebackup p JOIN pg_stat_replication r USING (pid)

@@ -6,7 +6,8 @@ import { PostgresError } from '../../domain/errors.ts';
 import type { ConnectOptions } from '../libpq/connect.ts';
 import type { Connection } from '../libpq/connection.ts';
 import { isLostConnection, statementFailure } from '../libpq/failure.ts';
-import { versionNumber } from './values.ts';
+import { readVersion } from './values.ts';
+import type { PostgresVersion } from '../../domain/postgres-version.ts';
 
 /** A server that took longer than this to fail is not asked again for a while, ms. */
 const SLOW_FAILURE = 1_000;
@@ -36,11 +37,11 @@ export class Session {
     return this.#inTurn(() => this.#run<Row>(sql, parameters));
   }
 
-  /** server_version_num, e.g. 150018; costs nothing once connected. @throws PostgresError */
-  serverVersion(): Promise<number> {
+  /** Costs nothing once connected. @throws PostgresError */
+  serverVersion(): Promise<PostgresVersion> {
     return this.#inTurn(async () => {
       const { status } = await this.#open();
-      return versionNumber(status.get('server_version') ?? '');
+      return readVersion(status.get('server_version') ?? '');
     });
   }
 

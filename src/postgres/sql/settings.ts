@@ -2,6 +2,7 @@
 import { PostgresError } from '../../domain/errors.ts';
 import type { Tablespace } from '../../domain/backup/backup-info.ts';
 import type { ClusterFacts } from '../connections.ts';
+import { has } from '../../domain/postgres-version.ts';
 import type { Session } from './session.ts';
 
 /** `SHOW name`. */
@@ -16,10 +17,10 @@ export async function numericSetting(session: Session, name: string): Promise<nu
   return row === undefined ? null : Number(row.setting);
 }
 
-/** Bytes of a WAL segment; before 11 the setting counts blocks. */
+/** Bytes of a WAL segment; the setting of old releases counts blocks. */
 export async function askSegmentSize(session: Session): Promise<number | null> {
   const size = await numericSetting(session, 'wal_segment_size');
-  if (size === null || (await session.serverVersion()) >= 110_000) return size;
+  if (size === null || has(await session.serverVersion(), 'segmentSizeInBytes')) return size;
   const block = await numericSetting(session, 'wal_block_size');
   return block === null ? null : size * block;
 }
@@ -87,7 +88,7 @@ export async function askClusterFacts(session: Session, mayBackup: boolean | nul
     identFile: files.ident_file ?? null,
     includedFiles: files.included_files ?? [],
     dataChecksums: await showSetting(session, 'data_checksums'),
-    summarizeWal: version >= 170_000 ? await showSetting(session, 'summarize_wal') : null,
+    summarizeWal: has(version, 'walSummaries') ? await showSetting(session, 'summarize_wal') : null,
     clusterSize: mayBackup ? Number(await askClusterSize(session)) : null,
   };
 }

@@ -5,6 +5,7 @@
 import { formatLsn } from '../../domain/wal/lsn.ts';
 import { PostgresError } from '../../domain/errors.ts';
 import type { PostgresLog } from '../connections.ts';
+import { has, type PostgresVersion } from '../../domain/postgres-version.ts';
 import { askBackupPrivileges, askMonitoringPrivileges, askSuperuser } from './privileges.ts';
 import { askSlot } from './replication.ts';
 import type { Session } from './session.ts';
@@ -35,9 +36,6 @@ const ALWAYS = {
   version_supported: null,
 };
 
-/** PostgreSQL 9.6. */
-const OLDEST_SUPPORTED = 90_600;
-
 export async function askStatus(session: Session, slotName: string | null, log: PostgresLog): Promise<Status> {
   const attempt = async <T>(question: () => Promise<T>): Promise<T | null> => {
     try {
@@ -61,7 +59,7 @@ export async function askStatus(session: Session, slotName: string | null, log: 
     has_monitoring_privileges: await askMonitoringPrivileges(session, log),
     is_in_recovery: await attempt(() => askInRecovery(session)),
     server_txt_version: await attempt(() => askTextVersion(session)),
-    version_supported: version >= OLDEST_SUPPORTED,
+    version_supported: has(version, 'backup'),
     current_lsn: position === null ? null : formatLsn(position.lsn),
     current_xlog: position?.fileName ?? null,
     current_size: mayBackup ? await attempt(() => askClusterSize(session)) : null,
@@ -79,7 +77,7 @@ export async function askStatus(session: Session, slotName: string | null, log: 
 }
 
 /** The settings that are shown as they are, in one question. */
-async function askSettings(session: Session, version: number): Promise<Status> {
+async function askSettings(session: Session, version: PostgresVersion): Promise<Status> {
   const names = [
     'wal_level',
     'hot_standby',
@@ -87,7 +85,7 @@ async function askSettings(session: Session, version: number): Promise<Status> {
     'data_checksums',
     'max_replication_slots',
     'wal_compression',
-    version >= 130_000 ? 'wal_keep_size' : 'wal_keep_segments',
+    has(version, 'walKeepSize') ? 'wal_keep_size' : 'wal_keep_segments',
   ];
   const columns = names.map((name) => `current_setting('${name}') AS ${name}`);
   const [row] = await session.query<Status>(`SELECT ${columns.join(', ')}`);

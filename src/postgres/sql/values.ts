@@ -2,6 +2,7 @@
 import type { Timestamp } from '../../domain/backup/backup-info.ts';
 import { PostgresError } from '../../domain/errors.ts';
 import { type Lsn, parseLsn } from '../../domain/wal/lsn.ts';
+import { parsePostgresVersion, type PostgresVersion } from '../../domain/postgres-version.ts';
 
 const BOOLEAN = 16;
 const INTEGERS: ReadonlySet<number> = new Set([20, 21, 23, 26]);
@@ -54,10 +55,9 @@ export function readOptionalLsn(text: string | null | undefined): Lsn | null {
   return text === null || text === undefined ? null : readLsn(text);
 }
 
-/** `15.18 (Debian ...)`, `9.6.24`, `18beta1` -> 150018, 90624, 180000: libpq's PQserverVersion. */
-export function versionNumber(text: string): number {
-  const match = /^(\d+)(?:\.(\d+))?(?:\.(\d+))?/.exec(text);
-  if (!match) throw new PostgresError(`cannot read the version '${text}' that PostgreSQL reported`);
-  const [major, minor, patch] = [Number(match[1]), Number(match[2] ?? 0), Number(match[3] ?? 0)];
-  return major >= 10 ? major * 10_000 + minor : major * 10_000 + minor * 100 + patch;
+/** Reads the parameter server_version. @throws PostgresError */
+export function readVersion(text: string): PostgresVersion {
+  const version = parsePostgresVersion(text);
+  if (version === undefined) throw new PostgresError(`cannot read the version '${text}' that PostgreSQL reported`);
+  return version;
 }

@@ -1,5 +1,6 @@
 /** Where the WAL stands, and moving it on. Source: docs/behaviour/backup.md 3.4, 3.7 and 4.1. */
 import type { WalPosition } from '../connections.ts';
+import { has, type PostgresVersion } from '../../domain/postgres-version.ts';
 import { dialectOf } from './dialect.ts';
 import { missingPrivileges } from './privileges.ts';
 import type { Session } from './session.ts';
@@ -40,9 +41,9 @@ export async function askWalPosition(session: Session): Promise<WalPosition> {
  * file_name and file_offset of `location`. Up to 16 a position between two segments belongs to the one before; 17 counts
  * it to the next, so there the name is taken from the byte before.
  */
-function fileColumns(version: number): string {
+function fileColumns(version: PostgresVersion): string {
   const { walFileName, walFileNameOffset } = dialectOf(version);
-  if (version < 170_000) return `(${walFileNameOffset}(location)).*`;
+  if (!has(version, 'boundaryInNextSegment')) return `(${walFileNameOffset}(location)).*`;
   const offset = `(${walFileNameOffset}(location)).file_offset`;
   return `CASE WHEN ${offset} = 0 THEN ${walFileName}(location - 1) ELSE ${walFileName}(location) END AS file_name, ${offset} AS file_offset`;
 }

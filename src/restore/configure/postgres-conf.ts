@@ -13,6 +13,7 @@ import {
   type SettingNote,
 } from '../../domain/recovery/postgres-conf.ts';
 import type { RecoveryPlan } from '../plan.ts';
+import { has } from '../../domain/postgres-version.ts';
 
 export interface ConfigurationReport {
   readonly changes: readonly SettingNote[];
@@ -35,8 +36,8 @@ export async function adaptConfiguration(
   const { destination, recoveryFile, version } = plan;
   const missing: string[] = [];
   for (const name of EXPECTED) if (!(await isFile(join(destination, name)))) missing.push(name);
-  const names = ['postgresql.conf', ...(version >= 90_400 ? ['postgresql.auto.conf'] : [])];
-  const own = version >= 120_000 ? recoveryFile : null;
+  const names = ['postgresql.conf', ...(has(version, 'autoConf') ? ['postgresql.auto.conf'] : [])];
+  const own = has(version, 'recoverySignal') ? recoveryFile : null;
   if (own !== null && !names.includes(own)) names.push(own);
 
   const changes: SettingNote[] = [];
@@ -50,7 +51,7 @@ export async function adaptConfiguration(
     warnings.push(...dangerousSettings(name, text));
     await replaceKeepingOrigin(join(destination, name), text, original);
   }
-  if (version < 120_000 && settings.length > 0) {
+  if (!has(version, 'recoverySignal') && settings.length > 0) {
     const path = join(destination, recoveryFile);
     await writeNew(path, Buffer.from(appendSettings('', settings)), 0o600);
   }

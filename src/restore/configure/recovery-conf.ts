@@ -6,6 +6,7 @@ import {
   getWalCommand,
   walRestoreCommand,
 } from '../../domain/recovery/restore-command.ts';
+import { has, type PostgresVersion } from '../../domain/postgres-version.ts';
 import type { Output } from '../../output/output.ts';
 
 export interface RecoverySettingsInput {
@@ -14,8 +15,7 @@ export interface RecoverySettingsInput {
   /** The account under which `barman` has to run there. */
   readonly barmanUser: string;
   readonly goal: RecoveryGoal;
-  /** server_version_num. */
-  readonly version: number;
+  readonly version: PostgresVersion;
   readonly getWal: boolean;
   /** Where the WAL files were put, absolute. */
   readonly walDirectory: string;
@@ -28,7 +28,7 @@ export interface RecoverySettingsInput {
 export function recoverySettings(output: Output, input: RecoverySettingsInput): readonly string[] {
   const { goal, version } = input;
   const lines = [...restoreCommands(output, input), ...targetSettings(goal, version)];
-  if (version < 120_000 && goal.standby) lines.push("standby_mode = 'on'");
+  if (!has(version, 'recoverySignal') && goal.standby) lines.push("standby_mode = 'on'");
   return lines;
 }
 
@@ -63,8 +63,8 @@ function restoreCommands(
   ];
 }
 
-/** The empty file that makes PostgreSQL 12 and later recover, by its name; null for older ones. */
-export function signalFile(goal: RecoveryGoal, version: number): string | null {
-  if (version < 120_000) return null;
+/** The empty file that makes PostgreSQL recover, by its name; null for a release that reads recovery.conf. */
+export function signalFile(goal: RecoveryGoal, version: PostgresVersion): string | null {
+  if (!has(version, 'recoverySignal')) return null;
   return goal.standby ? 'standby.signal' : 'recovery.signal';
 }

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -26,17 +26,27 @@ describe('findClientProgram', () => {
   it('takes the first one that tells its version', async () => {
     expect(await find(['pg_basebackup'], '', 'missing', 'folder', 'broken', 'garbage', 'good')).toEqual({
       path: join(root, 'good', 'pg_basebackup'),
-      version: '15.18',
-      major: 15,
+      versionText: '15.18',
+      version: 150_018,
     });
   });
 
   it('knows the name of before PostgreSQL 10', async () => {
     expect(await find(['pg_receivewal', 'pg_receivexlog'], 'good', 'old')).toEqual({
       path: join(root, 'old', 'pg_receivexlog'),
-      version: '9.6.24',
-      major: 9.6,
+      versionText: '9.6.24',
+      version: 90_624,
     });
+  });
+
+  it('asks a program once in a command, however often it is looked up', async () => {
+    const count = join(root, 'count');
+    await program('counted', 'pg_basebackup', `echo x >> ${count}; echo "pg_basebackup (PostgreSQL) 17.2"`);
+    const command = { ...process.env };
+    const look = () => findClientProgram(['pg_basebackup'], join(root, 'counted'), command);
+    await Promise.all([look(), look()]);
+    await look();
+    expect(await readFile(count, 'utf8')).toBe('x\n');
   });
 
   it('finds nothing', async () => {

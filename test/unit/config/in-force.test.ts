@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { backupCompressionProblems } from '../../../src/config/backup-compression.ts';
+import { backupCompressionProblems, type CompressionVersions } from '../../../src/config/backup-compression.ts';
 import type { ServerConfig } from '../../../src/config/options.ts';
 import { draftServer, finishServer } from '../../../src/config/server-config.ts';
 import { putInForce } from '../../../src/config/in-force.ts';
+import { postgresVersion } from '../../../src/domain/postgres-version.ts';
 
 function configOf(options: Record<string, string>, problems: readonly string[] = []): ServerConfig {
   const warn = (text: string) => {
@@ -211,12 +212,12 @@ describe('putInForce', () => {
 });
 
 describe('backupCompressionProblems', () => {
-  const OLD = { client: 14, server: 14 };
-  const NEW = { client: 15, server: 15 };
+  const OLD: CompressionVersions = { client: postgresVersion(140_020), server: postgresVersion(140_020) };
+  const NEW: CompressionVersions = { client: postgresVersion(150_000), server: postgresVersion(150_000) };
   const level = (value: string, algorithm: string, expected: string) =>
     `backup_compression_level ${value} unsupported by compression algorithm. ${algorithm} expects a compression level between ${expected}`;
 
-  it.each<[Record<string, string>, { client: number; server: number }, readonly string[]]>([
+  it.each<[Record<string, string>, CompressionVersions, readonly string[]]>([
     [{ backup_compression: 'gzip' }, NEW, []],
     [{ backup_method: 'rsync', backup_compression: 'gzip', backup_compression_level: '99' }, NEW, []],
     [

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { baseBackupArgs, type BaseBackupOptions } from '../../../src/postgres/pg-basebackup.ts';
+import { postgresVersion } from '../../../src/domain/postgres-version.ts';
 
+const V15 = postgresVersion(150_018);
+const V14 = postgresVersion(140_020);
 const NO_COMPRESSION = { type: null, format: null, location: null, level: null, workers: null } as const;
 const PLAIN: BaseBackupOptions = {
   dsn: 'dbname=replication host=127.0.0.1',
@@ -16,7 +19,7 @@ const WAL = ['--no-slot', '--wal-method=none'];
 
 describe('baseBackupArgs', () => {
   it('is the recorded order with every option, and leaves flushing to us', () => {
-    const args = baseBackupArgs(15, {
+    const args = baseBackupArgs(V15, {
       ...PLAIN,
       tablespaces: [{ location: '/tbs/t1', destination: '/home/pg/base/1/16386' }],
       maxRate: 2048,
@@ -39,29 +42,29 @@ describe('baseBackupArgs', () => {
 
   it('escapes an equals sign in a tablespace location', () => {
     const tablespaces = [{ location: '/tbs/a=b', destination: '/home/pg/base/1/1' }];
-    expect(baseBackupArgs(15, { ...PLAIN, tablespaces })).toContain(
+    expect(baseBackupArgs(V15, { ...PLAIN, tablespaces })).toContain(
       '--tablespace-mapping=/tbs/a\\=b=/home/pg/base/1/1',
     );
   });
 
   it('leaves out a limit of zero', () => {
-    expect(baseBackupArgs(15, { ...PLAIN, maxRate: 0 })).toEqual([...HEAD, ...WAL, '--no-sync']);
+    expect(baseBackupArgs(V15, { ...PLAIN, maxRate: 0 })).toEqual([...HEAD, ...WAL, '--no-sync']);
   });
 
   it.each([
-    [15, { type: 'gzip' }, ['--format=tar', '--compress=gzip']],
-    [15, { type: 'gzip', location: 'client', level: 5 }, ['--format=tar', '--compress=client-gzip:level=5']],
-    [15, { type: 'lz4', format: 'plain', location: 'server' }, ['--format=plain', '--compress=server-lz4']],
-    [15, { type: 'none' }, ['--format=tar', '--compress=none']],
-    [14, { type: 'gzip', level: 9 }, ['--format=tar', '--compress=9', '--gzip']],
-    [14, { type: 'gzip' }, ['--format=tar', '--gzip']],
-    [14, { type: 'none' }, ['--format=tar', '--compress=0']],
-  ] as const)('compression with pg_basebackup %i: %o', (major, compression, expected) => {
-    const args = baseBackupArgs(major, { ...PLAIN, compression: { ...NO_COMPRESSION, ...compression } });
+    [V15, { type: 'gzip' }, ['--format=tar', '--compress=gzip']],
+    [V15, { type: 'gzip', location: 'client', level: 5 }, ['--format=tar', '--compress=client-gzip:level=5']],
+    [V15, { type: 'lz4', format: 'plain', location: 'server' }, ['--format=plain', '--compress=server-lz4']],
+    [V15, { type: 'none' }, ['--format=tar', '--compress=none']],
+    [V14, { type: 'gzip', level: 9 }, ['--format=tar', '--compress=9', '--gzip']],
+    [V14, { type: 'gzip' }, ['--format=tar', '--gzip']],
+    [V14, { type: 'none' }, ['--format=tar', '--compress=0']],
+  ] as const)('compression with pg_basebackup %i: %o', (version, compression, expected) => {
+    const args = baseBackupArgs(version, { ...PLAIN, compression: { ...NO_COMPRESSION, ...compression } });
     expect(args.slice(HEAD.length + WAL.length)).toEqual(['--no-sync', ...expected]);
   });
 
   it('knows no slot option before 10', () => {
-    expect(baseBackupArgs(9, PLAIN)).toEqual(HEAD);
+    expect(baseBackupArgs(postgresVersion(90_624), PLAIN)).toEqual(HEAD);
   });
 });

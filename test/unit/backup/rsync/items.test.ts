@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { ClusterFacts } from '../../../../src/postgres/connections.ts';
 import { emptyBackupInfo } from '../../../../src/domain/backup/backup-info.ts';
 import { configurationItems, directoryItems, outsideIncludes } from '../../../../src/backup/rsync/items.ts';
+import { postgresVersion } from '../../../../src/domain/postgres-version.ts';
 
 const facts: ClusterFacts = {
   pgdata: '/pg/15',
-  version: 150_018,
+  version: postgresVersion(150_018),
   segmentSize: 16_777_216,
   tablespaces: [
     { name: 'far', oid: 1, location: '/far' },

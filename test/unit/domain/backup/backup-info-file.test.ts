@@ -6,6 +6,7 @@ import { type BackupInfo, emptyBackupInfo } from '../../../../src/domain/backup/
 import { formatBackupInfo, parseBackupInfo } from '../../../../src/domain/backup/backup-info-file.ts';
 import { BackupError } from '../../../../src/domain/errors.ts';
 import { lsn } from '../../../../src/domain/wal/lsn.ts';
+import { postgresVersion } from '../../../../src/domain/postgres-version.ts';
 
 const folder = new URL('../../../fixtures/', import.meta.url);
 const read = (name: string) => readFileSync(new URL(name, folder), 'utf8');
@@ -231,7 +232,7 @@ describe('formatBackupInfo', () => {
       mode: orNull(line),
       backupName: orNull(line),
       systemid: orNull(line),
-      version: orNull(count),
+      version: orNull(count.map(postgresVersion)),
       pgdata: orNull(line),
       timeline: orNull(count),
       beginTime: orNull(time),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Lsn, lsn } from '../../../../src/domain/wal/lsn.ts';
+import { postgresVersion } from '../../../../src/domain/postgres-version.ts';
 import {
   describeGoal,
   isPointInTime,
@@ -40,19 +41,21 @@ describe('RecoveryGoal', () => {
   });
 
   it('becomes settings in the order of Barman, quoted for PostgreSQL', () => {
-    expect(targetSettings(time, 150_000)).toEqual(["recovery_target_time = '2030-01-01 01:00:00+01:00'"]);
-    expect(targetSettings(xid, 150_000)).toEqual([
+    expect(targetSettings(time, postgresVersion(150_000))).toEqual([
+      "recovery_target_time = '2030-01-01 01:00:00+01:00'",
+    ]);
+    expect(targetSettings(xid, postgresVersion(150_000))).toEqual([
       "recovery_target_xid = '1234'",
       "recovery_target_inclusive = 'False'",
       'recovery_target_timeline = latest',
       "recovery_target_action = 'promote'",
     ]);
-    expect(targetSettings(byLsn, 150_000)).toEqual([
+    expect(targetSettings(byLsn, postgresVersion(150_000))).toEqual([
       "recovery_target_lsn = '0/F0000000'",
       'recovery_target_timeline = 3',
     ]);
-    expect(targetSettings(byName, 150_000)).toEqual([String.raw`recovery_target_name = 'a''b\\'`]);
-    expect(targetSettings(immediate, 90_400)).toEqual([
+    expect(targetSettings(byName, postgresVersion(150_000))).toEqual([String.raw`recovery_target_name = 'a''b\\'`]);
+    expect(targetSettings(immediate, postgresVersion(90_400))).toEqual([
       "recovery_target = 'immediate'",
       'recovery_target_timeline = current',
       "pause_at_recovery_target = 'on'",
@@ -68,10 +71,15 @@ describe('RecoveryGoal', () => {
   });
 
   it('knows what old releases cannot do', () => {
-    expect(versionProblem(byLsn, 90_624)).toBe(
+    expect(versionProblem(byLsn, postgresVersion(90_624))).toBe(
       "Illegal use of recovery_target_lsn '0/F0000000' for this version of PostgreSQL (version 10 minimum required)",
     );
-    expect(versionProblem(xid, 90_400)).toBe("Illegal target action 'promote' for this version of PostgreSQL");
-    expect([versionProblem(byLsn, 100_000), versionProblem(immediate, 90_400)]).toEqual([null, null]);
+    expect(versionProblem(xid, postgresVersion(90_400))).toBe(
+      "Illegal target action 'promote' for this version of PostgreSQL",
+    );
+    expect([
+      versionProblem(byLsn, postgresVersion(100_000)),
+      versionProblem(immediate, postgresVersion(90_400)),
+    ]).toEqual([null, null]);
   });
 });

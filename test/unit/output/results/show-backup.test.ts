@@ -3,6 +3,7 @@ import type { BackupInfo } from '../../../../src/domain/backup/backup-info.ts';
 import { parseLsn } from '../../../../src/domain/wal/lsn.ts';
 import { parseTimestamp } from '../../../../src/domain/time/timestamp.ts';
 import { NO_WAL, type WalUsage } from '../../../../src/domain/wal/wal-usage.ts';
+import { postgresVersion } from '../../../../src/domain/postgres-version.ts';
 import { jsonText } from '../../../../src/output/json-text.ts';
 import { showBackupResult } from '../../../../src/output/results/show-backup.ts';
 import type { ShownBackup } from '../../../../src/output/results/shown-backup.ts';
@@ -18,7 +19,7 @@ const RSYNC: BackupInfo = backupOfDay(1, {
   serverName: 'crs',
   systemid: '7710447625285483435',
   mode: 'rsync-concurrent',
-  version: 180_006,
+  version: postgresVersion(180_006),
   pgdata: '/var/barman/pg',
   clusterSize: 24_088_849,
   size: 23_800_000,

@@ -1,18 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { isLostConnection, sqlStateOf } from '../../../../src/postgres/libpq/failure.ts';
 import { readStandbyNames } from '../../../../src/postgres/sql/settings.ts';
-import { readTimestamp, timestampText, valueTypes, versionNumber } from '../../../../src/postgres/sql/values.ts';
+import { readTimestamp, readVersion, timestampText, valueTypes } from '../../../../src/postgres/sql/values.ts';
 import { PostgresError } from '../../../../src/domain/errors.ts';
 
 describe('values of PostgreSQL', () => {
-  it.each([
-    ['15.18 (Debian 15.18-0+deb12u1)', 150_018],
-    ['9.6.24', 90_624],
-    ['10.1', 100_001],
-    ['18beta1', 180_000],
-    ['19devel', 190_000],
-  ])('reads the version %s', (text, expected) => {
-    expect(versionNumber(text)).toBe(expected);
+  it('reads the version, or says what it cannot read', () => {
+    expect(readVersion('15.18 (Debian 15.18-0+deb12u1)')).toBe(150_018);
+    expect(() => readVersion('new')).toThrow("cannot read the version 'new' that PostgreSQL reported");
   });
 
   it('keeps microseconds and the offset of a time', () => {

@@ -5,6 +5,7 @@ import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RecoveryPlan } from '../../../../src/restore/plan.ts';
 import { adaptConfiguration, createSignal } from '../../../../src/restore/configure/postgres-conf.ts';
+import { postgresVersion } from '../../../../src/domain/postgres-version.ts';
 
 let destination: string;
 
@@ -15,7 +16,12 @@ beforeEach(() => {
 afterEach(() => rm(destination, { recursive: true, force: true }));
 
 const plan = (changes: Partial<RecoveryPlan> = {}) =>
-  ({ destination, version: 150_018, recoveryFile: 'postgresql.auto.conf', ...changes }) as RecoveryPlan;
+  ({
+    destination,
+    version: postgresVersion(150_018),
+    recoveryFile: 'postgresql.auto.conf',
+    ...changes,
+  }) as RecoveryPlan;
 
 const write = (name: string, content: string | Uint8Array) => writeFile(join(destination, name), content);
 
@@ -65,7 +71,9 @@ describe('adaptConfiguration', () => {
 
   it('writes the settings of an older PostgreSQL to recovery.conf alone', async () => {
     await write('postgresql.auto.conf', 'a = 1\n');
-    await adaptConfiguration(plan({ version: 110_022, recoveryFile: 'recovery.conf' }), ["standby_mode = 'on'"]);
+    await adaptConfiguration(plan({ version: postgresVersion(110_022), recoveryFile: 'recovery.conf' }), [
+      "standby_mode = 'on'",
+    ]);
     expect((await readFile(join(destination, 'recovery.conf'))).toString()).toBe("standby_mode = 'on'\n");
     expect((await readFile(join(destination, 'postgresql.auto.conf'))).toString()).toBe('a = 1\n');
   });

@@ -1,0 +1,53 @@
+/** What is a value is spelled out in one file: a branch anywhere else would have to be found again for each new kind. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+const src = fileURLToPath(new URL('../../src', import.meta.url));
+
+interface Spelling {
+  readonly what: string;
+  readonly pattern: RegExp;
+  /** The last part of the path of the one file that may spell it. */
+  readonly home: string;
+  /** Lines that have to be found. */
+  readonly examples: readonly string[];
+}
+
+const SPELLINGS: readonly Spelling[] = [
+  {
+    what: 'a comparison of PostgreSQL versions',
+    pattern: /(?:[<>]=?)\s*(?:9\d_?\d00|1\d0_?000)\b|\bmajor\w*\)?\s*[<>]/,
+    home: 'domain/postgres-version.ts',
+    examples: [
+      "version >= 150_000 ? 'a' : 'b'",
+      'version < 90600',
+      'if (program.major < 15) {',
+      '(info.version ?? 0) < 120_000',
+    ],
+  },
+];
+
+function sources(): { readonly name: string; readonly code: readonly string[] }[] {
+  return readdirSync(src, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .map((name) => ({ name, code: readFileSync(join(src, name), 'utf8').split('\n').filter(isCode) }));
+}
+
+function isCode(line: string): boolean {
+  return !/^\s*(?:\/?\*|\/\/)/.test(line);
+}
+
+describe.each(SPELLINGS)('$what', ({ pattern, home, examples }) => {
+  it(`is in ${home} alone`, () => {
+    const strays = sources().flatMap(({ name, code }) =>
+      name.endsWith(home) ? [] : code.filter((line) => pattern.test(line)).map((line) => `${name}: ${line.trim()}`),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it('would be seen elsewhere', () => {
+    expect(examples.filter((line) => !pattern.test(line))).toEqual([]);
+  });
+});
