@@ -10,6 +10,7 @@ import { backupPath } from '../catalog/layout.ts';
 import { type BackupInfo, emptyBackupInfo } from '../domain/backup/backup-info.ts';
 import { BarmanError, messageOf } from '../domain/errors.ts';
 import { formatLsn } from '../domain/wal/lsn.ts';
+import { formatLocation, isObject } from '../domain/location.ts';
 import { majorText } from '../domain/postgres-version.ts';
 import { backupResult } from '../output/results/backup.ts';
 import type { ServerScope } from '../server/scope.ts';
@@ -90,9 +91,9 @@ function admittedMethod(scope: ServerScope): MethodEntry | null {
     );
     return null;
   }
-  if (config.basebackupsDirectory.includes('://')) {
+  if (isObject(config.basebackupsDirectory)) {
     scope.output.error(
-      `failed to start backup: basebackups_directory = ${config.basebackupsDirectory} is not available in this release; use a local directory`,
+      `failed to start backup: basebackups_directory = ${formatLocation(config.basebackupsDirectory)} is not available in this release; use a local directory`,
     );
     return null;
   }

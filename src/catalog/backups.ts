@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { exists, makeDirectory, rmdirIfEmpty, syncDirectory } from '../host/files.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
+import { isObject } from '../domain/location.ts';
 import type { Catalog, CatalogListing, DamagedBackup } from './catalog.ts';
 import { backupPath, type CatalogLayout, infoPath } from './layout.ts';
 import { systemReason } from './reason.ts';
@@ -74,7 +75,7 @@ async function readAll(layout: CatalogLayout): Promise<CatalogListing> {
  * directory (the reference makes the record first; an orphan) is a claim too.
  */
 async function claimId(layout: CatalogLayout, now: Date): Promise<string> {
-  if (layout.baseDirectory.includes('://')) {
+  if (isObject(layout.base)) {
     throw new BackupError(`backups in object storage ('${layout.baseDirectory}') are not supported by this release`);
   }
   await makeDirectory(layout.baseDirectory);

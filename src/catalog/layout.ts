@@ -2,14 +2,19 @@
 import { join } from 'node:path';
 import type { GlobalConfig, ServerConfig } from '../config/options.ts';
 import { BackupError, WalError } from '../domain/errors.ts';
-import { isBackupId } from '../domain/backup/backup-info.ts';
+import { type BackupInfo, backupType, isBackupId } from '../domain/backup/backup-info.ts';
+import { formatLocation, isObject, type Location } from '../domain/location.ts';
 import { hashDir, parseWalName } from '../domain/wal/wal.ts';
 
 export interface CatalogLayout {
   readonly server: string;
   readonly backupDirectory: string;
+  readonly base: Location;
+  /** Of `base` when that is a directory; where it is a bucket, a path at which nothing is. */
   readonly baseDirectory: string;
   readonly metaDirectory: string;
+  readonly wals: Location;
+  /** Of `wals`, in the same way. */
   readonly walsDirectory: string;
   readonly incomingDirectory: string;
   readonly streamingDirectory: string;
@@ -24,21 +29,34 @@ export interface CatalogLayout {
 export function catalogLayout(global: GlobalConfig, config: ServerConfig): CatalogLayout {
   const metaDirectory = join(config.backupDirectory, 'meta');
   // An index cannot live in object storage.
-  const xlogdbDirectory = config.xlogdbDirectory.includes('://') ? metaDirectory : config.xlogdbDirectory;
+  const xlogdbDirectory = isObject(config.xlogdbDirectory) ? metaDirectory : config.xlogdbDirectory.path;
+  const walsDirectory = formatLocation(config.walsDirectory);
   return {
     server: config.name,
     backupDirectory: config.backupDirectory,
-    baseDirectory: config.basebackupsDirectory,
+    base: config.basebackupsDirectory,
+    baseDirectory: formatLocation(config.basebackupsDirectory),
     metaDirectory,
-    walsDirectory: config.walsDirectory,
+    wals: config.walsDirectory,
+    walsDirectory,
     incomingDirectory: config.incomingWalsDirectory,
     streamingDirectory: config.streamingWalsDirectory,
     errorsDirectory: config.errorsDirectory,
     lockDirectory: global.barmanLockDirectory,
     xlogdb: join(xlogdbDirectory, `${config.name}-xlog.db`),
-    legacyXlogdb: join(config.walsDirectory, 'xlog.db'),
+    legacyXlogdb: join(walsDirectory, 'xlog.db'),
     identity: join(config.backupDirectory, 'identity.json'),
   };
+}
+
+/** True when base backups or WAL are objects in a bucket. */
+export function usesObjectStorage({ base, wals }: Pick<CatalogLayout, 'base' | 'wals'>): boolean {
+  return isObject(base) || isObject(wals);
+}
+
+/** True for a backup that is no directory of ours: a snapshot of disks, or objects. */
+export function isElsewhere({ base }: CatalogLayout, info: BackupInfo): boolean {
+  return backupType(info) === 'snapshot' || isObject(base);
 }
 
 /** `base/<id>`. @throws BackupError for a text that is no backup id: it must never become a path */

@@ -2,6 +2,7 @@
 import { makeDirectory } from '../host/files.ts';
 import type { GlobalConfig, ServerConfig } from '../config/options.ts';
 import { BackupError } from '../domain/errors.ts';
+import { formatLocation, isObject, parseLocation } from '../domain/location.ts';
 import { type AnnotationOptions, openAnnotations } from './annotations.ts';
 import { openBackups } from './backups.ts';
 import type { Catalog, Notify } from './catalog.ts';
@@ -37,11 +38,11 @@ async function createDirectories(layout: CatalogLayout, config: ServerConfig): P
     layout.incomingDirectory,
     layout.streamingDirectory,
     layout.walsDirectory,
-    config.xlogdbDirectory,
+    formatLocation(config.xlogdbDirectory),
     layout.metaDirectory,
   ];
   for (const directory of directories) {
-    if (directory.includes('://')) continue;
+    if (isObject(parseLocation(directory))) continue;
     try {
       // mkdir of what is there fails on a read-only file system: ask first.
       if (!(await isDirectory(directory))) await makeDirectory(directory);

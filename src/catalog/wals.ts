@@ -11,6 +11,7 @@ import { errnoOf, WalError } from '../domain/errors.ts';
 import { formatLiteral } from '../domain/text/python-literal.ts';
 import { hashDir, parseWalName, type WalFile } from '../domain/wal/wal.ts';
 import { formatWalLine, parseWalLine, type WalRecord } from '../domain/wal/xlogdb.ts';
+import { isObject } from '../domain/location.ts';
 import type { Catalog, Notify, RebuildCounts } from './catalog.ts';
 import { archivedWalPath, type CatalogLayout, serverLock } from './layout.ts';
 import { isDirectory, modeOf, sizeOf, unlinkDurably } from './paths.ts';
@@ -182,7 +183,7 @@ class Archive {
   /** Under the lock. Counts what it lists. `isAsked`: the administrator wants to know of everything that is left out. */
   async rebuild(except = NO_NAMES, isAsked = false): Promise<RebuildCounts> {
     const { layout } = this;
-    if (layout.walsDirectory.includes('://')) {
+    if (isObject(layout.wals)) {
       throw new WalError('Rebuilding xlogdb is not supported for servers using cloud storage');
     }
     const counts = { history: 0, labels: 0, segments: 0, unread: 0 };

@@ -2,6 +2,7 @@
  * What the configuration asks for, and whether it can be had.
  * Source: docs/behaviour/check.md rows 13, 14, 17, 18, 21, 24b.
  */
+import { usesObjectStorage } from '../catalog/layout.ts';
 import { compressionSettings, missingFor } from '../codec/compression.ts';
 import { tryEncryption } from '../codec/gpg.ts';
 import type { ServerConfig } from '../config/options.ts';
@@ -10,7 +11,7 @@ import { BarmanError, messageOf } from '../domain/errors.ts';
 import type { CheckRun } from './scope.ts';
 
 export async function checkDirectories(run: CheckRun): Promise<void> {
-  if (run.scope.problems.length > 0 || usesCloud(run.scope.config)) return;
+  if (run.scope.problems.length > 0 || usesObjectStorage(run.scope.catalog.layout)) return;
   await run.check('directories', async () => {
     await run.scope.catalog.createDirectories();
     return { ok: true };
@@ -31,8 +32,8 @@ export async function checkEncryption(run: CheckRun): Promise<void> {
 }
 
 export async function checkCloud(run: CheckRun): Promise<void> {
-  const { config } = run.scope;
-  if (!usesCloud(config)) return;
+  const { catalog, config } = run.scope;
+  if (!usesObjectStorage(catalog.layout)) return;
   await run.check('cloud storage configuration', () => judgeCloud(config));
 }
 
@@ -50,11 +51,6 @@ export async function checkProblems(run: CheckRun): Promise<void> {
   const verdict: MaybeVerdict = problems.length === 0 ? null : { ok: false };
   await run.check('configuration', () => verdict);
   for (const problem of problems) run.note(`\t\t${problem}`);
-}
-
-/** True when base backups or WAL go to an object store. */
-export function usesCloud(config: ServerConfig): boolean {
-  return [config.basebackupsDirectory, config.walsDirectory].some((path) => path.includes('://'));
 }
 
 /** Can this host compress at all? */

@@ -1,10 +1,10 @@
 /** Does WAL reach Barman at all, and is a queue filling up? Source: docs/behaviour/check.md 1.1 rows 1 to 3, 1.2. */
+import { usesObjectStorage } from '../catalog/layout.ts';
 import { listNames } from '../host/files.ts';
 import { isWaitingName, judgeQueue } from '../domain/check-verdicts.ts';
 import { BarmanError, errnoOf, messageOf, PostgresError } from '../domain/errors.ts';
 import { archiveWals } from '../wal/archive/archive.ts';
 import { waitForWal } from '../wal/wait.ts';
-import { usesCloud } from './configuration.ts';
 import type { CheckRun } from './scope.ts';
 
 /** How long to wait for a first WAL when the whole check has no limit: a third of the default check_timeout, seconds. */
@@ -40,8 +40,8 @@ export async function checkQueues(run: CheckRun): Promise<void> {
 
 /** Looks for archived WAL; a server that has none yet gets one archive pass, then one segment switch. */
 async function hasWalArchive(run: CheckRun): Promise<boolean> {
-  const { catalog, config, postgres } = run.scope;
-  if (usesCloud(config)) return false;
+  const { catalog, postgres } = run.scope;
+  if (usesObjectStorage(catalog.layout)) return false;
   if (await catalog.hasWals()) return true;
   const { backups } = await catalog.listBackups();
   if (backups.some((backup) => backup.status === 'WAITING_FOR_WALS')) return true;

@@ -6,6 +6,7 @@ import type { OptionName } from './options.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
 import { humanDuration } from '../domain/time/duration.ts';
 import { formatRetentionPolicy, type RetentionSetting } from '../domain/backup/retention-policy.ts';
+import { formatLocation, type Location } from '../domain/location.ts';
 import type { Json } from '../output/output.ts';
 
 /** Values that are a secret as a whole. */
@@ -23,6 +24,10 @@ export function optionJson(name: OptionName, value: unknown): Json {
     case 'last_backup_maximum_age':
     case 'last_wal_maximum_age':
       return humanDuration(value as number);
+    case 'basebackups_directory':
+    case 'wals_directory':
+    case 'xlogdb_directory':
+      return redactSecrets(formatLocation(value as Location));
     case 'retention_policy': {
       const { policy, text } = value as RetentionSetting;
       return policy ? formatRetentionPolicy(policy) : text;

@@ -2,6 +2,7 @@
 import type { OptionName } from './options.ts';
 import { clockDuration } from '../domain/time/duration.ts';
 import { formatRetentionPolicy, type RetentionSetting } from '../domain/backup/retention-policy.ts';
+import { formatLocation, type Location } from '../domain/location.ts';
 import { pythonSet } from '../output/python-text.ts';
 
 /** Values whose spelling is not that of their type; the others come back as they are. */
@@ -15,6 +16,10 @@ export function spelledOption(name: OptionName, value: unknown): unknown {
     case 'last_backup_maximum_age':
     case 'last_wal_maximum_age':
       return clockDuration(value as number);
+    case 'basebackups_directory':
+    case 'wals_directory':
+    case 'xlogdb_directory':
+      return formatLocation(value as Location);
     case 'retention_policy': {
       const { policy, text } = value as RetentionSetting;
       return policy ? formatRetentionPolicy(policy) : text;

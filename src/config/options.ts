@@ -3,6 +3,7 @@
  * only: `slot_name` is `config.slotName`. Source: docs/behaviour/config.md 5 and 6.
  */
 import type { RetentionSetting } from '../domain/backup/retention-policy.ts';
+import type { Location } from '../domain/location.ts';
 import {
   absolutePath,
   bool,
@@ -42,6 +43,11 @@ function optional<T>(scopes: Scopes, parse: Parser<T>, fallback: T | null = null
 }
 
 function required<T>(scopes: Scopes, parse: Parser<T>, fallback: T): Option<T> {
+  return { scopes, parse, fallback, required: true };
+}
+
+/** A text until finishServer makes a Location of it: defaults of later options are made of the text. */
+function place(scopes: Scopes, parse: Parser<string>, fallback: string): Option<Location> {
   return { scopes, parse, fallback, required: true };
 }
 
@@ -113,7 +119,7 @@ export const OPTIONS = {
   bandwidth_limit: late<number | null>('GSM', null),
   basebackup_retry_sleep: required('GSM', integer, 30),
   basebackup_retry_times: required('GSM', integer, 0),
-  basebackups_directory: required('S', directoryOrUrl, '%(backup_directory)s/base'),
+  basebackups_directory: place('S', directoryOrUrl, '%(backup_directory)s/base'),
   check_timeout: required('GSM', integer, 30),
   cloud_delete_batch_size: optional('GSM', integer),
   cloud_staging_directory: required('GSM', absolutePath, '/tmp/barman/cloud-staging'),
@@ -237,10 +243,10 @@ export const OPTIONS = {
   /** `MAIN` when a retention policy is in force, else the text as configured; the reference knows no other policy. */
   wal_retention_policy: late<string | null>('GSM', 'main'),
   wal_streaming_conninfo: optional('SM', text),
-  wals_directory: required('S', directoryOrUrl, '%(backup_directory)s/wals'),
+  wals_directory: place('S', directoryOrUrl, '%(backup_directory)s/wals'),
   warehousepg_dbid: optional('GSM', integer),
   worm_mode: required('GSM', bool, false),
-  xlogdb_directory: required('GS', text, '%(wals_directory)s'),
+  xlogdb_directory: place('GS', text, '%(wals_directory)s'),
 } as const satisfies Readonly<Record<string, Option<unknown>>>;
 
 export type OptionName = keyof typeof OPTIONS;

@@ -6,6 +6,7 @@
 import { parseInterval } from '../domain/time/duration.ts';
 import { parseSize } from '../domain/text/size.ts';
 import { pythonRepr } from '../domain/text/python-repr.ts';
+import { isObject, parseLocation } from '../domain/location.ts';
 
 /** Where a value was found: some reasons name it. `section` is `[NAME]` without the brackets. */
 export interface Place {
@@ -62,12 +63,10 @@ export const absolutePath: Parser<string> = (raw) => {
   return raw;
 };
 
-const CLOUD_URL =
-  /^(?:s3:\/\/[^/]+|gs:\/\/[^/]+|https:\/\/console\.cloud\.google\.com\/storage\/browser\/.+|https:\/\/[^/.]+\.blob\.core\.windows\.net\/.+)/;
-
-/** A directory of this host or the URL of a bucket. */
+/** A directory of this host or the URL of a bucket; as text, because defaults of other options are made of it. */
 export const directoryOrUrl: Parser<string> = (raw) => {
-  if (raw.includes('://') && !CLOUD_URL.test(raw)) {
+  const location = parseLocation(raw);
+  if (isObject(location) && location.provider === 'unknown') {
     throw new Error('The URL is not compatible with any of the supported cloud providers');
   }
   return raw;

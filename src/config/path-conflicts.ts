@@ -4,6 +4,7 @@
  */
 import { lstatSync, readlinkSync, type Stats } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { isObject, parseLocation } from '../domain/location.ts';
 import type { OptionName } from './options.ts';
 
 const LABELS: readonly OptionName[] = [
@@ -36,7 +37,7 @@ export function findPathConflicts(servers: readonly PathOwner[]): PathConflicts 
   for (const server of servers) {
     for (const label of LABELS) {
       const path = server.values.get(label);
-      if (typeof path !== 'string' || path.includes('://')) continue;
+      if (typeof path !== 'string' || isObject(parseLocation(path))) continue;
       const real = realPath(path);
       const owner = owners.get(real);
       if (!owner) {

@@ -5,6 +5,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError, errnoOf } from '../domain/errors.ts';
+import { parseLocation } from '../domain/location.ts';
 import { strip } from './ini.ts';
 import { readLateOptions } from './late-options.ts';
 import {
@@ -93,12 +94,17 @@ export function readModel(name: string, section: Texts, warn: Warn): Model {
 /** Ends the reading of a server: active model on top, late options, one record. */
 export function finishServer(draft: ServerDraft, model: Model | null, problems: readonly string[]): ServerConfig {
   const values = model ? new Map([...draft.values, ...model.values]) : draft.values;
-  const late = readLateOptions(draft.name, (option) => (values.get(option as OptionName) as string | null) ?? null);
+  const textOf = (option: string) => (values.get(option as OptionName) as string | null) ?? null;
+  const late = readLateOptions(draft.name, textOf);
   const record: Record<string, unknown> = {};
   for (const [option, value] of values) record[optionKey(option)] = value;
+  const place = (option: OptionName) => parseLocation(textOf(option) ?? '');
   return {
     ...(record as unknown as OptionValues),
     ...late.values,
+    basebackupsDirectory: place('basebackups_directory'),
+    walsDirectory: place('wals_directory'),
+    xlogdbDirectory: place('xlogdb_directory'),
     disabled: problems.length > 0,
     name: draft.name,
     activeModel: model?.name ?? null,

@@ -3,8 +3,8 @@
  * Source: docs/behaviour/catalog.md 6.
  */
 import { unlinkIfPresent } from '../host/files.ts';
-import { infoPath } from '../catalog/layout.ts';
-import { type BackupInfo, backupType } from '../domain/backup/backup-info.ts';
+import { infoPath, isElsewhere } from '../catalog/layout.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { claims, descendants } from '../domain/backup/retention.ts';
 import { removeBackup, type RemovalOptions } from './delete/remove.ts';
 import type { ServerScope } from '../server/scope.ts';
@@ -30,7 +30,7 @@ export function reportRefusal({ output, name }: ServerScope, { backupId }: Backu
 export async function mayGo(scope: ServerScope, info: BackupInfo): Promise<boolean> {
   const { backupId } = info;
   const skipping = `Skipping delete of backup ${backupId} for server ${scope.name}`;
-  if (isElsewhere(scope, info)) {
+  if (isElsewhere(scope.catalog.layout, info)) {
     scope.output.error(
       `${skipping}: its data is a disk snapshot or in object storage, which this release cannot delete`,
     );
@@ -74,10 +74,6 @@ async function doubtOf(
   const unreadable = damaged.find((record) => claims(tree, record.backupId));
   if (unreadable === undefined) return null;
   return `the record of backup ${unreadable.backupId}, which is built on it, cannot be read\nHINT: put a good copy of '${unreadable.path}' in its place, or remove it when that backup is of no use`;
-}
-
-function isElsewhere({ catalog }: ServerScope, info: BackupInfo): boolean {
-  return backupType(info) === 'snapshot' || catalog.layout.baseDirectory.includes('://');
 }
 
 /** The listing may be older than a delete of another process: what counts is what is there now. */

@@ -3,8 +3,8 @@
  * Source: docs/behaviour/config.md 12 "Enforcement", backup.md 7.2.
  */
 import { exists, listNames } from '../host/files.ts';
-import { backupPath, infoPath } from '../catalog/layout.ts';
-import { type BackupInfo, backupType, isCopyDone } from '../domain/backup/backup-info.ts';
+import { backupPath, infoPath, isElsewhere } from '../catalog/layout.ts';
+import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { humanDuration } from '../domain/time/duration.ts';
 import { HookAbortError, messageOf } from '../domain/errors.ts';
 import { deletionOrder, descendants, type RetentionVerdict } from '../domain/backup/retention.ts';
@@ -169,6 +169,7 @@ async function reasonToSpare({ name, catalog }: ServerScope, info: BackupInfo): 
   if ((await catalog.keepOf(info.backupId)) !== null) {
     return `The ${about} is not deleted: it has a current keep request`;
   }
-  const isElsewhere = backupType(info) === 'snapshot' || catalog.layout.baseDirectory.includes('://');
-  return isElsewhere ? `Obsolete ${about} is not deleted: this release cannot delete snapshots and objects` : null;
+  return isElsewhere(catalog.layout, info)
+    ? `Obsolete ${about} is not deleted: this release cannot delete snapshots and objects`
+    : null;
 }

@@ -9,6 +9,7 @@ import { makeDirectory } from '../host/files.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { systemReason } from '../catalog/reason.ts';
 import { errnoOf, RecoveryError } from '../domain/errors.ts';
+import { formatLocation, isObject, parseLocation } from '../domain/location.ts';
 import { checkDeltaDestination, refuseStrangers } from './stages/delta.ts';
 import type { PlannedTablespace, RecoveryPlan } from './plan.ts';
 
@@ -84,13 +85,13 @@ async function refuseCatalog(paths: readonly string[], servers: Iterable<ServerC
   for (const server of servers) {
     const kept = [
       server.backupDirectory,
-      server.basebackupsDirectory,
-      server.walsDirectory,
+      formatLocation(server.basebackupsDirectory),
+      formatLocation(server.walsDirectory),
       server.incomingWalsDirectory,
       server.streamingWalsDirectory,
       server.errorsDirectory,
-      server.xlogdbDirectory,
-    ].filter((directory) => !directory.includes('://'));
+      formatLocation(server.xlogdbDirectory),
+    ].filter((directory) => !isObject(parseLocation(directory)));
     for (const directory of await Promise.all(kept.map(realPlace))) {
       const index = places.findIndex((place) => isWithin(place, directory) || isWithin(directory, place));
       if (index < 0) continue;

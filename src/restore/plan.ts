@@ -9,6 +9,7 @@ import { type BackupInfo, backupType, isCopyDone, type Tablespace } from '../dom
 import { RecoveryError } from '../domain/errors.ts';
 import { breaksLine } from '../domain/recovery/restore-command.ts';
 import { has, type PostgresVersion } from '../domain/postgres-version.ts';
+import { isObject } from '../domain/location.ts';
 import type { CommandContext } from '../server/context.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { backupVersion } from './goal.ts';
@@ -117,7 +118,7 @@ function refuseRelativeRemote(request: RestoreRequest, relocations: Readonly<Rec
 }
 
 function needsStaging(config: ServerConfig, info: BackupInfo): boolean {
-  return !isPlain(info) || config.basebackupsDirectory.includes('://');
+  return !isPlain(info) || isObject(config.basebackupsDirectory);
 }
 
 function isPlain(info: BackupInfo): boolean {
@@ -205,7 +206,7 @@ function checkDestinationText({
 }
 
 function needsGetWal(ctx: CommandContext, config: ServerConfig, request: RestoreRequest): boolean {
-  if (!config.walsDirectory.includes('://') || request.getWal) return false;
+  if (!isObject(config.walsDirectory) || request.getWal) return false;
   ctx.output.warning(
     'get-wal is required for servers with WALs stored in cloud storage. Automatically enabling --get-wal.',
   );
@@ -257,8 +258,8 @@ function refuseUnsupported(config: ServerConfig, request: RestoreRequest, info: 
     [kind === 'snapshot', 'restoring a snapshot backup'],
     [kind === 'incremental', 'restoring an incremental backup'],
     [info.encryption !== null, `restoring a backup encrypted with ${info.encryption ?? ''}`],
-    [config.basebackupsDirectory.includes('://'), 'restoring a backup from cloud storage'],
-    [config.walsDirectory.includes('://'), 'restoring WAL from cloud storage'],
+    [isObject(config.basebackupsDirectory), 'restoring a backup from cloud storage'],
+    [isObject(config.walsDirectory), 'restoring WAL from cloud storage'],
   ];
   const unsupported = reasons.find(([applies]) => applies);
   if (!unsupported) return;

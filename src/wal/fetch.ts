@@ -144,10 +144,14 @@ function walSettings(scope: ServerScope): CompressionSettings {
 }
 
 function directoriesOf(
-  { config }: ServerScope,
+  { catalog, config }: ServerScope,
   file: WalFile,
 ): readonly [archive: string, incoming: string, streaming: string] {
-  return [join(config.walsDirectory, hashDir(file)), config.incomingWalsDirectory, config.streamingWalsDirectory];
+  return [
+    join(catalog.layout.walsDirectory, hashDir(file)),
+    config.incomingWalsDirectory,
+    config.streamingWalsDirectory,
+  ];
 }
 
 function lookupOrder(scope: ServerScope, file: WalFile, partial: boolean): readonly string[] {

@@ -7,6 +7,7 @@ import type { Catalog } from '../../src/catalog/catalog.ts';
 import { openCatalog } from '../../src/catalog/open.ts';
 import type { GlobalConfig, ServerConfig } from '../../src/config/options.ts';
 import type { WalRecord } from '../../src/domain/wal/xlogdb.ts';
+import { parseLocation } from '../../src/domain/location.ts';
 
 export interface TestHome {
   readonly root: string;
@@ -68,12 +69,12 @@ function serverConfig(root: string, server: string): Partial<ServerConfig> {
   return {
     name: server,
     backupDirectory: directory,
-    basebackupsDirectory: join(directory, 'base'),
+    basebackupsDirectory: parseLocation(join(directory, 'base')),
     errorsDirectory: join(directory, 'errors'),
     incomingWalsDirectory: join(directory, 'incoming'),
     streamingWalsDirectory: join(directory, 'streaming'),
-    walsDirectory: join(directory, 'wals'),
-    xlogdbDirectory: join(directory, 'wals'),
+    walsDirectory: parseLocation(join(directory, 'wals')),
+    xlogdbDirectory: parseLocation(join(directory, 'wals')),
     compression: null,
     customCompressionMagic: null,
   };

@@ -27,6 +27,16 @@ const SPELLINGS: readonly Spelling[] = [
       '(info.version ?? 0) < 120_000',
     ],
   },
+  {
+    what: 'a look for a URL in the text of a place',
+    pattern: /'[^']*:\/\/'|(?<!postgres\(\?:ql\)\?):\\\/\\\//,
+    home: 'domain/location.ts',
+    examples: [
+      "if (config.walsDirectory.includes('://')) return;",
+      String.raw`const CLOUD_URL = /^s3:\/\/[^/]+/;`,
+      "path.startsWith('s3://')",
+    ],
+  },
 ];
 
 function sources(): { readonly name: string; readonly code: readonly string[] }[] {

@@ -13,7 +13,7 @@ import { readAccountNames } from '../../host/account-names.ts';
 import { compressorAt } from '../../codec/compression.ts';
 import { listNames, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
 import { tarStream } from '../../codec/tar-writer.ts';
-import { backupPath } from '../../catalog/layout.ts';
+import { backupPath, usesObjectStorage } from '../../catalog/layout.ts';
 import { isLink } from '../../catalog/paths.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { type BackupInfo, backupType } from '../../domain/backup/backup-info.ts';
@@ -67,7 +67,7 @@ async function refuseUnfit(scope: ServerScope, info: BackupInfo, request: Export
     );
   }
   refuseUnfinished(scope, info, request.backupId);
-  if (scope.catalog.layout.baseDirectory.includes('://') || scope.catalog.layout.walsDirectory.includes('://')) {
+  if (usesObjectStorage(scope.catalog.layout)) {
     throw new BackupError('Backup export is not supported for cloud storage');
   }
   if (backupType(info) === 'snapshot') {

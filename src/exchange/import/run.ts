@@ -9,7 +9,7 @@ import { type CompressionSettings, compressionSettings } from '../../codec/compr
 import { digestFile } from '../../host/file-digest.ts';
 import { exists } from '../../host/files.ts';
 import type { Identity } from '../../catalog/catalog.ts';
-import { backupPath, infoPath } from '../../catalog/layout.ts';
+import { backupPath, infoPath, usesObjectStorage } from '../../catalog/layout.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { BackupError } from '../../domain/errors.ts';
 import { CHECKSUM_DIGITS, parseExportName } from '../../domain/backup/export-name.ts';
@@ -39,7 +39,7 @@ export async function importBackup(scope: ServerScope, tarball: string): Promise
       `No identity file found for server '${scope.name}'. The identity file is required to validate the backup during import.`,
     );
   }
-  if (scope.catalog.layout.baseDirectory.includes('://') || scope.catalog.layout.walsDirectory.includes('://')) {
+  if (usesObjectStorage(scope.catalog.layout)) {
     throw new BackupError('Backup import is not supported for cloud storage');
   }
   await scope.catalog.createDirectories();

@@ -238,7 +238,7 @@ function failure(run: ArchiveRun, queue: Queue, file: WalFile, error: unknown): 
   const isFull = errnoOf(error) === 'ENOSPC' || errnoOf(error) === 'EDQUOT';
   const next = `it stays in '${queue.directory}' and the next archive-wal tries again`;
   const own = error instanceof BarmanError ? error.hint : undefined;
-  const hint = isFull ? `make space in '${run.scope.config.walsDirectory}'; ${next}` : (own ?? next);
+  const hint = isFull ? `make space in '${run.scope.catalog.layout.walsDirectory}'; ${next}` : (own ?? next);
   return new WalError(`cannot archive WAL file '${file.name}' of server '${run.scope.name}': ${messageOf(error)}`, {
     cause: error,
     hint,

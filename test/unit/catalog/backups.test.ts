@@ -4,7 +4,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type BackupInfo, emptyBackupInfo } from '../../../src/domain/backup/backup-info.ts';
 import { formatBackupInfo } from '../../../src/domain/backup/backup-info-file.ts';
 import { BackupError } from '../../../src/domain/errors.ts';
+import { parseLocation } from '../../../src/domain/location.ts';
 import { copyFixture, fixture, makeHome, type TestHome } from '../../support/server-home.ts';
+
+const BUCKET = parseLocation('s3://bucket/wals');
 
 const ID = '20261121T023611';
 const RECORD = readFileSync(fixture('backup-info/rsync-reuse-link'), 'utf8');
@@ -205,7 +208,7 @@ describe('createDirectories', () => {
   it('follows a root that the administrator linked, makes nothing of a URL, and says what it cannot make', async () => {
     home.write('big/x', '');
     symlinkSync(home.path('big'), home.path('base'));
-    await home.open({ walsDirectory: 's3://bucket/wals', xlogdbDirectory: 's3://bucket/wals' }).createDirectories();
+    await home.open({ walsDirectory: BUCKET, xlogdbDirectory: BUCKET }).createDirectories();
     expect(readdirSync(home.path())).toEqual(['base', 'big', 'errors', 'incoming', 'meta', 'streaming']);
     renameSync(home.path('errors'), home.path('gone'));
     writeFileSync(home.path('errors'), '');

@@ -16,7 +16,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WalError } from '../../../src/domain/errors.ts';
 import { segmentName } from '../../../src/domain/wal/wal.ts';
 import { formatWalLine, type WalRecord } from '../../../src/domain/wal/xlogdb.ts';
+import { parseLocation } from '../../../src/domain/location.ts';
 import { copyFixture, fixture, makeHome, type TestHome, WAL_TIME } from '../../support/server-home.ts';
+
+const BUCKET = parseLocation('s3://bucket/wals');
 
 const rebuildHintText = () => `Please run "barman rebuild-xlogdb pg" to solve this issue: '${index()}' is damaged`;
 const names = (from: number, to: number) =>
@@ -197,7 +200,7 @@ describe('appendWals', () => {
 
   it('makes an index where there is no archive yet', async () => {
     const record = { name: '00000001000000000000000A', size: 1, time: 1, compression: null, encryption: null };
-    await home.open({ xlogdbDirectory: home.path('other', 'place') }).appendWals([record]);
+    await home.open({ xlogdbDirectory: parseLocation(home.path('other', 'place')) }).appendWals([record]);
     expect(home.read('other/place/pg-xlog.db')).toBe('00000001000000000000000A\t1\t1.0\tNone\tNone\n');
   });
 });
@@ -282,7 +285,7 @@ describe('rebuildXlogdb', () => {
   });
 
   it('is not for object storage', async () => {
-    const cloud = home.open({ walsDirectory: 's3://bucket/wals', xlogdbDirectory: 's3://bucket/wals' });
+    const cloud = home.open({ walsDirectory: BUCKET, xlogdbDirectory: BUCKET });
     await expect(cloud.rebuildXlogdb()).rejects.toThrow(
       new WalError('Rebuilding xlogdb is not supported for servers using cloud storage'),
     );

@@ -102,8 +102,8 @@ describe('loadConfig', () => {
       slotName: 's1',
       lastWalMaximumAge: 3600,
       backupDirectory: `${home}/a`,
-      walsDirectory: `${home}/a/wals`,
-      xlogdbDirectory: `${home}/a/wals`,
+      walsDirectory: { kind: 'directory', path: `${home}/a/wals` },
+      xlogdbDirectory: { kind: 'directory', path: `${home}/a/wals` },
       cluster: 'a',
       keepaliveInterval: 60,
     });
@@ -137,7 +137,7 @@ describe('loadConfig', () => {
     );
     expect(server(config, 'a')).toMatchObject({
       backupDirectory: `${home}/a`,
-      walsDirectory: `${home}/a/wals`,
+      walsDirectory: { kind: 'directory', path: `${home}/a/wals` },
       minimumRedundancy: 0,
       streamingArchiverName: 'barman_receive_wal',
     });

@@ -7,6 +7,7 @@ import type { ServerConfig } from '../../../src/config/options.ts';
 import { checkDestinations, prepareDirectory } from '../../../src/restore/destinations.ts';
 import { checkRoom } from '../../../src/restore/room.ts';
 import type { PlannedTablespace, RecoveryPlan } from '../../../src/restore/plan.ts';
+import { parseLocation } from '../../../src/domain/location.ts';
 
 let root: string;
 let home: string;
@@ -25,12 +26,12 @@ function server(): ServerConfig {
   return {
     name: 'main',
     backupDirectory: join(home, 'main'),
-    basebackupsDirectory: at('base'),
-    walsDirectory: at('wals'),
+    basebackupsDirectory: parseLocation(at('base')),
+    walsDirectory: parseLocation(at('wals')),
     incomingWalsDirectory: at('incoming'),
     streamingWalsDirectory: at('streaming'),
     errorsDirectory: at('errors'),
-    xlogdbDirectory: at('wals'),
+    xlogdbDirectory: parseLocation(at('wals')),
   } as ServerConfig;
 }
 
