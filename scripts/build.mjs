@@ -31,13 +31,15 @@ await build({
   sourcemap: 'linked',
   // Loaded by name when it is first used: ssh2 by its first connection; the others are binaries.
   external: ['pg-native', 'ssh2', 'fd-lock', '@mongodb-js/zstd', 'snappy'],
-  plugins: [beside('zod')],
+  plugins: [beside('zod'), beside('pino')],
   // What stays outside is required: code that was compiled ahead knows no import().
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': '__moduleUrl' },
   banner: { js: "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
 });
-await build({ ...common, entryPoints: ['zod'], absWorkingDir: at(''), outfile: at('dist/zod.cjs'), minify: true });
+for (const name of ['zod', 'pino']) {
+  await build({ ...common, entryPoints: [name], absWorkingDir: at(''), outfile: at(`dist/${name}.cjs`), minify: true });
+}
 
 // The programs for the database host: one file each, which runs alone.
 for (const name of ['barman-wal-archive', 'barman-wal-restore']) {

@@ -180,5 +180,5 @@ export const GLOBAL_MEANINGS: Readonly<Record<string, readonly [type: string, fa
   configuration_files_directory: ['path', 'none', 'before 2.0', 'a folder of `*.conf` files that are read as well; `~` stands for the home'],
   log_file: ['path', 'standard error', 'before 2.0', 'where the log goes'],
   log_level: ['`DEBUG`, `INFO`, `WARNING`, `ERROR`, `CRITICAL` or a number', '`INFO`', 'before 2.0', 'what it holds at least'],
-  log_format: ['text', '`date [pid] logger LEVEL: message`', 'before 2.0', 'the shape of a line, with the words of Python\'s `logging`; works with a warning that it is unknown'],
+  log_format: ['text', '`date [pid] logger LEVEL: message`', 'before 2.0', 'the shape of a line, with the words of Python\'s `logging`, each percent sign four times; `json` (ours): one JSON object on each line'],
 };

@@ -303,11 +303,11 @@ export interface GlobalConfig {
   readonly logFile: string | null;
   /** As written: a name in any case or a number. */
   readonly logLevel: string;
-  /** Python logging format; null for Barman's own. */
+  /** Python logging format, or `json`; null for Barman's own. */
   readonly logFormat: string | null;
 }
 
-/** Names accepted in [barman] besides the server options. */
+/** Names accepted in [barman] besides the server options. compat 3.20.1: there log_format works and draws a warning all the same. */
 export const GLOBAL_NAMES: readonly string[] = [
   'barman_home',
   'barman_lock_directory',
@@ -316,6 +316,7 @@ export const GLOBAL_NAMES: readonly string[] = [
   'config_changes_queue',
   'log_file',
   'log_level',
+  'log_format',
   'configuration_files_directory',
 ];
 

@@ -1,7 +1,7 @@
 /**
- * The log file that people's tools read: Barman's line `date [pid] logger LEVEL: text`, written synchronously so that a
- * short process loses nothing. pino filters and routes the records; it is loaded by the first one that is written,
- * because most commands write none.
+ * The log file that people's tools read, written synchronously so that a short process loses nothing: Barman's line
+ * `date [pid] logger LEVEL: text`, in the format that `log_format` gives; or, with `log_format = json`, one JSON object on
+ * each line. Those are made by pino, which the first of them loads.
  */
 import { closeSync, fstatSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -27,7 +27,7 @@ export interface LogOptions {
   readonly file?: string | null;
   /** Numeric, Python's scale: 10 debug ... 50 critical; 0 logs everything. */
   readonly level: number;
-  /** Python logging format; unset for the default. */
+  /** Python logging format, or `json`; unset for the default. */
   readonly format?: string | null;
   /** Every text passes it before it is written: no secret reaches the log. */
   readonly redact: (text: string) => string;
@@ -49,20 +49,15 @@ export function parseLogLevel(text: string): number | undefined {
 export function openLog(options: LogOptions): Log {
   const sink = openSink(options.file ?? null);
   const format = options.format ?? DEFAULT_FORMAT;
-  let pino: PinoLogger<'warning' | 'error' | 'critical' | 'debug' | 'info'> | undefined;
-  const logger = () => {
-    pino ??= createPino(options.level, (record) => sink.write(renderLine(format, record)));
-    return pino;
-  };
-  const emit = (level: LogLevel, name: string, text: string) => {
-    if (LEVELS[level] < options.level) return;
-    logger()[level]({ logger: name }, options.redact(text));
+  const write = isJsonFormat(format) ? jsonLines(options, sink.write) : textLines(options, format, sink.write);
+  const emit = (level: LogLevel, name: string, text: string, stack?: string) => {
+    if (LEVELS[level] >= options.level) write({ level, name, text, stack: stack || undefined });
   };
   const named = (name: string): Log => ({
     debug: (text) => emit('debug', name, text),
     info: (text) => emit('info', name, text),
     warning: (text) => emit('warning', name, text),
-    error: (text, stack) => emit('error', name, stack ? `${text}\n${stack}` : text),
+    error: (text, stack) => emit('error', name, text, stack),
     named,
   });
   const log = named('barman');
@@ -71,14 +66,29 @@ export function openLog(options: LogOptions): Log {
   return log;
 }
 
-interface LogRecord {
-  readonly level: number;
-  readonly time: number;
-  readonly logger: string;
-  readonly msg: string;
+/** The one value of `log_format` that is no Python format: Barman refuses it, so no configuration of Barman's has it. */
+export function isJsonFormat(format: string): boolean {
+  return format.trim().toLowerCase() === 'json';
 }
 
-/** Of the bundle, where the build finds this call and puts pino itself, to be run when it is first wanted. */
+interface LogRecord {
+  readonly level: LogLevel;
+  readonly name: string;
+  readonly text: string;
+  readonly stack: string | undefined;
+}
+
+type Write = (line: string) => void;
+type Redaction = Pick<LogOptions, 'redact'>;
+
+function textLines({ redact }: Redaction, format: string, write: Write): (record: LogRecord) => void {
+  return ({ level, name, text, stack }) => {
+    const message = redact(stack === undefined ? text : `${text}\n${stack}`);
+    write(renderLine(format, { level, name, message }));
+  };
+}
+
+/** Of the bundle, where the build finds this call and puts pino beside it, to be loaded when it is first wanted. */
 declare const require: NodeJS.Require | undefined;
 
 function loadPino(): typeof import('pino') {
@@ -86,15 +96,26 @@ function loadPino(): typeof import('pino') {
   return require('pino') as typeof import('pino');
 }
 
-function createPino(level: number, write: (record: LogRecord) => void) {
-  const { pino } = loadPino();
-  return pino(
-    { base: null, customLevels: { ...LEVELS }, useOnlyCustomLevels: true, level: 'debug', formatters: {} },
-    { write: (line: string) => write(JSON.parse(line) as LogRecord) },
-  ) as unknown as PinoLogger<'warning' | 'error' | 'critical' | 'debug' | 'info'>;
+/** `{"level":"INFO","time":"2026-11-21T01:24:58.986Z","pid":4711,"name":"barman.cli","msg":"..."}`, errors with their `stack`. */
+function jsonLines({ redact }: Redaction, write: Write): (record: LogRecord) => void {
+  let logger: PinoLogger<LogLevel> | undefined;
+  const open = () => {
+    const { pino, stdTimeFunctions } = loadPino();
+    const formatters = { level: (label: string) => ({ level: label.toUpperCase() }) };
+    const custom = { customLevels: { ...LEVELS }, useOnlyCustomLevels: true, level: 'debug' } as const;
+    const base = { pid: process.pid };
+    return pino(
+      { ...custom, base, formatters, timestamp: stdTimeFunctions.isoTime },
+      { write },
+    ) as PinoLogger<LogLevel>;
+  };
+  return ({ level, name, text, stack }) => {
+    logger ??= open();
+    logger[level](stack === undefined ? { name } : { name, stack: redact(stack) }, redact(text));
+  };
 }
 
-function openSink(file: string | null): { write: (line: string) => void; failed: boolean } {
+function openSink(file: string | null): { write: Write; failed: boolean } {
   const toStderr = (line: string) => {
     writeSync(2, line);
   };
@@ -125,14 +146,13 @@ function wasRotated(fd: number, file: string): boolean {
 }
 
 /** Fills a Python `%(name)s` logging format; unknown names stay as written. */
-export function renderLine(format: string, record: LogRecord): string {
-  const levelName = (Object.keys(LEVELS) as LogLevel[]).find((name) => LEVELS[name] === record.level) ?? 'info';
+function renderLine(format: string, line: { level: LogLevel; name: string; message: string }): string {
   const values: Record<string, string> = {
-    asctime: asctime(new Date(record.time)),
+    asctime: asctime(new Date()),
     process: String(process.pid),
-    name: record.logger,
-    levelname: levelName.toUpperCase(),
-    message: record.msg,
+    name: line.name,
+    levelname: line.level.toUpperCase(),
+    message: line.message,
   };
   return `${format.replace(/%\((\w+)\)s/g, (whole, key: string) => values[key] ?? whole)}\n`;
 }

@@ -77,6 +77,7 @@ describe('readMainFile', () => {
       logLevel: 'INFO',
       logFormat: '%(message)s',
     });
+    expect(loadConfig(readMainFile({ path: main, env: {} })).warnings).toEqual([]);
   });
 });
 

@@ -55,6 +55,44 @@ describe('log file', () => {
     open(20, '%(levelname)s %(name)s %(message)s %(nosuch)s').named('barman.x').info('hello');
     expect(readFileSync(file, 'utf8')).toBe('INFO barman.x hello %(nosuch)s\n');
   });
+
+  it('takes a text as it is: line ends, percent signs, quotes, what is no character', () => {
+    const text = 'a "b" %s %% %(name)s {0}\r\n\ttabbed \\n \u0001 \ud800 ü $& $1';
+    open(20, '%(message)s').info(text);
+    expect(readFileSync(file, 'utf8')).toBe(`${text.replace('\ud800', '\ufffd')}\n`);
+  });
+});
+
+describe('log_format = json', () => {
+  const records = () =>
+    readFileSync(file, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  it('writes one object on each line, at once', () => {
+    const log = open(20, 'json');
+    log.debug('below the level');
+    log.named('barman.cli').warning('two\nlines %s');
+    log.named('barman.backup').error('failed', 'Error: stack\n    at somewhere');
+    const [first, second, ...more] = records();
+    expect(more).toEqual([]);
+    const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string;
+    const { pid } = process;
+    expect(first).toEqual({ level: 'WARNING', time, pid, name: 'barman.cli', msg: 'two\nlines %s' });
+    const stack = 'Error: stack\n    at somewhere';
+    expect(second).toEqual({ level: 'ERROR', time, pid, name: 'barman.backup', stack, msg: 'failed' });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  it('holds no password, and goes on after logrotate', () => {
+    const log = open(10, ' JSON ');
+    log.error("host=h password='s3 cret'", 'at postgresql://u:s3cret@h/');
+    expect(readFileSync(file, 'utf8')).not.toMatch(/s3/);
+    renameSync(file, `${file}.1`);
+    log.info('new');
+    expect(records()).toMatchObject([{ msg: 'new' }]);
+  });
 });
 
 describe('log_level', () => {
