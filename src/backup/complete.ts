@@ -13,7 +13,7 @@ import type { ServerScope } from '../server/scope.ts';
 import { waitForWal } from '../wal/wait.ts';
 import { purgeOlderWals } from './first-backup.ts';
 import { syncTree } from '../transfer/measure.ts';
-import { stopIfInterrupted } from './method.ts';
+import { type Beginning, stopIfInterrupted } from './method.ts';
 
 /** Flushes every byte of the backup, then saves it as WAITING_FOR_WALS: from here on it survives a power cut. */
 export async function settleOnDisk(scope: ServerScope, info: BackupInfo, directory: string): Promise<BackupInfo> {
@@ -27,17 +27,15 @@ export async function settleOnDisk(scope: ServerScope, info: BackupInfo, directo
 export async function announce(
   scope: ServerScope,
   info: BackupInfo,
-  facts: { readonly copyStart: number; readonly end: string },
+  { began, end }: { readonly began: Beginning; readonly end: string },
 ): Promise<void> {
   // A method that copies by rsync has said already that it is the first.
   const tell = info.mode === 'postgres' ? 'all' : 'removed';
   await purgeOlderWals(scope, info, { tell });
   scope.output.info(`Backup size: ${sizeText(info, scope.config.reuseBackup === 'link')}`);
-  scope.output.info(`Backup end at LSN: ${facts.end}`);
-  const elapsed = performance.timeOrigin / 1000 + performance.now() / 1000 - facts.copyStart / 1_000_000;
-  scope.output.info(
-    `Backup completed (start time: ${localTime(facts.copyStart)}, elapsed time: ${humanDuration(elapsed)})`,
-  );
+  scope.output.info(`Backup end at LSN: ${end}`);
+  const elapsed = humanDuration(began.seconds());
+  scope.output.info(`Backup completed (start time: ${localTime(began.at)}, elapsed time: ${elapsed})`);
 }
 
 function sizeText({ size, deduplicatedSize }: BackupInfo, links: boolean): string {
@@ -48,10 +46,9 @@ function sizeText({ size, deduplicatedSize }: BackupInfo, links: boolean): strin
 }
 
 /** Python's `str(datetime)` in local time, microseconds included. */
-function localTime(epochMicros: number): string {
-  const date = new Date(epochMicros / 1000);
+function localTime(date: Date): string {
   const two = (value: number) => String(value).padStart(2, '0');
-  const micros = String(Math.floor(epochMicros) % 1_000_000).padStart(6, '0');
+  const micros = `${String(date.getMilliseconds()).padStart(3, '0')}000`;
   const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${micros}`;
 }

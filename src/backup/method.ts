@@ -38,8 +38,18 @@ export interface BackupJob {
 /** Fields to merge into the record once the copy is on disk (not yet flushed). */
 export interface CopyOutcome {
   readonly changes: BackupChanges;
-  /** When the copy itself began, microseconds since 1970. */
-  readonly copyStart: number;
+  readonly began: Beginning;
+}
+
+/** When something began, by the clock of the program, and how long ago that is, whatever happens to the clock. */
+export interface Beginning {
+  readonly at: Date;
+  readonly seconds: () => number;
+}
+
+export function beginNow({ now }: Pick<ServerScope, 'now'>): Beginning {
+  const started = performance.now();
+  return { at: now(), seconds: () => (performance.now() - started) / 1000 };
 }
 
 export type BackupMethod = (job: BackupJob) => Promise<CopyOutcome>;

@@ -18,7 +18,7 @@ import { announce, finishUnderLock, finishAfterLock, settleOnDisk } from './comp
 import { recordFailure } from './failure.ts';
 import { runBackupHooks } from './hooks.ts';
 import { refuseIncremental } from './incremental.ts';
-import { type BackupAction, type BackupMethod, stopIfInterrupted } from './method.ts';
+import { type BackupAction, type BackupMethod, beginNow, stopIfInterrupted } from './method.ts';
 import { repairUnderLock } from './repair.ts';
 import { withLock } from '../server/locks.ts';
 
@@ -154,7 +154,7 @@ async function takeBackup(
   }));
   const directory = backupPath(catalog.layout, info.backupId);
   let action: BackupAction = 'starting backup';
-  let copyStart = (performance.timeOrigin + performance.now()) * 1000;
+  let began = beginNow(scope);
   try {
     stopIfInterrupted(scope.signal);
     scope.output.info(`Starting backup using ${mode} method for server ${scope.name} in ${directory}`);
@@ -178,7 +178,7 @@ async function takeBackup(
       },
     });
     stopIfInterrupted(scope.signal);
-    copyStart = outcome.copyStart;
+    began = outcome.began;
     info = { ...info, ...outcome.changes };
     await createRestorePoint(scope, info);
     action = 'calculating backup size';
@@ -189,7 +189,7 @@ async function takeBackup(
     await scope.postgres?.close();
   }
   if (info.status !== 'FAILED') {
-    await announce(scope, info, { copyStart, end: position(info.endXlog, info.endWal, info.endOffset) });
+    await announce(scope, info, { began, end: position(info.endXlog, info.endWal, info.endOffset) });
     info = await finishUnderLock(scope, info, request);
   }
   await runBackupHooks(tidyingUp(scope), info, 'post');

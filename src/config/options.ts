@@ -284,12 +284,6 @@ export interface ServerConfig extends OptionValues {
   readonly logMessages: readonly LogMessage[];
 }
 
-/** A model's options: only what it sets is not null. */
-export type ModelConfig = { readonly [Name in keyof OptionValues]: OptionValues[Name] | null } & {
-  readonly name: string;
-  readonly cluster: string;
-};
-
 /** The `[barman]` section. */
 export interface GlobalConfig {
   readonly barmanHome: string;

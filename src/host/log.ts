@@ -67,7 +67,7 @@ export function openLog(options: LogOptions): Log {
 }
 
 /** The one value of `log_format` that is no Python format: Barman refuses it, so no configuration of Barman's has it. */
-export function isJsonFormat(format: string): boolean {
+function isJsonFormat(format: string): boolean {
   return format.trim().toLowerCase() === 'json';
 }
 

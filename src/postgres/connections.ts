@@ -88,8 +88,10 @@ export interface PostgresConnection {
   readonly conninfo: string;
   /** Booleans and integers (bigint beyond 2^53) are converted; every other type comes as PostgreSQL's text. */
   query<Row extends Record<string, unknown>>(sql: string, parameters?: readonly unknown[]): Promise<Row[]>;
-  /** From now on a lost connection is an error (`Connection lost, reconnection not allowed`) until `unpin`. */
-  /** `onLost` is called when it happens, also between two questions. */
+  /**
+   * From now on a lost connection is an error (`Connection lost, reconnection not allowed`) until `unpin`; `onLost` is
+   * called when it happens, also between two questions.
+   */
   pin(onLost?: () => void): void;
   unpin(): void;
   serverVersion(): Promise<PostgresVersion>;

@@ -8,7 +8,13 @@ import { detectFileForm } from '../codec/compression.ts';
 import { listNames } from '../host/files.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { chainOf } from '../domain/backup/backup-selector.ts';
-import { type Coverage, coverageOf, segmentNumber, SegmentSet } from '../domain/recovery/coverage.ts';
+import {
+  coverageOf,
+  type Exposure,
+  segmentNumber,
+  SegmentSet,
+  type ServerCoverage,
+} from '../domain/recovery/coverage.ts';
 import { BarmanError, messageOf, PostgresError } from '../domain/errors.ts';
 import { type Lsn, lsn } from '../domain/wal/lsn.ts';
 import type { TimelineSwitch } from '../domain/wal/timeline-history.ts';
@@ -17,25 +23,6 @@ import { isPlain, PLAIN } from '../domain/wal/wal-content.ts';
 import { reportDamaged } from '../server/find-backup.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { readHistory } from '../wal/timeline-histories.ts';
-
-/** What would be lost now. */
-export interface Exposure {
-  readonly currentLsn: Lsn;
-  /** Everything before it is on this host. */
-  readonly receivedLsn: Lsn;
-  readonly receivedBy: 'streaming' | 'archiving';
-  readonly bytes: bigint;
-  /** Since when the oldest of it may have been written; null when that is not known. */
-  readonly seconds: number | null;
-}
-
-export interface ServerCoverage extends Coverage {
-  readonly server: string;
-  /** When the last segment of a window was written: seconds since 1970, by name. */
-  readonly times: ReadonlyMap<string, number>;
-  /** null when PostgreSQL does not answer, or is not asked (inactive or passive server). */
-  readonly exposure: Exposure | null;
-}
 
 export async function measureCoverage(scope: ServerScope): Promise<ServerCoverage> {
   const { backups: all, damaged } = await scope.catalog.listBackups();

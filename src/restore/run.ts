@@ -106,14 +106,12 @@ async function restorePinned(
   else await writeArchiveStatus(directory, []);
   const settings = await recoverySettingsFor(scope, request, place.plan, goal, walDirectory);
   output.info('Identify dangerous settings in destination directory.');
-  const { changes, warnings, missing } = await adaptConfiguration(place.plan, settings);
+  const report = await adaptConfiguration(place.plan, settings);
   await place.publish();
   return {
     started: timestampOf(started),
     elapsedSeconds: Math.round((performance.now() - clock) * 1000) / 1_000_000,
-    changes,
-    warnings,
-    missingFiles: missing,
+    ...report,
     getWal: plan.getWal,
     recoveryFile: plan.recoveryFile,
   };

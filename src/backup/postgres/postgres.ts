@@ -16,7 +16,7 @@ import { segmentOfLsn } from '../../domain/wal/wal.ts';
 import type { CommandContext } from '../../server/context.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { flushBehind } from '../../transfer/flush-behind.ts';
-import { type BackupJob, type BackupMethod, interruption, stopIfInterrupted } from '../method.ts';
+import { type BackupJob, type BackupMethod, beginNow, interruption, stopIfInterrupted } from '../method.ts';
 import { connectionOf, recordedFacts, refuseOldServer } from '../cluster-facts.ts';
 import { watchBaseBackup } from './progress.ts';
 import { readLabel, refuseStrayTablespaces } from './result.ts';
@@ -30,10 +30,10 @@ export const postgresBackup: BackupMethod = async (job) => {
   await job.recordStart({ ...recordedFacts(facts), ...beginFields(begin) });
 
   job.enter('copying files');
-  const copyStart = (performance.timeOrigin + performance.now()) * 1000;
+  const began = beginNow(scope);
   scope.output.info(`Starting backup copy via pg_basebackup for ${job.backupId}`);
   await copyWithRetries(job, postgres, facts);
-  const seconds = performance.timeOrigin / 1000 + performance.now() / 1000 - copyStart / 1_000_000;
+  const seconds = began.seconds();
   scope.output.info(`Copy done (time: ${humanDuration(seconds)})`);
   warnAboutExternalFiles(scope, facts);
 
@@ -44,7 +44,7 @@ export const postgresBackup: BackupMethod = async (job) => {
   await switchWal(scope, end);
   const took = Math.round(seconds * 1_000_000) / 1_000_000;
   return {
-    copyStart,
+    began,
     changes: {
       compression,
       backupLabel: labelText,

@@ -10,7 +10,7 @@ import { BackupError } from '../../domain/errors.ts';
 import { type ConcurrentBackup, startConcurrentBackup } from './concurrent.ts';
 import { isFirstBackup } from '../first-backup.ts';
 import { flushBehind } from '../../transfer/flush-behind.ts';
-import { type BackupJob, type BackupMethod, interruption, stopIfInterrupted } from '../method.ts';
+import { type BackupJob, type BackupMethod, beginNow, interruption, stopIfInterrupted } from '../method.ts';
 import { connectionOf, recordedFacts, refuseOldServer } from '../cluster-facts.ts';
 import { watchCopy } from '../copy-progress.ts';
 import { copyCluster } from './copy.ts';
@@ -38,7 +38,7 @@ export const rsyncBackup: BackupMethod = async (job) => {
   announceFirst();
 
   job.enter('copying files');
-  const copyStart = (performance.timeOrigin + performance.now()) * 1000;
+  const began = beginNow(scope);
   const jobs = Math.max(1, scope.config.parallelJobs);
   const way = scope.config.sshCommand === null ? 'local rsync' : 'rsync/SSH';
   scope.output.info(`Starting backup copy via ${way} for ${job.backupId}${jobs > 1 ? ` (${jobs} jobs)` : ''}`);
@@ -51,13 +51,13 @@ export const rsyncBackup: BackupMethod = async (job) => {
     job.enter('copying files');
     throw error;
   }
-  const seconds = performance.timeOrigin / 1000 + performance.now() / 1000 - copyStart / 1_000_000;
+  const seconds = began.seconds();
   scope.output.info(`Copy done (time: ${humanDuration(seconds)})`);
   warnAboutIncludes(job, facts);
   announceFirst();
   await backup.stop();
   await refuseNewTablespaces(job, facts);
-  return { copyStart, changes: {} };
+  return { began, changes: {} };
 };
 
 async function copyWhileStarted(job: BackupJob, facts: ClusterFacts, backup: ConcurrentBackup) {

@@ -14,6 +14,15 @@ export interface RetentionFacts {
   readonly now: Date;
 }
 
+/** A backup that goes, and the WAL that goes with it. */
+export interface PlannedRemoval {
+  readonly info: BackupInfo;
+  /** Names of the archived files, in the order of the index. */
+  readonly wals: readonly string[];
+  /** Their bytes as stored. */
+  readonly walBytes: number;
+}
+
 /** A verdict for each of `backups`. Only DONE backups are judged; incremental ones inherit from the root of their chain. */
 export function backupVerdicts(
   backups: readonly BackupInfo[],

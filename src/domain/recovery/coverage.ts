@@ -4,6 +4,7 @@
  * Source: PostgreSQL documentation, "Timelines" and "Recovery Target Settings".
  */
 import type { BackupInfo } from '../backup/backup-info.ts';
+import type { Lsn } from '../wal/lsn.ts';
 import type { TimelineSwitch } from '../wal/timeline-history.ts';
 import { parseWalName, segmentName, segmentsPerLog, type WalFile } from '../wal/wal.ts';
 
@@ -50,6 +51,25 @@ export interface Coverage {
   readonly timelines: readonly TimelineCoverage[];
   /** Backups that are not consistent: the first segment that is missing of those they need. */
   readonly incomplete: readonly { readonly backupId: string; readonly missingWal: string }[];
+}
+
+/** What would be lost if the primary died now. */
+export interface Exposure {
+  readonly currentLsn: Lsn;
+  /** Everything before it is on this host. */
+  readonly receivedLsn: Lsn;
+  readonly receivedBy: 'streaming' | 'archiving';
+  readonly bytes: bigint;
+  /** Since when the oldest of it may have been written; null when that is not known. */
+  readonly seconds: number | null;
+}
+
+export interface ServerCoverage extends Coverage {
+  readonly server: string;
+  /** When the last segment of a window was written: seconds since 1970, by name. */
+  readonly times: ReadonlyMap<string, number>;
+  /** null when PostgreSQL does not answer, or is not asked (inactive or passive server). */
+  readonly exposure: Exposure | null;
 }
 
 /** The number of a segment from the very first one on. */

@@ -12,6 +12,14 @@ export interface SettingNote {
   readonly value: string | null;
 }
 
+/** What a restore did to the configuration files, and what a person has to look at. */
+export interface ConfigurationReport {
+  readonly changes: readonly SettingNote[];
+  readonly warnings: readonly SettingNote[];
+  /** Files that the backup does not hold. */
+  readonly missing: readonly string[];
+}
+
 /** Settings that would make the restored cluster write into the archive of the original, or stop at an old target. */
 const MANGLED: ReadonlyMap<string, string | null> = new Map([
   ['archive_command', 'false'],

@@ -81,13 +81,6 @@ export function nextSegmentName(file: WalFile, segmentSize: number): string {
   return last ? segmentName(file.timeline, file.log + 1, 0) : segmentName(file.timeline, file.log, file.segment + 1);
 }
 
-/** The name of the segment before `file`; undefined for the very first one. */
-export function previousSegmentName(file: WalFile, segmentSize: number): string | undefined {
-  if (file.segment > 0) return segmentName(file.timeline, file.log, file.segment - 1);
-  if (file.log > 0) return segmentName(file.timeline, file.log - 1, segmentsPerLog(segmentSize) - 1);
-  return undefined;
-}
-
 /** How many segments there are from `begin` to `end` inclusive; both must be on one timeline, `end` not before `begin`. */
 export function countSegments(begin: WalFile, end: WalFile, segmentSize: number): number {
   return (end.log - begin.log) * segmentsPerLog(segmentSize) + end.segment - begin.segment + 1;

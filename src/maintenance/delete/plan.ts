@@ -1,20 +1,12 @@
 /** What a delete would do: the backups in the order in which they go, and the WAL that each of them frees. */
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
-import { descendants } from '../../domain/backup/retention.ts';
+import { descendants, type PlannedRemoval } from '../../domain/backup/retention.ts';
 import { parseWalName } from '../../domain/wal/wal.ts';
 import type { WalJudge } from '../../domain/wal/wal-horizon.ts';
 import { mayGo, readAfresh, reportRefusal } from '../delete.ts';
 import { plannedRemovals } from '../retention.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { judgeFreedWals } from './freed-wals.ts';
-
-export interface PlannedRemoval {
-  readonly info: BackupInfo;
-  /** Names of the archived files, in the order of the index. */
-  readonly wals: readonly string[];
-  /** Their bytes as stored. */
-  readonly walBytes: number;
-}
 
 /** For `delete SERVER ID`; undefined when it is refused, which is reported as the real one reports it. */
 export async function planDelete(scope: ServerScope, info: BackupInfo): Promise<readonly PlannedRemoval[] | undefined> {

@@ -1,32 +1,20 @@
 /** `barman coverage`: windows of recovery, gaps and the present risk, as text, as a drawing on a terminal, as JSON. */
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
-import type { RecoveryWindow, TimelineCoverage, WalGap } from '../../domain/recovery/coverage.ts';
+import type {
+  Exposure,
+  RecoveryWindow,
+  ServerCoverage,
+  TimelineCoverage,
+  WalGap,
+} from '../../domain/recovery/coverage.ts';
 import { humanDuration } from '../../domain/time/duration.ts';
-import { formatLsn, type Lsn } from '../../domain/wal/lsn.ts';
+import { formatLsn } from '../../domain/wal/lsn.ts';
 import { prettySize } from '../../domain/text/size.ts';
 import { epochSeconds, formatTimestamp, timestampOf } from '../../domain/time/timestamp.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 
-export interface ShownExposure {
-  readonly currentLsn: Lsn;
-  readonly receivedLsn: Lsn;
-  readonly receivedBy: 'streaming' | 'archiving';
-  readonly bytes: bigint;
-  /** null when it is not known. */
-  readonly seconds: number | null;
-}
-
-export interface ShownCoverage {
-  readonly server: string;
-  readonly timelines: readonly TimelineCoverage[];
-  readonly incomplete: readonly { readonly backupId: string; readonly missingWal: string }[];
-  /** When a segment was written: seconds since 1970, by name. */
-  readonly times: ReadonlyMap<string, number>;
-  readonly exposure: ShownExposure | null;
-}
-
 /** `columns` is the width of the terminal; null elsewhere: then nothing is drawn. */
-export function coverageResult(shown: ShownCoverage, columns: number | null): Result {
+export function coverageResult(shown: ServerCoverage, columns: number | null): Result {
   return { console: () => consoleLines(shown, columns), json: () => ({ [shown.server]: jsonOf(shown) }) };
 }
 
@@ -48,7 +36,7 @@ function momentText(seconds: number): string {
   return formatTimestamp(timestampOf(new Date(seconds * 1000)));
 }
 
-function consoleLines(shown: ShownCoverage, columns: number | null): readonly string[] {
+function consoleLines(shown: ServerCoverage, columns: number | null): readonly string[] {
   const { server, timelines, incomplete, times, exposure } = shown;
   const periods = timelines.flatMap(({ windows }) => windows.map((window) => periodOf(window, times)));
   return [
@@ -86,7 +74,7 @@ function gapText({ firstWal, lastWal, count }: WalGap): string {
   return `gap: ${count} segments are missing: ${firstWal} to ${lastWal}`;
 }
 
-function exposureText({ bytes, seconds, receivedLsn, currentLsn, receivedBy }: ShownExposure): string {
+function exposureText({ bytes, seconds, receivedLsn, currentLsn, receivedBy }: Exposure): string {
   if (bytes === 0n) return `nothing would be lost (all is here by ${receivedBy}, up to ${formatLsn(receivedLsn)})`;
   const age = seconds === null ? 'of unknown age' : `of the last ${humanDuration(seconds)}`;
   return `${prettySize(bytes)} ${age} would be lost (here up to ${formatLsn(receivedLsn)} by ${receivedBy}, the primary is at ${formatLsn(currentLsn)})`;
@@ -110,7 +98,7 @@ function drawing(columns: number | null, all: readonly Period[]): (periods: read
   };
 }
 
-function jsonOf({ timelines, incomplete, times, exposure }: ShownCoverage): JsonObject {
+function jsonOf({ timelines, incomplete, times, exposure }: ServerCoverage): JsonObject {
   return {
     timelines: timelines.map((coverage): Json => ({
       timeline: coverage.timeline,

@@ -1,18 +1,11 @@
 /** `barman delete --dry-run`. */
-import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import type { PlannedRemoval } from '../../domain/backup/retention.ts';
 import { prettySize } from '../../domain/text/size.ts';
 import { ctime } from '../../domain/time/timestamp.ts';
 import type { Result } from '../output.ts';
 
-export interface ShownRemoval {
-  readonly info: BackupInfo;
-  readonly wals: readonly string[];
-  /** Bytes as stored. */
-  readonly walBytes: number;
-}
-
-export function deletePlanResult(server: string, removals: readonly ShownRemoval[]): Result {
-  const sum = (amountOf: (removal: ShownRemoval) => number) =>
+export function deletePlanResult(server: string, removals: readonly PlannedRemoval[]): Result {
+  const sum = (amountOf: (removal: PlannedRemoval) => number) =>
     removals.reduce((total, removal) => total + amountOf(removal), 0);
   const [backupBytes, walCount, walBytes] = [
     // Files that a later backup shares by hard links stay.
@@ -50,7 +43,7 @@ export function deletePlanResult(server: string, removals: readonly ShownRemoval
   };
 }
 
-function lineOf({ info, wals, walBytes }: ShownRemoval): string {
+function lineOf({ info, wals, walBytes }: PlannedRemoval): string {
   const size = info.deduplicatedSize ?? info.size;
   return [
     info.backupName === null ? info.backupId : `${info.backupId} '${info.backupName}'`,

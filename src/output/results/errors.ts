@@ -1,21 +1,12 @@
 /** `barman errors`: every rejected file with what it is and what may be done. */
 import { formatLsn } from '../../domain/wal/lsn.ts';
-import type { WalHeader } from '../../domain/wal/wal-header.ts';
+import type { JudgedReject } from '../../domain/wal/rejected-wal.ts';
 import type { Result } from '../output.ts';
-
-export interface ShownReject {
-  readonly file: string;
-  readonly walName: string | null;
-  readonly header: WalHeader | null;
-  readonly relation: string;
-  readonly verdict: string;
-  readonly action: 'remove' | 'queue' | null;
-}
 
 export interface ShownErrors {
   readonly server: string;
   readonly directory: string;
-  readonly rejects: readonly ShownReject[];
+  readonly rejects: readonly JudgedReject[];
   /** Names that `--resolve` dealt with. */
   readonly resolved: ReadonlySet<string>;
 }
@@ -52,7 +43,10 @@ function countText(count: number): string {
 
 const DONE = { remove: 'removed', queue: 'queued again' } as const;
 
-function rejectLines({ file, header, verdict, action }: ShownReject, resolved: ReadonlySet<string>): readonly string[] {
+function rejectLines(
+  { file, header, verdict, action }: JudgedReject,
+  resolved: ReadonlySet<string>,
+): readonly string[] {
   const done = action !== null && resolved.has(file) ? `: ${DONE[action]}` : '';
   return [
     `\t${file}${done}`,

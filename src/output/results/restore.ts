@@ -1,18 +1,14 @@
 /** What a restore reports when it is done. Source: docs/behaviour/recovery.md 10, cli.md 6.8. */
 import type { Timestamp } from '../../domain/backup/backup-info.ts';
 import { humanDuration } from '../../domain/time/duration.ts';
-import type { SettingNote } from '../../domain/recovery/postgres-conf.ts';
+import type { ConfigurationReport, SettingNote } from '../../domain/recovery/postgres-conf.ts';
 import { formatTimestamp } from '../../domain/time/timestamp.ts';
 import { JsonFloat } from '../json-float.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 
-export interface RestoreReport {
+export interface RestoreReport extends ConfigurationReport {
   readonly started: Timestamp;
   readonly elapsedSeconds: number;
-  readonly changes: readonly SettingNote[];
-  readonly warnings: readonly SettingNote[];
-  /** Configuration files that the backup does not hold. */
-  readonly missingFiles: readonly string[];
   readonly getWal: boolean;
   /** The file that holds restore_command. */
   readonly recoveryFile: string;
@@ -37,14 +33,14 @@ function consoleLines(report: RestoreReport): readonly string[] {
     lines.push('', 'WARNING', 'You are required to review the following options as potentially dangerous', '');
     lines.push(...report.warnings.map(noteLine));
   }
-  if (report.missingFiles.length > 0) {
+  if (report.missing.length > 0) {
     lines.push(
       '',
       'WARNING',
       'The following configuration files have not been saved during backup, hence they have not been restored.',
       'You need to manually restore them in order to start the restored PostgreSQL instance:',
       '',
-      ...report.missingFiles.map((file) => `    ${file}`),
+      ...report.missing.map((file) => `    ${file}`),
     );
   }
   if (report.getWal) {
@@ -77,7 +73,7 @@ export function restoreWarnings(report: RestoreReport): readonly string[] {
   if (report.warnings.length > 0) {
     texts.push("WARNING! You are required to review the options as potentially dangerous. See 'warnings' key.");
   }
-  if (report.missingFiles.length > 0) {
+  if (report.missing.length > 0) {
     texts.push(
       "WARNING! Some configuration files have not been saved during backup, hence they have not been restored. See 'missing_files' key.",
     );
@@ -95,7 +91,7 @@ function document(report: RestoreReport): JsonObject {
   return {
     changes: report.changes.map(noteJson),
     changes_count: report.changes.length,
-    missing_files: report.missingFiles,
+    missing_files: report.missing,
     recovery_elapsed_time: humanDuration(report.elapsedSeconds),
     recovery_elapsed_time_seconds: new JsonFloat(report.elapsedSeconds),
     recovery_start_time: formatTimestamp(report.started),

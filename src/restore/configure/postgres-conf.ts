@@ -8,19 +8,13 @@ import { join } from 'node:path';
 import { syncDirectory, unlinkIfPresent } from '../../host/files.ts';
 import {
   appendSettings,
+  type ConfigurationReport,
   dangerousSettings,
   mangleSettings,
   type SettingNote,
 } from '../../domain/recovery/postgres-conf.ts';
 import type { RecoveryPlan } from '../plan.ts';
 import { has } from '../../domain/postgres-version.ts';
-
-export interface ConfigurationReport {
-  readonly changes: readonly SettingNote[];
-  readonly warnings: readonly SettingNote[];
-  /** Files that the backup does not hold. */
-  readonly missing: readonly string[];
-}
 
 const EXPECTED = ['postgresql.conf', 'postgresql.auto.conf', 'pg_hba.conf', 'pg_ident.conf'];
 

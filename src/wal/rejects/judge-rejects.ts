@@ -9,7 +9,8 @@ import { copyFileDurably } from '../../host/copy-file.ts';
 import { exists, listNames, makeDirectory, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
 import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';
 import { parseWalName, type WalFile } from '../../domain/wal/wal.ts';
-import { parseWalHeader, type WalHeader } from '../../domain/wal/wal-header.ts';
+import type { JudgedReject } from '../../domain/wal/rejected-wal.ts';
+import { parseWalHeader } from '../../domain/wal/wal-header.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import {
   canDecrypt,
@@ -24,23 +25,6 @@ import { examineWal } from '../content/examine.ts';
 import { parseRejectedName } from './rejects.ts';
 import { isSound } from '../archive/twins.ts';
 import { withLock } from '../../server/locks.ts';
-
-/** What `--resolve` does; null: nothing, somebody has to look. */
-export type SafeAction = 'remove' | 'queue';
-
-export interface JudgedReject {
-  /** Its name in the errors directory. */
-  readonly file: string;
-  /** The WAL it claimed to be; null when that is no WAL name. */
-  readonly walName: string | null;
-  /** What its first page says; null for what is no plain or compressed WAL segment. */
-  readonly header: WalHeader | null;
-  /** To the archived file of the same name. */
-  readonly relation: 'identical' | 'prefix' | 'longer' | 'different' | 'not archived' | 'no WAL';
-  /** One sentence for a person. */
-  readonly verdict: string;
-  readonly action: SafeAction | null;
-}
 
 /** Every file of the errors directory, in name order. */
 export async function judgeRejects(scope: ServerScope): Promise<readonly JudgedReject[]> {
