@@ -53,9 +53,9 @@ async function checkPgBasebackup(run: CheckRun): Promise<void> {
 async function checkSsh(run: CheckRun, command: string | null, hint: string): Promise<void> {
   // A server without ssh_command is disabled, which `configuration` reports.
   if (command === null || command.trim() === '') return;
-  const host = await run.scope.remoteHost();
   let output = '';
   const works = await run.check('ssh', async () => {
+    const host = await run.scope.remoteHost();
     const { code, text } = await runRemote(run, host, ['true']);
     output = text;
     if (code === '0') return { ok: true, hint };
@@ -67,7 +67,7 @@ async function checkSsh(run: CheckRun, command: string | null, hint: string): Pr
       ? null
       : { ok: false, hint: 'the configured ssh_command must not add anything to the remote command output' },
   );
-  if (!run.scope.isPassive) await checkLeftLabel(run, host);
+  if (!run.scope.isPassive) await checkLeftLabel(run, await run.scope.remoteHost());
 }
 
 /** A stopped PostgreSQL with a backup_label in PGDATA: it may refuse to start. */

@@ -49,7 +49,8 @@ export async function openServer(
     searchPath: path,
     programEnv: { ...ctx.env, PATH: path },
     close: async () => {
-      await (await host)?.close();
+      // Whoever asked for a host that could not be had was told why.
+      await (await host?.catch(() => undefined))?.close();
       await Promise.all([connections.postgres?.close(), connections.primary?.close(), connections.streaming?.close()]);
     },
   };

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { AnyAuthMethod, Client, ConnectConfig, ServerHostKeyAlgorithm } from 'ssh2';
+import { ConfigError, errnoOf } from '../../domain/errors.ts';
 import type { Command } from '../executor.ts';
 import { filesOf, type HostKey, knownKeys } from './known-hosts.ts';
 import { settingOf, type SshSettings } from './ssh-config.ts';
@@ -16,6 +17,19 @@ const ONLY_OPENSSH = ['proxycommand', 'proxyjump', 'controlpath', 'pkcs11provide
 const READY_TIMEOUT = 30_000;
 const KEEPALIVE_INTERVAL = 15_000;
 const KEEPALIVE_COUNT = 4;
+
+/** The library is optional: most sites use OpenSSH. @throws ConfigError when it is not installed */
+export async function loadSsh2(load = () => import('ssh2')): Promise<typeof import('ssh2')> {
+  try {
+    return (await load()).default;
+  } catch (cause) {
+    if (!/^(?:ERR_)?MODULE_NOT_FOUND$/.test(errnoOf(cause) ?? '')) throw cause;
+    throw new ConfigError('ssh_transport = ssh2 needs the library ssh2, which is not installed', {
+      cause,
+      hint: 'run "npm install ssh2" in the folder that holds package.json, or set ssh_transport = openssh',
+    });
+  }
+}
 
 /** True for `ssh [options] HOST` and nothing else: no program in front, no command behind. */
 export function isPlainSsh([program, ...words]: Command): boolean {
@@ -73,7 +87,7 @@ async function authentication(
   env: NodeJS.ProcessEnv,
   username: string,
 ): Promise<AnyAuthMethod[]> {
-  const { default: ssh2 } = await import('ssh2');
+  const ssh2 = await loadSsh2();
   const methods: AnyAuthMethod[] = [];
   const agent = settingOf(settings, 'identityagent') ?? env.SSH_AUTH_SOCK;
   if (agent?.startsWith('/') && settingOf(settings, 'identitiesonly') !== 'yes') {
@@ -90,7 +104,7 @@ async function authentication(
 
 /** Connects. @throws whatever the library met: OpenSSH will say it in its own words */
 export async function connectSsh2(config: ConnectConfig, signal: AbortSignal): Promise<Client> {
-  const { default: ssh2 } = await import('ssh2');
+  const ssh2 = await loadSsh2();
   const client = new ssh2.Client();
   return new Promise((resolve, reject) => {
     const giveUp = () => {
