@@ -2,7 +2,7 @@
 // neither parses nor compiles it again, which is up to half of the time of a short command. See bin/barman.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -13,11 +13,13 @@ import { pack } from 'tar-stream';
 const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const common = { bundle: true, format: 'cjs', platform: 'node', target: 'node20', logLevel: 'warning' };
 
+const fileOf = (library) => `${library.replace('/', '-')}.cjs`;
+
 /** A library that is large and wanted by few commands: not in the bundle but in a file beside it. */
 const beside = (name) => ({
   name,
   setup: ({ onResolve }) =>
-    onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path: `./${name}.cjs`, external: true })),
+    onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path: `./${fileOf(name)}`, external: true })),
 });
 
 await rm(at('dist'), { recursive: true, force: true });
@@ -31,15 +33,14 @@ await build({
   sourcemap: 'linked',
   // Loaded by name when it is first used: ssh2 by its first connection; the others are binaries.
   external: ['pg-native', 'ssh2', 'fd-lock', '@mongodb-js/zstd', 'snappy'],
-  plugins: [beside('zod'), beside('pino')],
+  plugins: [beside('zod/mini'), beside('pino')],
   // What stays outside is required: code that was compiled ahead knows no import().
   supported: { 'dynamic-import': false },
   define: { 'import.meta.url': '__moduleUrl' },
   banner: { js: "const __moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
 });
-for (const name of ['zod', 'pino']) {
-  await build({ ...common, entryPoints: [name], absWorkingDir: at(''), outfile: at(`dist/${name}.cjs`), minify: true });
-}
+await buildBeside('pino', "module.exports = require('pino');");
+await buildBeside('zod/mini', `export { ${(await namesOfZod()).join(', ')} } from 'zod/mini';`);
 
 // The programs for the database host: one file each, which runs alone.
 for (const name of ['barman-wal-archive', 'barman-wal-restore']) {
@@ -58,6 +59,21 @@ for (const name of ['barman-wal-archive', 'barman-wal-restore']) {
 // A file without a suffix is what the next package.json says.
 await writeFile(at('dist/standalone/package.json'), '{ "type": "commonjs" }\n');
 await compileAhead();
+
+async function buildBeside(library, contents) {
+  const stdin = { contents, resolveDir: at('') };
+  await build({ ...common, stdin, outfile: at(`dist/${fileOf(library)}`), minify: true });
+}
+
+/** What our schemas are made of: the whole library is twenty times as large, and takes as much longer to load. */
+async function namesOfZod() {
+  const files = (await readdir(at('src'), { recursive: true })).filter((name) => name.endsWith('.ts'));
+  const texts = await Promise.all(files.map((name) => readFile(at(`src/${name}`), 'utf8')));
+  const names = texts
+    .filter((text) => text.includes("from 'zod/mini'"))
+    .map((text) => text.match(/(?<=\bz\.)\w+(?=\()/g));
+  return [...new Set(names.flat())];
+}
 
 /** Runs each of these commands once, on a server of its own, and keeps what V8 compiled for it. */
 async function compileAhead() {

@@ -5,12 +5,11 @@
 import { join } from 'node:path';
 import { writeDurably } from '../host/files.ts';
 import { run, type RunResult } from '../host/process.ts';
-import { isBackupId } from '../domain/backup/backup-info.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
 import { CommandError } from '../domain/errors.ts';
-import { parseWalName } from '../domain/wal/wal.ts';
 import { jsonTextAsIs } from '../output/json-text.ts';
 import type { ServerScope } from '../server/scope.ts';
+import { type PrimaryDocument, readPrimaryDocument } from './primary-document.ts';
 import type { SyncRequest } from './sync-info.ts';
 
 /** Where the answer is kept. */
@@ -35,7 +34,7 @@ export async function fetchPrimaryInfo(scope: ServerScope, request: SyncRequest)
   if (answer.code !== 0) {
     throw new CommandError(`sync-info execution on remote primary server ${scope.name} failed: ${answer.stderr}`);
   }
-  const document = checkDocument(scope, answer.stdout);
+  const document = readPrimaryDocument(scope.name, answer.stdout);
   // The file holds what the primary sent, and a primary of the other make sends its passwords.
   await writeDurably(primaryInfoPath(scope), answer.stdout, { mode: 0o600 });
   return withoutSecrets(answer.stdout.trim(), document);
@@ -55,43 +54,6 @@ async function ask(scope: ServerScope, request: SyncRequest): Promise<RunResult>
 /** One word for the shell on the primary. */
 function shellWord(text: string): string {
   return /^[A-Za-z0-9_./@:+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-interface PrimaryDocument {
-  readonly config: Readonly<Record<string, unknown>>;
-}
-
-/** Names in it become paths and arguments of rsync later: one bad name and all of it is refused. */
-function checkDocument({ name }: ServerScope, text: string): PrimaryDocument {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (cause) {
-    throw refused(name, 'it is no JSON document', cause);
-  }
-  if (!isRecord(document)) throw refused(name, 'it is no JSON object');
-  const { last_name: lastName, last_position: lastPosition, backups, wals, config } = document;
-  if (!Number.isSafeInteger(lastPosition) || typeof lastName !== 'string') throw refused(name, 'it has no last WAL');
-  if (lastName !== '' && !parseWalName(lastName)) throw refused(name, `'${lastName}' is no WAL name`);
-  if (!isRecord(backups) || !Array.isArray(wals) || !isRecord(config)) throw refused(name, 'parts of it are missing');
-  const badId = Object.keys(backups).find((id) => !isBackupId(id));
-  if (badId !== undefined) throw refused(name, `'${badId}' is no backup id`);
-  const badWal = (wals as readonly unknown[]).find(
-    (wal) => !isRecord(wal) || typeof wal.name !== 'string' || !parseWalName(wal.name),
-  );
-  if (badWal !== undefined) throw refused(name, `${JSON.stringify(badWal)} is no WAL file`);
-  return { config };
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function refused(server: string, reason: string, cause?: unknown): CommandError {
-  return new CommandError(`the answer of the primary of server ${server} cannot be used: ${reason}`, {
-    cause,
-    hint: `see what "barman sync-info ${server}" prints on the primary; a login message in the shell's start-up files would spoil it`,
-  });
 }
 
 function withoutSecrets(text: string, { config }: PrimaryDocument): string {

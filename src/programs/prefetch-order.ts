@@ -1,6 +1,6 @@
 /** How barman-wal-restore is told to be the process that fetches ahead. */
 
-/** The environment variable; its value is a PrefetchOrder. */
+/** The environment variable; its value is a PrefetchOrder as JSON, which this program wrote for itself: not checked again. */
 export const PREFETCH_FLAG = 'BARMAN_WAL_RESTORE_PREFETCH';
 
 export interface PrefetchOrder {

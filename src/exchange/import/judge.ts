@@ -2,6 +2,7 @@
 import { compressionSettings } from '../../codec/compression.ts';
 import { exists } from '../../host/files.ts';
 import type { Identity } from '../../catalog/catalog.ts';
+import { parseIdentity } from '../../catalog/identity.ts';
 import { isCopyDone, type BackupInfo, backupType } from '../../domain/backup/backup-info.ts';
 import { parseBackupInfo } from '../../domain/backup/backup-info-file.ts';
 import { BackupError, messageOf } from '../../domain/errors.ts';
@@ -21,12 +22,10 @@ export interface Judged {
 const bad = (text: string) => new BackupError(text, { level: 'exception' });
 
 /** identity.json of the archive against that of the server; the version only warns. */
-export async function judgeIdentity(ctx: CommandContext, bytes: Buffer, local: Identity): Promise<void> {
-  const z = await import('zod');
-  const schema = z.object({ systemid: z.coerce.string(), version: z.string().nullish() });
-  let theirs: { readonly systemid: string; readonly version?: string | null | undefined };
+export function judgeIdentity(ctx: CommandContext, bytes: Buffer, local: Identity): void {
+  let theirs: Identity;
   try {
-    theirs = schema.parse(JSON.parse(bytes.toString('utf8')));
+    theirs = parseIdentity(bytes.toString('utf8'));
   } catch (cause) {
     throw new BackupError('Exported tarball contains an identity.json that cannot be read', {
       cause,

@@ -148,7 +148,7 @@ async function gather(scope: ServerScope, work: Import): Promise<Judged> {
     scope.signal.throwIfAborted();
     await staging.take(member);
     if (member.name === 'identity.json') {
-      await judgeIdentity(scope, text(staging, 'identity.json'), identity);
+      judgeIdentity(scope, text(staging, 'identity.json'), identity);
       seen.identity = true;
     }
     if (member.name === 'backup.info') {

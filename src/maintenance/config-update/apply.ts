@@ -17,7 +17,7 @@ import { withoutSecret } from '../../config/option-json.ts';
 import { restartReceiver } from '../receiver.ts';
 import { withServer } from '../../server/with-server.ts';
 import { type QueuedChange, queued, readQueue, writeQueue } from './queue-file.ts';
-import { automaticFile, type Change, type ChangeSet, valueProblem } from './request.ts';
+import { automaticFile, type Change, type ChangeSet, valueProblem } from './change.ts';
 
 /**
  * Queues `added` behind what waits already, then applies everything. Call it under the configuration lock. compat 3.20.1:

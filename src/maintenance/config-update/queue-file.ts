@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { renameDurably, writeDurably } from '../../host/files.ts';
 import { errnoOf } from '../../domain/errors.ts';
 import type { CommandContext } from '../../server/context.ts';
-import type { ChangeSet } from './request.ts';
+import type { ChangeSet } from './change.ts';
 
 /** One place of the queue: what we understand of it, and what stands there. */
 export interface QueuedChange {
@@ -26,8 +26,8 @@ export async function readQueue(ctx: CommandContext): Promise<readonly QueuedCha
     throw error;
   });
   if (text === undefined || /^\s*\[\s*\]\s*$/.test(text)) return [];
-  const { parseSet } = await import('./queue-format.ts');
-  const items = parseList(text);
+  const { parseQueue, parseSet } = await import('./queue-format.ts');
+  const items = parseQueue(text);
   if (items !== undefined) return items.map((raw) => ({ raw, set: parseSet(raw) }));
   ctx.output.warning(`Malformed or empty configuration change queue: ${path}`);
   if (text.trim() === '') {
@@ -37,15 +37,6 @@ export async function readQueue(ctx: CommandContext): Promise<readonly QueuedCha
     ctx.output.warning(`its content is kept in ${path}.malformed`);
   }
   return [];
-}
-
-function parseList(text: string): readonly unknown[] | undefined {
-  try {
-    const document: unknown = JSON.parse(text);
-    return Array.isArray(document) ? document : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** In the reference's form, which reads it too. */

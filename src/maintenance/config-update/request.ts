@@ -2,25 +2,14 @@
  * What `config-update` is asked for: JSON of outside -> changes that may be queued. Nothing of a document with a fault is
  * applied. Source: docs/behaviour/config.md 11.
  */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import * as z from 'zod/mini';
 import type { Config } from '../../config/load.ts';
-import { interpolate } from '../../config/ini.ts';
 import { type Option, type OptionName, OPTIONS } from '../../config/options.ts';
 import { ConfigError, messageOf } from '../../domain/errors.ts';
 import { pythonText } from '../../output/python-text.ts';
 import { withoutSecret } from '../../config/option-json.ts';
-
-export interface Change {
-  readonly key: string;
-  readonly value: string;
-  /** The file that the option is written to. */
-  readonly configFile: string;
-}
-
-export interface ChangeSet {
-  readonly section: string;
-  readonly changes: readonly Change[];
-}
+import { automaticFile, type ChangeSet, valueProblem } from './change.ts';
 
 /** Why a section of the document is refused, in the reference's two lines. */
 export class SectionRefused extends Error {
@@ -33,6 +22,9 @@ export class SectionRefused extends Error {
 
 type Scope = 'server' | 'model';
 type Section = Readonly<Record<string, unknown>>;
+
+const REQUEST = z.array(z.record(z.string(), z.unknown()));
+const NOTHING = z.strictObject({});
 
 /** A readonly view: the rows differ in type. */
 const ROWS: Readonly<Record<string, Option<unknown>>> = OPTIONS;
@@ -54,15 +46,12 @@ function parseList(text: string): readonly Section[] {
     throw new ConfigError(`config-update cannot read its argument as JSON: ${messageOf(cause)}`, { cause, hint });
   }
   // compat 3.20.1: the empty object is an empty list.
-  if (isObject(document) && Object.keys(document).length === 0) return [];
-  if (!Array.isArray(document) || !document.every(isObject)) {
+  if (NOTHING.safeParse(document).success) return [];
+  if (!REQUEST.safeParse(document).success) {
     throw new ConfigError('config-update takes a JSON list of objects', { hint });
   }
-  return document;
-}
-
-function isObject(value: unknown): value is Section {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  // The document itself: what zod makes of it lacks a key named `__proto__`, which is to be refused by name.
+  return document as readonly Section[];
 }
 
 function readSection(section: Section, config: Config): ChangeSet {
@@ -128,32 +117,10 @@ function isOption(scope: Scope, key: string): key is OptionName {
   return Object.hasOwn(ROWS, key) && (scope === 'server' || ROWS[key]?.scopes.includes('M') === true);
 }
 
-/** Why a text cannot stand in a configuration file, or would make that file unreadable; null when it can. */
-export function valueProblem(config: Config, section: string, key: string, value: string): string | null {
-  if (/(?!\t)[\p{Cc}\p{Cs}]/u.test(value)) return 'the value holds a line break or a control character';
-  if (!value.includes('%')) return null;
-  const raws = new Map([...(config.sections.get(section) ?? [])].map(([name, { raw }]) => [name, raw]));
-  try {
-    // Resolved when the file is read, and once more when the option is used.
-    for (let round = 0; round < 2; round += 1) {
-      if (round === 0) raws.set(key, value);
-      raws.set(key, interpolate(raws, section, key));
-    }
-    return null;
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
 /** The file that says it now, for the section or for all; else the one that config-update keeps. */
 function fileOf(config: Config, section: string, key: string): string {
   const source = config.sourceOf(section, key) ?? config.sourceOf('barman', key);
   return source === undefined ? automaticFile(config) : resolve(source);
-}
-
-/** `.barman.auto.conf`: read last, so what it says is in force. */
-export function automaticFile({ global }: Config): string {
-  return join(global.barmanHome, '.barman.auto.conf');
 }
 
 function shown(section: Section): string {
