@@ -15,7 +15,6 @@ import { withLock } from '../server/locks.ts';
 
 /** For cron: looks for traces of interrupted backups and, only when there are some, takes the lock and repairs them. */
 export async function repairInterruptedBackups(scope: ServerScope): Promise<void> {
-  if (scope.isPassive) return;
   const { backups, damaged } = await scope.catalog.listBackups();
   const known = new Set([...backups, ...damaged].map(({ backupId }) => backupId));
   if (!backups.some(isUnfinished) && (await unusedClaims(scope, known)).length === 0) return;

@@ -7,31 +7,32 @@ import { isCopyDone } from '../domain/backup/backup-info.ts';
 import { CommandError, messageOf } from '../domain/errors.ts';
 import { pythonText } from '../output/python-text.ts';
 import { has, majorText, parsePostgresVersion } from '../domain/postgres-version.ts';
+import { hostCommand } from '../domain/server-role.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckRun } from './scope.ts';
 
 const CHECKS: Readonly<Record<BackupMethod, (run: CheckRun) => Promise<void>>> = {
   postgres: checkPgBasebackup,
-  rsync: async (scope) => {
-    await checkSsh(scope, scope.scope.config.sshCommand, 'PostgreSQL server');
-    await checkStrategy(scope);
+  rsync: async (run) => {
+    await checkSsh(run);
+    await checkStrategy(run);
   },
-  'local-rsync': async (scope) => {
-    await checkLocalPgdata(scope);
-    await checkStrategy(scope);
+  'local-rsync': async (run) => {
+    await checkLocalPgdata(run);
+    await checkStrategy(run);
   },
-  snapshot: async (scope) => {
-    await checkSsh(scope, scope.scope.config.sshCommand, 'PostgreSQL server');
-    await checkStrategy(scope);
-    await refuse(scope, 'snapshot');
+  snapshot: async (run) => {
+    await checkSsh(run);
+    await checkStrategy(run);
+    await refuse(run, 'snapshot');
   },
-  'local-to-cloud': (scope) => refuse(scope, 'local-to-cloud'),
+  'local-to-cloud': (run) => refuse(run, 'local-to-cloud'),
 };
 
 export async function checkMethod(run: CheckRun): Promise<void> {
-  if (!run.scope.isActive) return;
-  if (run.scope.isPassive) await checkSsh(run, run.scope.config.primarySshCommand, 'Barman primary node');
-  else await CHECKS[run.scope.config.backupMethod](run);
+  const { reaches } = run.scope.role;
+  if (reaches === 'Barman primary node') await checkSsh(run);
+  else if (reaches !== null) await CHECKS[run.scope.config.backupMethod](run);
 }
 
 async function refuse(run: CheckRun, method: BackupMethod): Promise<void> {
@@ -50,7 +51,9 @@ async function checkPgBasebackup(run: CheckRun): Promise<void> {
 }
 
 /** Runs `true` over there by the administrator's command. */
-async function checkSsh(run: CheckRun, command: string | null, hint: string): Promise<void> {
+async function checkSsh(run: CheckRun): Promise<void> {
+  const command = hostCommand(run.scope.config);
+  const hint = run.scope.role.reaches ?? '';
   // A server without ssh_command is disabled, which `configuration` reports.
   if (command === null || command.trim() === '') return;
   let output = '';
@@ -67,7 +70,7 @@ async function checkSsh(run: CheckRun, command: string | null, hint: string): Pr
       ? null
       : { ok: false, hint: 'the configured ssh_command must not add anything to the remote command output' },
   );
-  if (!run.scope.isPassive) await checkLeftLabel(run, await run.scope.remoteHost());
+  if (run.scope.role.asksPostgres) await checkLeftLabel(run, await run.scope.remoteHost());
 }
 
 /** A stopped PostgreSQL with a backup_label in PGDATA: it may refuse to start. */

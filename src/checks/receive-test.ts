@@ -19,7 +19,7 @@ export async function checkReceiver(run: CheckRun): Promise<void> {
   const { scope } = run;
   const { config } = scope;
   const isOn = await run.check('streaming_archiver', () =>
-    config.streamingArchiver && !scope.isPassive
+    config.streamingArchiver && scope.role.collects
       ? { ok: true }
       : { ok: false, hint: `set "streaming_archiver = on" in the section [${scope.name}] of the configuration` },
   );

@@ -87,7 +87,7 @@ export async function walStreamingChecks(scope: ServerScope): Promise<boolean> {
 
 async function runChecks(run: CheckRun): Promise<void> {
   const { scope } = run;
-  const asksPostgres = scope.isActive && !scope.isPassive;
+  const { asksPostgres } = scope.role;
   await checkWalArchive(run);
   await checkQueues(run);
   if (asksPostgres) {

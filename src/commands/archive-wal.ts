@@ -9,7 +9,7 @@ export interface ArchiveWalOptions {
 }
 
 export async function run(ctx: CommandContext, options: ArchiveWalOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'skip', disabled: 'error', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'working');
   if (server === undefined) return;
   await withServer(ctx, server, (scope) => archiveWals(scope, { verbose: true }), { offline: true });
 }

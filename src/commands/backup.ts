@@ -26,11 +26,7 @@ export interface BackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: BackupOptions): Promise<void> {
-  const servers = await selectServers(ctx, options.serverNames, {
-    inactive: 'skip',
-    disabled: 'error',
-    passive: 'skip',
-  });
+  const servers = await selectServers(ctx, options.serverNames, 'connected');
   for (const server of servers) {
     // Told to stop: the servers that are left are not begun.
     ctx.signal.throwIfAborted();

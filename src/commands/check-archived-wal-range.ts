@@ -18,7 +18,7 @@ export interface CheckArchivedWalRangeOptions {
 }
 
 export async function run(ctx: CommandContext, options: CheckArchivedWalRangeOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   await withServer(ctx, server, (scope) => checkRange(scope, options), { offline: true });
 }

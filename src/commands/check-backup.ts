@@ -13,7 +13,7 @@ export interface CheckBackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: CheckBackupOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   await withServer(ctx, server, async (scope) => {
     const { requireBackup } = await import('../server/find-backup.ts');

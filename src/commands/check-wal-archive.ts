@@ -17,7 +17,7 @@ export interface CheckWalArchiveOptions {
 }
 
 export async function run(ctx: CommandContext, { serverName, timeline }: CheckWalArchiveOptions): Promise<void> {
-  const server = await selectServer(ctx, serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, serverName, 'every');
   if (server === undefined) return;
   await withServer(ctx, server, (scope) => checkArchive(scope, timeline), { offline: true });
 }

@@ -4,6 +4,7 @@ import { checkServer } from '../checks/run.ts';
 import type { CommandContext } from '../server/context.ts';
 import { eachServer } from '../server/each.ts';
 import { selectServers } from '../server/select.ts';
+import { stateOf } from '../domain/server-role.ts';
 
 export interface CheckOptions {
   readonly serverNames: readonly string[];
@@ -13,9 +14,9 @@ export interface CheckOptions {
 }
 
 export async function run(ctx: CommandContext, options: CheckOptions): Promise<void> {
-  const servers = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const servers = await selectServers(ctx, options.serverNames, 'every');
   await eachServer(ctx, servers, async (scope) => {
-    const checked = { name: scope.name, isActive: scope.isActive, isDisabled: scope.problems.length > 0 };
+    const checked = { name: scope.name, state: stateOf(scope.role, scope.problems) };
     scope.output.result(checkHeader(checked));
     await checkServer(scope, {
       onResult: (result) => scope.output.result(checkLine(checked, result)),

@@ -18,7 +18,7 @@ export async function run(ctx: CommandContext, options: ConfigSwitchOptions): Pr
     ctx.output.error("Either a model name or '--reset' flag need to be given");
     return;
   }
-  const server = await selectServer(ctx, serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, serverName, 'every');
   if (server === undefined) return;
   const model = reset ? undefined : ctx.configuration.models.get(modelName ?? '');
   if (!reset && model === undefined) {

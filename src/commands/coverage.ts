@@ -10,7 +10,7 @@ export interface CoverageOptions {
 }
 
 export async function run(ctx: CommandContext, options: CoverageOptions): Promise<void> {
-  const servers = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const servers = await selectServers(ctx, options.serverNames, 'every');
   const columns = process.stdout.isTTY ? process.stdout.columns : null;
   await eachServer(ctx, servers, async (scope) => {
     scope.output.result(coverageResult(await measureCoverage(scope), columns));

@@ -19,7 +19,7 @@ export interface DeleteOptions {
 }
 
 export async function run(ctx: CommandContext, options: DeleteOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'sound');
   if (server === undefined) return;
   const { backupId, dryRun = false } = options;
   await withServer(ctx, server, (scope) => (dryRun ? tell(scope, backupId) : remove(scope, backupId)), {

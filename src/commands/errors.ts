@@ -11,7 +11,7 @@ export interface ErrorsOptions {
 }
 
 export async function run(ctx: CommandContext, options: ErrorsOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   await withServer(
     ctx,

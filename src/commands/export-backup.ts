@@ -18,7 +18,7 @@ export interface ExportBackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: ExportBackupOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   await withServer(
     ctx,

@@ -15,7 +15,7 @@ export interface GenerateManifestOptions {
 }
 
 export async function run(ctx: CommandContext, options: GenerateManifestOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'skip', disabled: 'error', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'working');
   if (server === undefined) return;
   const generate = async (scope: ServerScope) => {
     const info = await requireBackup(scope, options.backupId);

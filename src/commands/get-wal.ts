@@ -32,7 +32,7 @@ export interface GetWalOptions {
 const CANNOT = 3;
 
 export async function run(ctx: CommandContext, options: GetWalOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'sound');
   if (server === undefined) return;
   if (options.test) {
     ctx.output.info(`Ready to retrieve WAL files from the server ${server.name}`);

@@ -10,7 +10,7 @@ export interface ImportBackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: ImportBackupOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'error', disabled: 'error', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'receiving');
   if (server === undefined) return;
   await withServer(ctx, server, (scope) => importBackup(scope, options.inputTarball), { offline: true });
 }

@@ -23,7 +23,7 @@ export async function run(ctx: CommandContext, options: KeepOptions): Promise<vo
   if (!options.status && !options.release && options.target === undefined) {
     throw new BackupError('one of the arguments -r/--release -s/--status --target is required');
   }
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   await withServer(ctx, server, (scope) => keep(scope, options), { offline: true });
 }

@@ -16,7 +16,7 @@ export interface ListBackupsOptions {
 }
 
 export async function run(ctx: CommandContext, options: ListBackupsOptions): Promise<void> {
-  const servers = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const servers = await selectServers(ctx, options.serverNames, 'every');
   await eachServer(ctx, servers, (scope) => listServer(scope, options), { offline: true });
 }
 

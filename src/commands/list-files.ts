@@ -21,7 +21,7 @@ export interface ListFilesOptions {
 }
 
 export async function run(ctx: CommandContext, options: ListFilesOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   await withServer(ctx, server, (scope) => listFiles(scope, options), { offline: true });
 }

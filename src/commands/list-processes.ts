@@ -10,7 +10,7 @@ export interface ListProcessesOptions {
 }
 
 export async function run(ctx: CommandContext, options: ListProcessesOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   const list = async (processes: ReturnType<typeof serverProcesses>) =>
     ctx.output.result(listProcessesResult(server.name, await processes));

@@ -3,6 +3,7 @@ import type { ServerInForce } from '../config/in-force.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServers } from '../server/select.ts';
 import { type ListedServer, listServersResult } from '../output/results/list-servers.ts';
+import { stateOf } from '../domain/server-role.ts';
 
 export interface ListServersOptions {
   readonly minimal?: boolean;
@@ -10,12 +11,11 @@ export interface ListServersOptions {
 
 /** No server is asked anything: the list is there while every PostgreSQL is down. */
 export async function run(ctx: CommandContext, options: ListServersOptions): Promise<void> {
-  const servers = await selectServers(ctx, ['all'], { inactive: 'run', disabled: 'run', passive: 'run' });
+  const servers = await selectServers(ctx, ['all'], 'every');
   const listed = servers.map(describeServer);
   if (listed.length > 0) ctx.output.result(listServersResult(listed, options.minimal === true));
 }
 
-function describeServer({ config, problems }: ServerInForce): ListedServer {
-  const state = !config.active ? 'inactive' : problems.length > 0 ? 'disabled' : 'ok';
-  return { name: config.name, description: config.description, state, isPassive: config.primarySshCommand !== null };
+function describeServer({ name, config, role, problems }: ServerInForce): ListedServer {
+  return { name, description: config.description, state: stateOf(role, problems), isPassive: role.isPassive };
 }

@@ -15,7 +15,7 @@ export interface PutWalOptions {
 }
 
 export async function run(ctx: CommandContext, options: PutWalOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'error', disabled: 'error', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'receiving');
   if (server === undefined) return;
   if (options.test) {
     ctx.output.info(`Ready to accept WAL files for the server ${server.name}`);

@@ -13,11 +13,7 @@ export interface RebuildXlogdbOptions {
 }
 
 export async function run(ctx: CommandContext, options: RebuildXlogdbOptions): Promise<void> {
-  const servers = await selectServers(ctx, options.serverNames, {
-    inactive: 'skip',
-    disabled: 'error',
-    passive: 'run',
-  });
+  const servers = await selectServers(ctx, options.serverNames, 'working');
   for (const server of servers) {
     try {
       await withServer(ctx, server, (scope) => rebuild(scope), { offline: true });

@@ -7,6 +7,7 @@ import { selectServer } from '../server/select.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { withServer } from '../server/with-server.ts';
 import { useWalConninfo } from '../server/wal-conninfo.ts';
+import { stateOf } from '../domain/server-role.ts';
 
 export interface ReceiveWalOptions {
   readonly serverName: string;
@@ -20,8 +21,8 @@ export interface ReceiveWalOptions {
 
 export async function run(ctx: CommandContext, options: ReceiveWalOptions): Promise<void> {
   const streams = !options.stop && !options.reset && !options.createSlot && !options.dropSlot;
-  const rules = { inactive: streams ? 'skip' : 'run', disabled: 'error', passive: 'run' } as const;
-  const selected = await selectServer(ctx, options.serverName, rules);
+  const admission = streams ? 'working' : 'sound';
+  const selected = await selectServer(ctx, options.serverName, admission);
   if (selected === undefined) return;
   if (options.stop && options.reset) {
     ctx.output.error('--stop and --reset options are not compatible');
@@ -68,7 +69,7 @@ async function receive(scope: ServerScope): Promise<void> {
 async function tell(scope: ServerScope): Promise<void> {
   const { receiverChecks } = await import('../checks/run.ts');
   const { checkHeader, checkLine } = await import('../output/results/check.ts');
-  const checked = { name: scope.name, isActive: true, isDisabled: scope.problems.length > 0 };
+  const checked = { name: scope.name, state: stateOf({ isActive: true }, scope.problems) };
   scope.output.result(checkHeader(checked));
   await receiverChecks(scope, {
     onResult: (result) => scope.output.result(checkLine(checked, result)),

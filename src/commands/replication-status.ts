@@ -21,11 +21,7 @@ export interface ReplicationStatusOptions {
 }
 
 export async function run(ctx: CommandContext, options: ReplicationStatusOptions): Promise<void> {
-  const selected = await selectServers(ctx, options.serverNames, {
-    inactive: 'skip',
-    disabled: 'error',
-    passive: 'skip',
-  });
+  const selected = await selectServers(ctx, options.serverNames, 'connected');
   const configs = options.source === 'wal-host' ? selected.map((server) => onWalHost(ctx, server)) : selected;
   await eachServer(ctx, configs, (scope) => report(scope, options));
 }

@@ -34,7 +34,7 @@ export interface RestoreOptions extends Omit<
 }
 
 export async function run(ctx: CommandContext, options: RestoreOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'error', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'sound');
   if (!server) return;
   const request = requestOf(server.config, options);
   if (givenTargets(request).length > 1) {

@@ -17,7 +17,7 @@ export interface ShowBackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: ShowBackupOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   const show = async (scope: ServerScope) => {
     const info = await requireBackup(scope, options.backupId);

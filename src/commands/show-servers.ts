@@ -5,6 +5,7 @@
 import { OPTION_NAMES, optionValue, OWN_OPTIONS, type ServerConfig } from '../config/options.ts';
 import { isCopyDone } from '../domain/backup/backup-info.ts';
 import { humanDuration } from '../domain/time/duration.ts';
+import { stateOf } from '../domain/server-role.ts';
 import type { CommandContext } from '../server/context.ts';
 import { eachServer } from '../server/each.ts';
 import { spelledOption } from '../config/option-text.ts';
@@ -18,20 +19,19 @@ export interface ShowServersOptions {
 }
 
 export async function run(ctx: CommandContext, options: ShowServersOptions): Promise<void> {
-  const servers = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const servers = await selectServers(ctx, options.serverNames, 'every');
   await eachServer(ctx, servers, async (scope) => {
-    const isDisabled = scope.problems.length > 0;
+    const state = stateOf(scope.role, scope.problems);
     const values = {
       ...(await remoteStatus(scope)),
       ...configured(scope.config),
-      disabled: isDisabled,
+      disabled: scope.problems.length > 0,
       name: scope.name,
       active_model: scope.config.activeModel,
-      passive_node: scope.isPassive,
+      passive_node: scope.role.isPassive,
       last_backup_maximum_age: await maximumAge(scope),
     };
-    const suffix = !scope.isActive ? ' (inactive)' : isDisabled ? ' (WARNING: disabled)' : '';
-    scope.output.result(showServersResult({ name: scope.name, suffix, values }));
+    scope.output.result(showServersResult({ name: scope.name, state, values }));
   });
 }
 

@@ -22,25 +22,25 @@ export interface StatusOptions {
 type Values = Readonly<Record<string, unknown>>;
 
 export async function run(ctx: CommandContext, options: StatusOptions): Promise<void> {
-  const servers = await selectServers(ctx, options.serverNames, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const servers = await selectServers(ctx, options.serverNames, 'every');
   await eachServer(ctx, servers, async (scope) => {
     const { output } = scope;
     output.result(statusHeader(scope.name));
     for (const item of configured(scope)) output.result(statusLine(scope.name, item));
-    if (scope.isActive && !scope.isPassive) {
+    if (scope.role.asksPostgres) {
       const values = await remoteStatus(scope);
       for (const item of [...live(values), ...archiving(scope, values)]) output.result(statusLine(scope.name, item));
     }
-    output.result(statusLine(scope.name, item('passive_node', 'Passive node', truth(scope.isPassive))));
+    output.result(statusLine(scope.name, item('passive_node', 'Passive node', truth(scope.role.isPassive))));
     output.result(statusLine(scope.name, item('retention_policies', 'Retention policies', retention(scope))));
     for (const item of await backups(scope)) output.result(statusLine(scope.name, item));
   });
 }
 
-function configured({ config, isActive, problems }: ServerScope): StatusItem[] {
+function configured({ config, role, problems }: ServerScope): StatusItem[] {
   return [
     ...(config.description ? [item('description', 'Description', config.description)] : []),
-    item('active', 'Active', truth(isActive)),
+    item('active', 'Active', truth(role.isActive)),
     item('disabled', 'Disabled', truth(problems.length > 0)),
     item('active_model', 'Active configuration model', config.activeModel ?? 'None'),
   ];
@@ -98,7 +98,7 @@ function retention({ config }: ServerScope): string {
   return `enforced (mode: auto, retention: ${formatRetentionPolicy(policy)}, WAL retention: ${wal})`;
 }
 
-async function backups({ output, catalog, config, isPassive }: ServerScope): Promise<StatusItem[]> {
+async function backups({ output, catalog, config, role }: ServerScope): Promise<StatusItem[]> {
   const listing = await catalog.listBackups();
   // The reference dies on such a record; nothing is hidden by going on, as it is named.
   for (const { path, reason } of listing.damaged) output.warning(`cannot read ${path}: ${reason}`);
@@ -116,7 +116,7 @@ async function backups({ output, catalog, config, isPassive }: ServerScope): Pro
       'Minimum redundancy requirements',
       `${full >= minimum ? 'satisfied' : 'FAILED'} (${full}/${minimum})`,
     ),
-    ...(isPassive
+    ...(role.isPassive
       ? [item('primary_ssh_command', 'SSH command to primary server', config.primarySshCommand ?? 'None')]
       : []),
   ];

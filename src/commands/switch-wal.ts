@@ -20,8 +20,7 @@ export interface SwitchWalOptions {
 const DEFAULT_TIMEOUT = 30;
 
 export async function run(ctx: CommandContext, options: SwitchWalOptions): Promise<void> {
-  const rules = { inactive: 'skip', disabled: 'error', passive: 'run' } as const;
-  for (const server of await selectServers(ctx, options.serverNames, rules)) {
+  for (const server of await selectServers(ctx, options.serverNames, 'working')) {
     if (ctx.signal.aborted) return;
     await withServer(ctx, server, (scope) => switchServer(scope, options));
   }

@@ -17,14 +17,14 @@ export interface SyncInfoOptions {
 }
 
 export async function run(ctx: CommandContext, options: SyncInfoOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   const body = options.primary ? printPrimary : printOwn;
   await withServer(ctx, server, (scope) => body(scope, options), { offline: true });
 }
 
 async function printPrimary(scope: ServerScope, options: SyncInfoOptions): Promise<void> {
-  if (!scope.isPassive) {
+  if (!scope.role.isPassive) {
     scope.output.error(`server ${scope.name} is not passive`);
     return;
   }

@@ -11,7 +11,7 @@ export interface TerminateProcessOptions {
 }
 
 export async function run(ctx: CommandContext, options: TerminateProcessOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   // A failure is reported where it is found.
   await withServer(ctx, server, async (scope) => void (await terminateProcess(scope, options.task)), {

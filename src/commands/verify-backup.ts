@@ -15,7 +15,7 @@ export interface VerifyBackupOptions {
 }
 
 export async function run(ctx: CommandContext, options: VerifyBackupOptions): Promise<void> {
-  const server = await selectServer(ctx, options.serverName, { inactive: 'run', disabled: 'run', passive: 'run' });
+  const server = await selectServer(ctx, options.serverName, 'every');
   if (server === undefined) return;
   const verify = async (scope: ServerScope) => {
     const info = await requireBackup(scope, options.backupId);

@@ -4,6 +4,7 @@
  * world here. Source: docs/behaviour/config.md 7.
  */
 import { conninfoProblem } from '../domain/conninfo.ts';
+import { roleOf, type ServerRole } from '../domain/server-role.ts';
 import { type BackupOption, type LogMessage, overrideConfig, type ServerConfig } from './options.ts';
 import { snapshotProblems } from './validate-snapshot.ts';
 
@@ -11,6 +12,7 @@ export interface ServerInForce {
   readonly name: string;
   /** With forced values (archiver, backup_options) and `disabled` set when there are problems. */
   readonly config: ServerConfig;
+  readonly role: ServerRole;
   /** Barman's msg_list: any makes the server disabled. */
   readonly problems: readonly string[];
   /** To be printed before anything else about the server. */
@@ -24,11 +26,11 @@ export function putInForce(config: ServerConfig): ServerInForce {
   const problems = [...config.problems];
   const warnings: string[] = [];
   let { archiver, backupOptions } = config;
-  if (config.primarySshCommand !== null) {
-    if (config.primarySshCommand.trim() === '') {
-      problems.push(`Invalid primary_ssh_command in barman configuration for server ${config.name}`);
-    }
-  } else if (config.active) {
+  const role = roleOf(config);
+  if (role.isPassive && config.primarySshCommand?.trim() === '') {
+    problems.push(`Invalid primary_ssh_command in barman configuration for server ${config.name}`);
+  }
+  if (role.asksPostgres) {
     problems.push(...connectionProblems(config));
     const method = judgeMethod(config, warnings);
     problems.push(...method.problems);
@@ -49,11 +51,13 @@ export function putInForce(config: ServerConfig): ServerInForce {
   return {
     name: config.name,
     config: { ...config, archiver, backupOptions, disabled: problems.length > 0 },
+    role,
     problems,
     warnings,
-    debugMessages: usesDefaultStrategy(config)
-      ? ['The default backup strategy for postgres backup_method is: concurrent_backup']
-      : [],
+    debugMessages:
+      role.asksPostgres && usesDefaultStrategy(config)
+        ? ['The default backup strategy for postgres backup_method is: concurrent_backup']
+        : [],
     logMessages: config.logMessages,
   };
 }
@@ -63,8 +67,8 @@ export function overrideServer({ config }: ServerInForce, changes: Partial<Serve
   return putInForce(overrideConfig(config, changes));
 }
 
-function usesDefaultStrategy({ active, backupMethod, backupOptions, primarySshCommand }: ServerConfig): boolean {
-  if (!active || backupMethod !== 'postgres' || primarySshCommand !== null) return false;
+function usesDefaultStrategy({ backupMethod, backupOptions }: ServerConfig): boolean {
+  if (backupMethod !== 'postgres') return false;
   return !backupOptions.has('concurrent_backup') && !backupOptions.has('exclusive_backup');
 }
 

@@ -13,6 +13,7 @@ import { BarmanError, LockDeniedError, messageOf } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
 import { takeTurns, type Turn } from '../output/ordered.ts';
 import { inParallel } from '../domain/in-parallel.ts';
+import { stateOf } from '../domain/server-role.ts';
 import { repairInterruptedBackups } from '../backup/repair.ts';
 import { applyChanges } from './config-update/apply.ts';
 import type { CommandContext } from '../server/context.ts';
@@ -126,7 +127,7 @@ async function beginVisit(ctx: CommandContext, server: ServerInForce, turn: Turn
 }
 
 async function lockServer(scope: ServerScope): Promise<HeldLock | undefined> {
-  if (scope.problems.length > 0 && scope.isActive) {
+  if (stateOf(scope.role, scope.problems) === 'disabled') {
     scope.output.info(`Skipping temporarily disabled server '${scope.name}'`);
     return undefined;
   }
@@ -172,11 +173,11 @@ async function endVisit({ scope, lock, turn }: Visit): Promise<void> {
 
 async function decide(visit: Visit): Promise<void> {
   const { scope } = visit;
-  if (!scope.isActive) {
+  if (scope.role.visit === 'stop') {
     await stopReceiver(scope, `Server '${scope.name}' is inactive: stopping receive-wal subprocess`);
     return;
   }
-  if (scope.isPassive) {
+  if (scope.role.visit === 'follow') {
     scope.output.warning(
       `Server '${scope.name}' is a passive node: its synchronisation with the primary is not available in this release`,
     );
@@ -214,8 +215,7 @@ async function decideBackupCheck({ scope, children }: Visit): Promise<void> {
 }
 
 async function enforcePolicy(scope: ServerScope): Promise<void> {
-  // An inactive server is left as it is.
-  if (!scope.isActive) return;
+  if (!scope.role.isMaintained) return;
   await removeLeftovers(scope);
   const hasPolicy = scope.config.retentionPolicy !== null;
   if (!hasPolicy && !(await hasUnfinishedDelete(scope))) return;

@@ -12,6 +12,7 @@ import { ended } from '../host/process.ts';
 import { startSelf } from '../host/self.ts';
 import type { Config } from '../config/load.ts';
 import { BarmanError, messageOf } from '../domain/errors.ts';
+import { roleOf } from '../domain/server-role.ts';
 import type { CommandContext } from '../server/context.ts';
 import { reportConflicts } from '../server/select.ts';
 import { takeDaemonLock } from '../server/locks.ts';
@@ -166,7 +167,7 @@ function schedules(config: Config): Map<string, string> {
   const wanted = new Map<string, string>();
   for (const server of config.servers.values()) {
     const expression = server.backupSchedule;
-    if (expression && server.active && server.primarySshCommand === null) wanted.set(server.name, expression);
+    if (expression && roleOf(server).isScheduled) wanted.set(server.name, expression);
   }
   return wanted;
 }

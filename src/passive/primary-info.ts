@@ -7,6 +7,7 @@ import { writeDurably } from '../host/files.ts';
 import { run, type RunResult } from '../host/process.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
 import { CommandError } from '../domain/errors.ts';
+import { hostCommand } from '../domain/server-role.ts';
 import { jsonTextAsIs } from '../output/json-text.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { type PrimaryDocument, readPrimaryDocument } from './primary-document.ts';
@@ -46,7 +47,7 @@ async function ask(scope: ServerScope, request: SyncRequest): Promise<RunResult>
   const wal = lastWal === undefined ? '' : ` ${shellWord(lastWal)} `;
   const position = lastPosition === undefined ? '' : ` ${lastPosition} `;
   // The option is a command line that the administrator wrote; the command for the primary is one argument behind it.
-  const commandLine = `${scope.config.primarySshCommand ?? ''} "$1"`;
+  const commandLine = `${hostCommand(scope.config) ?? ''} "$1"`;
   const command = `barman${path} sync-info ${shellWord(scope.name)}${wal}${position}`;
   return run('/bin/sh', ['-c', commandLine, '/bin/sh', command], { env: scope.env, signal: scope.signal });
 }

@@ -8,11 +8,11 @@ import { openPostgres } from '../postgres/sql-connection.ts';
 import { openStreaming } from '../postgres/streaming-connection.ts';
 import { searchPath } from '../host/process.ts';
 import { openCatalog } from '../catalog/open.ts';
-import type { ServerConfig } from '../config/options.ts';
 import { backupCompressionProblems } from '../config/backup-compression.ts';
 import type { ServerInForce } from '../config/in-force.ts';
 import { conninfoProblem } from '../domain/conninfo.ts';
 import { PostgresError } from '../domain/errors.ts';
+import { hostCommand } from '../domain/server-role.ts';
 import { findClientProgram } from '../postgres/client-programs.ts';
 import type { CommandContext } from './context.ts';
 import type { OpenOptions, ServerScope } from './scope.ts';
@@ -27,7 +27,7 @@ export async function openServer(
   options: OpenOptions = {},
 ): Promise<ServerScope> {
   const { config } = server;
-  const connections = makeConnections(ctx, config);
+  const connections = makeConnections(ctx, server);
   const path = searchPath(config.pathPrefix, ctx.env);
   let host: Promise<SshExecutor> | undefined;
   const scope: ServerScope = {
@@ -42,8 +42,6 @@ export async function openServer(
       },
       { readOnly: options.readOnly === true },
     ),
-    isActive: config.active,
-    isPassive: config.primarySshCommand !== null,
     ...connections,
     remoteHost: () => (host ??= openSshHost(scope)),
     searchPath: path,
@@ -60,7 +58,7 @@ export async function openServer(
 
 async function openSshHost(scope: ServerScope): Promise<SshExecutor> {
   const { openRemoteHost } = await import('./remote-host.ts');
-  return openRemoteHost(scope, scope.config.primarySshCommand ?? scope.config.sshCommand ?? '');
+  return openRemoteHost(scope, hostCommand(scope.config) ?? '');
 }
 
 interface Connections {
@@ -69,8 +67,8 @@ interface Connections {
   readonly streaming: StreamingConnection | null;
 }
 
-function makeConnections(ctx: CommandContext, config: ServerConfig): Connections {
-  if (!config.active || config.primarySshCommand !== null) return { postgres: null, primary: null, streaming: null };
+function makeConnections(ctx: CommandContext, { config, role }: ServerInForce): Connections {
+  if (!role.asksPostgres) return { postgres: null, primary: null, streaming: null };
   const { conninfo, primaryConninfo, streamingConninfo } = config;
   const streams = config.backupMethod === 'postgres' || config.streamingArchiver;
   const postgres = isUsable(conninfo) ? openPostgres(connectionOptions(ctx, conninfo)) : null;

@@ -10,8 +10,6 @@ import type { CommandContext } from './context.ts';
 
 export interface ServerScope extends CommandContext, ServerInForce {
   readonly catalog: Catalog;
-  readonly isActive: boolean;
-  readonly isPassive: boolean;
   /** The SQL connection of `conninfo`; null on an inactive, passive or misconfigured server. Opens at its first query. */
   readonly postgres: PostgresConnection | null;
   /** The connection to `primary_conninfo` when conninfo is a standby or does not answer. */

@@ -4,14 +4,8 @@
  */
 import { putInForce, type ServerInForce } from '../config/in-force.ts';
 import { closest } from '../domain/text/closest.ts';
+import { type Admission, rejection } from '../domain/server-role.ts';
 import type { CommandContext } from './context.ts';
-
-/** What a command does with a server in a special state. */
-export interface SelectionRules {
-  readonly inactive: 'run' | 'skip' | 'error';
-  readonly disabled: 'run' | 'skip' | 'error';
-  readonly passive: 'run' | 'skip';
-}
 
 /**
  * The servers of a command that takes several names, in name order, each once. Unknown and refused ones are reported; the
@@ -20,7 +14,7 @@ export interface SelectionRules {
 export async function selectServers(
   ctx: CommandContext,
   names: readonly string[],
-  rules: SelectionRules,
+  admission: Admission,
 ): Promise<readonly ServerInForce[]> {
   if (reportConflicts(ctx)) return [];
   const all = names.includes('all');
@@ -29,7 +23,7 @@ export async function selectServers(
   const found = wanted.map((name) => ({ name, server: findServer(ctx, name) }));
   return found.flatMap(({ name, server }) => {
     if (server === undefined) reportUnknown(ctx, name);
-    return server !== undefined && admit(ctx, server, rules) ? [server] : [];
+    return server !== undefined && admit(ctx, server, admission) ? [server] : [];
   });
 }
 
@@ -37,7 +31,7 @@ export async function selectServers(
 export async function selectServer(
   ctx: CommandContext,
   name: string,
-  rules: SelectionRules,
+  admission: Admission,
 ): Promise<ServerInForce | undefined> {
   if (reportConflicts(ctx)) return undefined;
   if (name === 'all') {
@@ -49,7 +43,7 @@ export async function selectServer(
     reportUnknown(ctx, name);
     return undefined;
   }
-  return admit(ctx, server, rules) ? server : undefined;
+  return admit(ctx, server, admission) ? server : undefined;
 }
 
 /** Every configured server in force, introduced, whatever its state. */
@@ -82,26 +76,11 @@ function introduce(ctx: CommandContext, server: ServerInForce): ServerInForce {
   return server;
 }
 
-function admit(ctx: CommandContext, { config, problems }: ServerInForce, rules: SelectionRules): boolean {
-  const isPassive = config.primarySshCommand !== null;
-  if (!config.active && rules.inactive !== 'run') {
-    if (rules.inactive === 'skip') ctx.output.info(`Skipping inactive server '${config.name}'`);
-    else ctx.output.error(`Inactive server: ${config.name}`);
-    return false;
-  }
-  if (rules.disabled !== 'run') {
-    const [problem] = problems;
-    if (problem !== undefined) {
-      if (rules.disabled === 'skip') ctx.output.info(`Skipping temporarily disabled server '${config.name}'`);
-      else ctx.output.error(problem);
-      return false;
-    }
-  }
-  if (isPassive && rules.passive === 'skip') {
-    ctx.output.info(`Skipping passive server '${config.name}'`);
-    return false;
-  }
-  return true;
+function admit(ctx: CommandContext, { name, role, problems }: ServerInForce, admission: Admission): boolean {
+  const refused = rejection(name, role, problems, admission);
+  if (refused?.kind === 'skip') ctx.output.info(refused.text);
+  else if (refused !== null) ctx.output.error(refused.text);
+  return refused === null;
 }
 
 function compare(left: string, right: string): number {

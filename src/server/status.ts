@@ -27,7 +27,7 @@ export function remoteStatus(scope: ServerScope): Promise<RemoteStatus> {
 }
 
 async function gather(scope: ServerScope): Promise<RemoteStatus> {
-  if (!scope.isActive || scope.isPassive) return {};
+  if (!scope.role.asksPostgres) return {};
   const { config, postgres, streaming } = scope;
   // Two hosts and two programs: none waits for the others, except that one connection answers one question at a time.
   const [sql, replication, receiver, basebackup] = await Promise.all([

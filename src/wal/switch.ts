@@ -64,7 +64,7 @@ async function trySwitch(scope: ServerScope, { force }: SwitchOptions): Promise<
 }
 
 function noConnection(scope: ServerScope): string {
-  if (scope.isPassive) return `WAL cannot be switched on server '${scope.name}': it is a passive node`;
+  if (scope.role.isPassive) return `WAL cannot be switched on server '${scope.name}': it is a passive node`;
   return scope.problems[0] ?? `server '${scope.name}' has no PostgreSQL connection`;
 }
 

@@ -37,6 +37,17 @@ const SPELLINGS: readonly Spelling[] = [
       "path.startsWith('s3://')",
     ],
   },
+  {
+    what: 'a test for the option that makes a server passive',
+    pattern: /primarySshCommand\b\s*[!=]==?|!+[\w.]*primarySshCommand\b|\bconfig\.active\b/,
+    home: 'domain/server-role.ts',
+    examples: [
+      'const isPassive = config.primarySshCommand !== null;',
+      'if (primarySshCommand === null) return;',
+      '!config.primarySshCommand',
+      'if (!config.active) return;',
+    ],
+  },
 ];
 
 function sources(): { readonly name: string; readonly code: readonly string[] }[] {

@@ -11,6 +11,7 @@ import { withOption } from '../../config/edit-file.ts';
 import { OPTIONS } from '../../config/options.ts';
 import { decodeUtf8 } from '../../config/utf8.ts';
 import { ConfigError, errnoOf, messageOf } from '../../domain/errors.ts';
+import { roleOf } from '../../domain/server-role.ts';
 import { putInForce } from '../../config/in-force.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { withoutSecret } from '../../config/option-json.ts';
@@ -129,7 +130,7 @@ async function replaceText(name: string, text: string): Promise<void> {
 async function restart(ctx: CommandContext, section: string): Promise<void> {
   const config = ctx.configuration.servers.get(section);
   if (config === undefined) return;
-  if (!config.active) {
+  if (!roleOf(config).isActive) {
     ctx.output.info(`Skipping inactive server '${section}'`);
     return;
   }

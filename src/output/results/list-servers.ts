@@ -1,14 +1,13 @@
 /** `barman list-servers`. Source: docs/behaviour/cli.md 6.7. */
+import { STATE_SUFFIX, type ServerState } from '../../domain/server-role.ts';
 import type { Result } from '../output.ts';
 
 export interface ListedServer {
   readonly name: string;
   readonly description: string | null;
-  readonly state: 'ok' | 'inactive' | 'disabled';
+  readonly state: ServerState;
   readonly isPassive: boolean;
 }
-
-const STATES = { ok: '', inactive: ' (inactive)', disabled: ' (WARNING: disabled)' } as const;
 
 /** One line per server; `minimal` leaves the console with the names, JSON is always the same. */
 export function listServersResult(servers: readonly ListedServer[], minimal: boolean): Result {
@@ -23,5 +22,5 @@ function line(name: string, text: string): string {
 }
 
 function words({ description, state, isPassive }: ListedServer): string {
-  return `${description ?? ''}${STATES[state]}${isPassive ? ' (Passive)' : ''}`;
+  return `${description ?? ''}${STATE_SUFFIX[state]}${isPassive ? ' (Passive)' : ''}`;
 }

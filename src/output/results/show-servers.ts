@@ -1,17 +1,18 @@
 /** `barman show-servers`: every value of one server, by key. Source: docs/behaviour/check.md 5, cli.md 6.6. */
 import { redactSecrets } from '../../domain/conninfo.ts';
+import { STATE_SUFFIX, type ServerState } from '../../domain/server-role.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 import { pythonText } from '../python-text.ts';
 
 export interface ShownServer {
   readonly name: string;
-  /** ` (inactive)`, ` (WARNING: disabled)` or ''. */
-  readonly suffix: string;
+  readonly state: ServerState;
   readonly values: Readonly<Record<string, unknown>>;
 }
 
 /** Passwords are hidden in both faces: the reference prints them in JSON. */
-export function showServersResult({ name, suffix, values }: ShownServer): Result {
+export function showServersResult({ name, state, values }: ShownServer): Result {
+  const suffix = STATE_SUFFIX[state];
   const keys = Object.keys(values).sort();
   return {
     console: () => [

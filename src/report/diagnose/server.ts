@@ -32,7 +32,7 @@ export async function describeServer(scope: ServerScope, present: Present): Prom
 /** null without ssh_command, and when the host does not answer. */
 async function askHost(scope: ServerScope): Promise<JsonObject | null> {
   const command = scope.config.sshCommand;
-  if (command === null || command.trim() === '' || scope.isPassive) return null;
+  if (command === null || command.trim() === '' || scope.role.isPassive) return null;
   const log = scope.log.named('barman.diagnose');
   try {
     const host = await scope.remoteHost();

@@ -39,7 +39,7 @@ export interface ArchiveOutcome {
  * @throws WalError when a file cannot be stored: it and the rest stay in their queue
  */
 export async function archiveWals(scope: ServerScope, options: ArchiveOptions): Promise<ArchiveOutcome> {
-  if (scope.isPassive) return { archived: [], isBusy: false };
+  if (!scope.role.collects) return { archived: [], isBusy: false };
   scope.output.debug(`Starting archive-wal for server ${scope.name}`);
   const work = options.silentWhenBusy === true ? 'archive silently' : 'archive';
   const archived = await withLock(scope, work, async () => {

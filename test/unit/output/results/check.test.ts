@@ -2,12 +2,12 @@ import { expect, it } from 'vitest';
 import { checkHeader, checkLine } from '../../../../src/output/results/check.ts';
 
 const paint = { red: (text: string) => `R${text}`, green: (text: string) => `G${text}`, yellow: String };
-const pg = { name: 'pg', isActive: true, isDisabled: false };
+const pg = { name: 'pg', state: 'ok' } as const;
 
 it('the header tells an inactive and a disabled server', () => {
   expect(checkHeader(pg).console(paint)).toEqual(['Server pg:']);
-  expect(checkHeader({ ...pg, isDisabled: true }).console(paint)).toEqual(['Server pg (WARNING: disabled):']);
-  expect(checkHeader({ ...pg, isActive: false, isDisabled: true }).console(paint)).toEqual(['Server pg (inactive):']);
+  expect(checkHeader({ ...pg, state: 'disabled' }).console(paint)).toEqual(['Server pg (WARNING: disabled):']);
+  expect(checkHeader({ ...pg, state: 'inactive' }).console(paint)).toEqual(['Server pg (inactive):']);
   expect(checkHeader(pg).json()).toEqual({ pg: {} });
   expect(checkHeader(pg).check).toEqual({ server: 'pg', active: true });
 });

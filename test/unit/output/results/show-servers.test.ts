@@ -8,7 +8,7 @@ it('shows every value sorted by key, without passwords, and keeps types in JSON'
   const slot = { slotName: 's', active: true, restartLsn: parseLsn('0/1') };
   const result = showServersResult({
     name: 'pg',
-    suffix: ' (WARNING: disabled)',
+    state: 'disabled',
     values: {
       timeline: 1,
       active: true,
