@@ -9,7 +9,7 @@ import type { Log } from './host/log.ts';
 import type { Output } from './output/output.ts';
 import type { CommandContext } from './server/context.ts';
 import { FatalConfigError } from './config/fatal.ts';
-import { BarmanError, messageOf } from './domain/errors.ts';
+import { BarmanError, messageOf, withHint } from './domain/errors.ts';
 import { VERSION_LINE } from './domain/version.ts';
 
 const SIGNAL_CODES: Readonly<Record<string, number>> = { SIGINT: 1, SIGTERM: 143 };
@@ -158,9 +158,9 @@ async function startUp(globals: GlobalOptions, env: NodeJS.ProcessEnv, nagios: b
 }
 
 function startUpText(error: BarmanError): string {
-  const hint = error.hint ? `\nHINT: ${error.hint}` : '';
-  if (error.level === 'exception') return `EXCEPTION: ${error.message}\nSee log file for more details.${hint}`;
-  return `${error.message}${hint}`;
+  const text =
+    error.level === 'exception' ? `EXCEPTION: ${error.message}\nSee log file for more details.` : error.message;
+  return withHint(text, error.hint);
 }
 
 async function openOutput(globals: GlobalOptions, log: Log, nagios: boolean): Promise<Output> {
@@ -223,7 +223,7 @@ function isAbort(error: unknown): boolean {
 
 function reportFailure(error: unknown, output: Output): void {
   if (error instanceof BarmanError && error.level === 'error') {
-    output.error(error.hint ? `${error.message}\nHINT: ${error.hint}` : error.message, { exitCode: error.exitCode });
+    output.error(withHint(error.message, error.hint), { exitCode: error.exitCode });
     return;
   }
   const stack = error instanceof Error ? error.stack : undefined;

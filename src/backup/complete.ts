@@ -4,7 +4,7 @@
  */
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { humanDuration } from '../domain/time/duration.ts';
-import { BarmanError } from '../domain/errors.ts';
+import { BarmanError, withHint } from '../domain/errors.ts';
 import { fixedText } from '../domain/text/fixed-text.ts';
 import { prettySize } from '../domain/text/size.ts';
 import { checkBackup } from '../wal/settle-backup.ts';
@@ -77,7 +77,7 @@ async function waitUnlessInterrupted(scope: ServerScope, wal: string, timeoutSec
 }
 
 function reportTrouble(ctx: CommandContext, error: BarmanError): void {
-  ctx.output.error(error.hint ? `${error.message}\nHINT: ${error.hint}` : error.message);
+  ctx.output.error(withHint(error.message, error.hint));
 }
 
 /** After the lock: archive what is there, judge, trim, and warn when WAL is still missing. */

@@ -2,10 +2,9 @@
  * Notes about a backup beside its record: `meta/<id>-keep` and `meta/<id>-delete_this`. Releases before 3.13.3 kept them in
  * `base/<id>/annotations/`, from where they move on first sight. Source: docs/behaviour/catalog.md 1 and 5.
  */
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { exists, makeDirectory, renameDurably, syncFile } from '../host/files.ts';
+import { exists, makeDirectory, openToRead, renameDurably, syncFile } from '../host/files.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { Catalog, KeepTarget } from './catalog.ts';
 import { annotationPath, backupPath, type CatalogLayout } from './layout.ts';
@@ -118,7 +117,7 @@ function unreadable(error: unknown): '' {
 async function readText(path: string): Promise<string | null> {
   let handle: FileHandle;
   try {
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    handle = await openToRead(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return null;
     return unreadable(error);

@@ -1,8 +1,6 @@
 /** `identity.json`: which PostgreSQL system this server's backups come from. Source: docs/behaviour/catalog.md 8. */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { makeDirectory, writeDurably } from '../host/files.ts';
+import { makeDirectory, openToRead, writeDurably } from '../host/files.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { Catalog, Identity } from './catalog.ts';
 import type { CatalogLayout } from './layout.ts';
@@ -51,7 +49,7 @@ export function parseIdentity(text: string): Identity {
 /** null when there is no file, or an empty one: what a power cut leaves of a file that was never flushed. */
 async function readText(path: string): Promise<string | null> {
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const handle = await openToRead(path);
     try {
       const facts = await handle.stat();
       if (!facts.isFile()) throw damaged(path, new Error('no file'));

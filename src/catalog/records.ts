@@ -2,8 +2,8 @@
  * Backup records on disk, one by one: found, read, written. A file that is there and cannot be read is *damaged*, which is
  * never the same as absent. Source: docs/behaviour/catalog.md 1 and 3.
  */
-import { closeSync, constants, existsSync, fstatSync, opendirSync, openSync, readFileSync } from 'node:fs';
-import { exists, listNames, makeDirectory, writeDurably } from '../host/files.ts';
+import { closeSync, existsSync, fstatSync, opendirSync, readFileSync } from 'node:fs';
+import { exists, listNames, makeDirectory, openToReadSync, writeDurably } from '../host/files.ts';
 import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';
 import { formatBackupInfo, parseBackupInfo } from '../domain/backup/backup-info-file.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
@@ -94,7 +94,7 @@ function readText(path: string): string | undefined {
   let descriptor: number;
   try {
     // Without O_NONBLOCK a named pipe that somebody put there would hold us for ever.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    descriptor = openToReadSync(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined;
     throw error;

@@ -2,10 +2,10 @@
  * The archived WAL files themselves: what lies in `wals_directory`, told from the directories.
  * Source: docs/behaviour/wal.md 1, 2, 10.
  */
-import { closeSync, constants, type Dirent, fstatSync, lstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, type Dirent, fstatSync, lstatSync, readSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { compareBytes } from '../host/files.ts';
+import { compareBytes, openToReadSync } from '../host/files.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
 import { hashDir, parseWalName, type WalFile } from '../domain/wal/wal.ts';
@@ -39,7 +39,7 @@ export function describeWal(path: string, name: string, custom: CustomForm): Wal
 
 function openWal(path: string): number {
   try {
-    return openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return openToReadSync(path);
   } catch (error) {
     throw unreadable(path, error);
   }

@@ -5,7 +5,7 @@
 import { constants, writeSync } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { makeDirectory, syncDirectory, unlinkIfPresent } from '../host/files.ts';
+import { makeDirectory, openNoFollow, syncDirectory, unlinkIfPresent } from '../host/files.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
 import { formatWalLine, isWholeLine, type WalRecord } from '../domain/wal/xlogdb.ts';
 import { modeOf } from './paths.ts';
@@ -204,7 +204,7 @@ class LineBuffer {
 
 async function openIndex(path: string, flags: number): Promise<FileHandle> {
   try {
-    return await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o666);
+    return await openNoFollow(path, flags | constants.O_NONBLOCK, 0o666);
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'ENOENT' || code === undefined) throw error;

@@ -3,9 +3,9 @@
  * Source: docs/behaviour/wal.md 8, cli.md 4.16.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, stat } from 'node:fs/promises';
+import { type FileHandle, rename, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { syncDirectory, unlinkIfPresent } from '../host/files.ts';
+import { openNoFollow, syncDirectory, unlinkIfPresent } from '../host/files.ts';
 import { errnoOf, messageOf } from '../domain/errors.ts';
 import { parseWalName } from '../domain/wal/wal.ts';
 import type { CommandContext } from '../server/context.ts';
@@ -132,8 +132,8 @@ async function openDestination(ctx: CommandContext, path: string, origin: string
     if ((await stat(path).catch(() => undefined))?.isDirectory()) {
       throw Object.assign(new Error('is a directory'), { code: 'EISDIR' });
     }
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
-    return { path, temporary, handle: await open(temporary, flags, 0o666) };
+    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
+    return { path, temporary, handle: await openNoFollow(temporary, flags, 0o666) };
   } catch (error) {
     const known = ERRNO[errnoOf(error) ?? ''];
     const reason = known ? `[Errno ${known[0]}] ${known[1]}: '${path}'` : messageOf(error);

@@ -1,5 +1,5 @@
 /** `barman list-backups SERVER...`: the backups of a server, newest first. Source: docs/behaviour/cli.md 4.19. */
-import { BarmanError } from '../domain/errors.ts';
+import { BarmanError, withHint } from '../domain/errors.ts';
 import { NO_WAL, type WalUsage } from '../domain/wal/wal-usage.ts';
 import { measureWals } from '../report/backup-statistics.ts';
 import { retentionVerdicts } from '../server/backup-verdicts.ts';
@@ -47,5 +47,5 @@ async function listServer(scope: ServerScope, { minimal }: ListBackupsOptions): 
 }
 
 function reportError({ output }: CommandContext, error: BarmanError): void {
-  output.error(error.hint ? `${error.message}\nHINT: ${error.hint}` : error.message, { exitCode: error.exitCode });
+  output.error(withHint(error.message, error.hint), { exitCode: error.exitCode });
 }

@@ -2,7 +2,7 @@
  * `barman list-files SERVER BACKUP_ID`: the paths of everything that a backup consists of.
  * Source: docs/behaviour/cli.md 4.20.
  */
-import { BarmanError } from '../domain/errors.ts';
+import { BarmanError, withHint } from '../domain/errors.ts';
 import { eachArchivedWal, eachDataFile, eachRequiredWal } from '../report/backup-files.ts';
 import type { CommandContext } from '../server/context.ts';
 import { reportFailure } from '../server/each.ts';
@@ -35,7 +35,10 @@ async function listFiles(scope: ServerScope, options: ListFilesOptions): Promise
   const onPath = (path: string) => paths.add(path);
   const onUnreadable = (path: string, reason: string) =>
     scope.output.error(
-      `cannot read '${path}': ${reason}\nHINT: the list lacks what is in it; run barman as the owner of the catalog`,
+      withHint(
+        `cannot read '${path}': ${reason}`,
+        'the list lacks what is in it; run barman as the owner of the catalog',
+      ),
     );
   try {
     if (target !== 'wal') await eachDataFile(scope, info, { emptyDirectories, onUnreadable }, onPath);

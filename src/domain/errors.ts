@@ -47,6 +47,11 @@ export class RecoveryError extends BarmanError {}
 /** A retry hook script ended with 63: the administrator vetoes the operation. */
 export class HookAbortError extends BarmanError {}
 
+/** A message with what to type next on a line of its own. */
+export function withHint(message: string, hint: string | undefined): string {
+  return hint ? `${message}\nHINT: ${hint}` : message;
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

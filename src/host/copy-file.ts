@@ -3,8 +3,9 @@
  * otherwise, and flushed before the promise resolves. Never overwrites, never follows a link at the destination.
  */
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, open } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, lstat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createNew, linkIfPossible, openToRead, unlinkIfPresent } from './files.ts';
 
 /** File names may hold any bytes: a Buffer carries those that are no UTF-8. */
 export type Path = string | Buffer;
@@ -50,7 +51,7 @@ export async function copyFileDurably(
 ): Promise<void> {
   if (options.throttle) await copySlowly(source, destination, options.throttle, options);
   else await copyFile(source, destination, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-  const handle = await open(destination, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const handle = await openToRead(destination);
   try {
     if (options.mode !== undefined) await handle.chmod(options.mode);
     if (options.mtimeMs !== undefined) await handle.utimes(Date.now() / 1000, options.mtimeMs / 1000);
@@ -61,13 +62,25 @@ export async function copyFileDurably(
   if (!options.throttle) options.onBytes?.(size);
 }
 
+/** A second name for the flushed file, or a copy where it cannot be linked. Never over another file (EEXIST). */
+export async function linkOrCopy(path: string, name: string): Promise<void> {
+  if (await linkIfPossible(path, name)) return;
+  // Nobody takes this name for a file of the archive or of a queue.
+  const temporary = `${name}.tmp`;
+  await unlinkIfPresent(temporary);
+  const facts = await lstat(path);
+  await copyFileDurably(path, temporary, facts.size, { mode: facts.mode & 0o777, mtimeMs: facts.mtimeMs });
+  await link(temporary, name);
+  await unlinkIfPresent(temporary);
+}
+
 const PIECE = 64 * 1024;
 
 async function copySlowly(source: Path, destination: Path, throttle: Throttle, options: CopyOptions): Promise<void> {
-  const reader = await open(source, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const reader = await openToRead(source);
   let writer: FileHandle | undefined;
   try {
-    writer = await open(destination, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
+    writer = await createNew(destination, 0o600);
     const buffer = Buffer.allocUnsafe(PIECE);
     for (;;) {
       options.signal?.throwIfAborted();

@@ -1,10 +1,10 @@
 /** The checksum of a file, read in pieces: memory does not grow with the file. */
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle } from 'node:fs/promises';
 import type { ChecksumAlgorithm } from '../domain/backup/backup-manifest.ts';
 import { crc32c, crc32cHex } from '../domain/crc32c.ts';
 import { BackupError } from '../domain/errors.ts';
+import { openToRead } from './files.ts';
 
 /** Bytes read at a time: large enough that the hash, not the call, is what takes the time. */
 const BLOCK = 512 * 1024;
@@ -28,7 +28,7 @@ export async function digestFile(
   algorithm: ChecksumAlgorithm,
   options: DigestOptions = {},
 ): Promise<Digest> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const handle = await openToRead(path);
   try {
     const facts = await handle.stat();
     if (!facts.isFile()) throw new BackupError(`'${path.toString()}' is not a file`);

@@ -2,8 +2,8 @@
  * Files that must survive a power cut. The order is always: write a temporary file beside the target, fsync it, rename,
  * fsync the directory. Nothing here follows a symlink at the final name.
  */
-import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises';
+import { constants, openSync } from 'node:fs';
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { errnoOf } from '../domain/errors.ts';
 
@@ -19,9 +19,31 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
+const TO_READ = constants.O_RDONLY | constants.O_NONBLOCK;
+
+/** Opens what is at that very name: a symbolic link is refused (ELOOP). */
+export function openNoFollow(path: string | Buffer, flags: number, mode?: number): Promise<FileHandle> {
+  return open(path, flags | constants.O_NOFOLLOW, mode);
+}
+
+/** Opens for reading; a symbolic link is refused (ELOOP), a pipe is not waited for. */
+export function openToRead(path: string | Buffer): Promise<FileHandle> {
+  return openNoFollow(path, TO_READ);
+}
+
+/** The same where many small files are read one by one: the descriptor. */
+export function openToReadSync(path: string): number {
+  return openSync(path, TO_READ | constants.O_NOFOLLOW);
+}
+
+/** Makes a file that must not be there yet (EEXIST, for a symbolic link too), to be written and read again. */
+export function createNew(path: string | Buffer, mode: number): Promise<FileHandle> {
+  return openNoFollow(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, mode);
+}
+
 /** Flushes a file's content and metadata; a symlink is refused (ELOOP), a pipe is not waited for. */
-export async function syncFile(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+export async function syncFile(path: string | Buffer): Promise<void> {
+  const handle = await openToRead(path);
   try {
     await handle.sync();
   } finally {
@@ -40,11 +62,7 @@ export async function writeDurably(
 ): Promise<void> {
   const temporary = options.temporary ?? `${path}.tmp`;
   await unlinkIfPresent(temporary);
-  const handle = await open(
-    temporary,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
-    options.mode ?? 0o666,
-  );
+  const handle = await createNew(temporary, options.mode ?? 0o666);
   try {
     await writeAndSync(handle, content);
   } catch (error) {
@@ -67,6 +85,23 @@ export async function renameDurably(from: string, to: string): Promise<void> {
   await rename(from, to);
   await syncDirectory(dirname(to));
   if (dirname(from) !== dirname(to)) await syncDirectory(dirname(from));
+}
+
+/** Errors of a filesystem that does not link: another device, a file of another user (protected_hardlinks), no links at all. */
+const NO_LINK: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/**
+ * Gives a flushed file a second name: no copy, and it appears whole or not at all. False when it cannot be linked there;
+ * a name that is taken is EEXIST.
+ */
+export async function linkIfPossible(path: string, name: string): Promise<boolean> {
+  try {
+    await link(path, name);
+    return true;
+  } catch (error) {
+    if (NO_LINK.has(errnoOf(error) ?? '')) return false;
+    throw error;
+  }
 }
 
 /** Creates a directory and its missing parents, each flushed into its parent. Returns true when it was created. */

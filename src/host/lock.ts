@@ -6,12 +6,12 @@
  */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
+import { type FileHandle, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { CommandError, errnoOf, LockBusyError, LockDeniedError } from '../domain/errors.ts';
 import { quoteForShell } from '../domain/text/shell-words.ts';
-import { makeDirectory } from './files.ts';
+import { makeDirectory, openNoFollow } from './files.ts';
 
 export interface HeldLock {
   readonly path: string;
@@ -70,7 +70,7 @@ export async function withLock<T>(path: string, options: { wait: boolean }, body
 export async function lockHolder(path: string): Promise<{ readonly pid: number | null } | undefined> {
   let handle: FileHandle;
   try {
-    handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
+    handle = await openNoFollow(path, constants.O_RDWR);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw denied(path, error);
@@ -85,13 +85,13 @@ export async function lockHolder(path: string): Promise<{ readonly pid: number |
 }
 
 async function openLockFile(path: string): Promise<FileHandle> {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+  const flags = constants.O_RDWR | constants.O_CREAT;
   try {
-    return await open(path, flags, 0o600);
+    return await openNoFollow(path, flags, 0o600);
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw denied(path, error);
     await makeDirectory(dirname(path));
-    return open(path, flags, 0o600);
+    return openNoFollow(path, flags, 0o600);
   }
 }
 

@@ -9,7 +9,7 @@ import { type HeldLock } from '../host/lock.ts';
 import { startEachInBackground, startInBackground } from '../host/self.ts';
 import { importedId } from '../catalog/layout.ts';
 import type { ServerInForce } from '../config/in-force.ts';
-import { BarmanError, LockDeniedError, messageOf } from '../domain/errors.ts';
+import { BarmanError, LockDeniedError, messageOf, withHint } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
 import { takeTurns, type Turn } from '../output/ordered.ts';
 import { inParallel } from '../domain/in-parallel.ts';
@@ -95,18 +95,14 @@ async function applyPendingChanges(ctx: CommandContext): Promise<void> {
 /** One server's trouble never keeps the others from their maintenance. */
 function reportFailure(output: Output, name: string, error: unknown): void {
   if (error instanceof LockDeniedError) {
-    output.error(withHint(error));
+    output.error(withHint(error.message, error.hint));
     return;
   }
-  if (error instanceof BarmanError) output.error(`server '${name}': ${withHint(error)}`);
+  if (error instanceof BarmanError) output.error(withHint(`server '${name}': ${error.message}`, error.hint));
   output.exception(
     `Unable to run cron on server '${name}', please look in the barman log file for more details.`,
     error instanceof Error ? error.stack : messageOf(error),
   );
-}
-
-function withHint({ message, hint }: BarmanError): string {
-  return hint === undefined ? message : `${message}\nHINT: ${hint}`;
 }
 
 /** Takes the server's cron lock and decides what is to be done; null when there is nothing more to do for it. */

@@ -2,6 +2,7 @@
  * `barman delete`: one backup and everything that is built on it, unless it is protected.
  * Source: docs/behaviour/catalog.md 6.
  */
+import { withHint } from '../domain/errors.ts';
 import { unlinkIfPresent } from '../host/files.ts';
 import { infoPath, isElsewhere } from '../catalog/layout.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
@@ -68,12 +69,18 @@ async function doubtOf(
   const { backupId, parentBackupId } = info;
   const tree = [info, ...descendants(backupId, backups)];
   if (tree.some((backup) => backup.backupId === parentBackupId)) {
-    return `its record says that it is built on ${parentBackupId}, which is built on it\nHINT: correct parent_backup_id in '${infoPath(catalog.layout, backupId)}'`;
+    return withHint(
+      `its record says that it is built on ${parentBackupId}, which is built on it`,
+      `correct parent_backup_id in '${infoPath(catalog.layout, backupId)}'`,
+    );
   }
   const { damaged } = await catalog.listBackups();
   const unreadable = damaged.find((record) => claims(tree, record.backupId));
   if (unreadable === undefined) return null;
-  return `the record of backup ${unreadable.backupId}, which is built on it, cannot be read\nHINT: put a good copy of '${unreadable.path}' in its place, or remove it when that backup is of no use`;
+  return withHint(
+    `the record of backup ${unreadable.backupId}, which is built on it, cannot be read`,
+    `put a good copy of '${unreadable.path}' in its place, or remove it when that backup is of no use`,
+  );
 }
 
 /** The listing may be older than a delete of another process: what counts is what is there now. */

@@ -3,6 +3,7 @@
  * Source: docs/behaviour/catalog.md 7.
  */
 import { join } from 'node:path';
+import { inParallel } from '../domain/in-parallel.ts';
 import { listNames, unlinkIfPresent } from '../host/files.ts';
 import { acquireLock } from '../host/lock.ts';
 import { LockBusyError, LockDeniedError } from '../domain/errors.ts';
@@ -18,11 +19,7 @@ export async function cleanLockDirectory(ctx: CommandContext): Promise<void> {
   const names = (await listNames(directory)).filter((name) => /^\..+\.lock$/.test(name));
   const held = await heldLockFiles(names.map((name) => join(directory, name)));
   const idle = names.map((name) => join(directory, name)).filter((path) => !held.has(path));
-  let next = 0;
-  const worker = async () => {
-    for (let path = idle[next++]; path !== undefined; path = idle[next++]) await removeIdle(ctx, path);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  await inParallel(idle, AT_ONCE, (path) => removeIdle(ctx, path));
 }
 
 async function removeIdle(ctx: CommandContext, path: string): Promise<void> {

@@ -15,7 +15,7 @@ import {
   SegmentSet,
   type ServerCoverage,
 } from '../domain/recovery/coverage.ts';
-import { BarmanError, messageOf, PostgresError } from '../domain/errors.ts';
+import { BarmanError, messageOf, PostgresError, withHint } from '../domain/errors.ts';
 import { type Lsn, lsn } from '../domain/wal/lsn.ts';
 import type { TimelineSwitch } from '../domain/wal/timeline-history.ts';
 import { DEFAULT_SEGMENT_SIZE, lsnOfSegment, parseWalName, type WalFile } from '../domain/wal/wal.ts';
@@ -102,7 +102,7 @@ async function listedSizes(scope: ServerScope, segmentSize: number): Promise<(fi
   } catch (error) {
     if (!(error instanceof BarmanError)) throw error;
     // The files are what counts.
-    scope.output.warning(error.hint === undefined ? error.message : `${error.message}\nHINT: ${error.hint}`);
+    scope.output.warning(withHint(error.message, error.hint));
   }
   return (file) => timelines.get(file.timeline)?.get(segmentNumber(file, segmentSize));
 }

@@ -3,7 +3,8 @@
  * leaves the others alone.
  */
 import type { ServerInForce } from '../config/in-force.ts';
-import { BarmanError, messageOf } from '../domain/errors.ts';
+import { BarmanError, messageOf, withHint } from '../domain/errors.ts';
+import { inParallel } from '../domain/in-parallel.ts';
 import type { Output } from '../output/output.ts';
 import { takeTurns } from '../output/ordered.ts';
 import type { CommandContext } from './context.ts';
@@ -49,28 +50,21 @@ async function inTurns<Item>(
   work: (ctx: CommandContext, item: Item) => Promise<void>,
 ): Promise<void> {
   const turns = takeTurns(ctx.output, items.length);
-  let next = 0;
-  const worker = async () => {
-    for (let index = next++; index < items.length; index = next++) {
-      const turn = turns[index];
-      const item = items[index];
-      if (!turn || item === undefined) return;
-      try {
-        await work({ ...ctx, output: turn.output }, item);
-      } catch (error) {
-        reportFailure(turn.output, error);
-      } finally {
-        turn.done();
-      }
+  await inParallel([...turns.entries()], AT_ONCE, async ([index, turn]) => {
+    try {
+      await work({ ...ctx, output: turn.output }, items[index] as Item);
+    } catch (error) {
+      reportFailure(turn.output, error);
+    } finally {
+      turn.done();
     }
-  };
-  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
+  });
 }
 
 /** Reports what ended the work on one server; the others go on. */
 export function reportFailure(output: Output, error: unknown): void {
   if (error instanceof BarmanError && error.level === 'error') {
-    output.error(error.hint ? `${error.message}\nHINT: ${error.hint}` : error.message, { exitCode: error.exitCode });
+    output.error(withHint(error.message, error.hint), { exitCode: error.exitCode });
     return;
   }
   const stack = error instanceof Error ? error.stack : undefined;

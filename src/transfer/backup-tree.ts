@@ -1,8 +1,8 @@
 /** The files of one backup, `base/<id>`: removed or measured without ever following a symbolic link. */
 import { constants, existsSync } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, rmdir, unlink } from 'node:fs/promises';
+import { type FileHandle, lstat, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists } from '../host/files.ts';
+import { exists, openNoFollow } from '../host/files.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { TreeSize } from './measure.ts';
@@ -50,7 +50,7 @@ async function emptyDirectory(path: string): Promise<boolean> {
 
 async function openDirectory(path: string): Promise<FileHandle | undefined> {
   try {
-    return await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    return await openNoFollow(path, constants.O_RDONLY | constants.O_DIRECTORY);
   } catch (error) {
     if (isGone(error) || errnoOf(error) === 'ELOOP') return undefined;
     throw error;

@@ -3,6 +3,7 @@
  * Source: docs/behaviour/backup.md 5.6.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inParallel } from '../domain/in-parallel.ts';
 import type { Executor } from '../host/executor.ts';
 
 export interface LaneOptions {
@@ -26,21 +27,10 @@ export function shareOfLimit(limit: number | null, jobs: number): number | null 
 /** Runs every job; the first failure stops the start of others, and is thrown when the running ones are over. */
 export async function runInLanes(jobs: readonly LaneJob[], options: LaneOptions): Promise<void> {
   const starts: number[] = [];
-  let next = 0;
-  let failure: { readonly error: unknown } | undefined;
-  const lane = async (number: number) => {
-    while (failure === undefined && next < jobs.length) {
-      const job = jobs[next++] as LaneJob;
-      try {
-        await waitForTurn(starts, options);
-        await job(await options.connect(number));
-      } catch (error) {
-        failure ??= { error };
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(options.lanes, jobs.length) }, (_, number) => lane(number)));
-  if (failure !== undefined) throw failure.error;
+  await inParallel(jobs, options.lanes, async (job, lane) => {
+    await waitForTurn(starts, options);
+    await job(await options.connect(lane));
+  });
 }
 
 async function waitForTurn(starts: number[], { batchSize, batchPeriod, signal }: LaneOptions): Promise<void> {

@@ -2,10 +2,9 @@
  * One walk over a finished copy: every file and directory is flushed to disk and measured. Only after it may a record
  * say that the backup exists. Source: docs/behaviour/backup.md 2 step 8, catalog.md 3.
  */
-import { constants } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncDirectory } from '../host/files.ts';
+import { openToRead, syncDirectory } from '../host/files.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 
 export interface TreeSize {
@@ -46,7 +45,7 @@ export async function syncTree(
 }
 
 async function syncAndStat(path: string): Promise<{ size: number; nlink: number }> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const handle = await openToRead(path);
   try {
     await handle.sync();
     return await handle.stat();

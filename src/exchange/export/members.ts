@@ -3,11 +3,10 @@
  * name, the WAL that makes it consistent, and the lines of xlog.db for that WAL. Source: docs/behaviour/catalog.md 13.
  */
 import type { BigIntStats } from 'node:fs';
-import { constants } from 'node:fs';
-import { lstat, open, readdir, readlink } from 'node:fs/promises';
+import { lstat, readdir, readlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { AccountNames } from '../../host/account-names.ts';
-import { compareBytes } from '../../host/files.ts';
+import { compareBytes, openToRead } from '../../host/files.ts';
 import type { TarEntry } from '../../codec/tar-writer.ts';
 import { infoPath } from '../../catalog/layout.ts';
 import { type BackupInfo } from '../../domain/backup/backup-info.ts';
@@ -162,7 +161,7 @@ function entryOf(name: string, path: string, facts: BigIntStats, accounts: Accou
 }
 
 async function* blocksOf(path: string): AsyncGenerator<Buffer> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  const handle = await openToRead(path);
   try {
     for (;;) {
       const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(BLOCK), 0, BLOCK);

@@ -2,9 +2,9 @@
  * Makes a judged backup part of the catalog. From the mark `publishing` on everything is on disk, and each step can be
  * repeated: a kill is completed by the next cron or import, never undone. Files, WAL, keep, and the record last.
  */
-import { link, readFile, stat, utimes } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { copyFileDurably } from '../../host/copy-file.ts';
+import { linkOrCopy } from '../../host/copy-file.ts';
 import {
   exists,
   listNames,
@@ -61,29 +61,14 @@ async function publishWals({ catalog }: ServerScope, staging: string, records: r
     directories.add(dirname(path));
     await makeDirectory(dirname(path));
     // It is there already: the same content, as was judged.
-    if (!(await exists(path))) await giveName(stagedWal(staging, name), path);
+    if (!(await exists(path))) await linkOrCopy(stagedWal(staging, name), path).catch(unlessTaken);
   }
   for (const directory of directories) await syncDirectory(directory);
   await catalog.mergeWals(records);
 }
 
-const NO_LINK: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
-
-/** A second name for the flushed file, or a copy where the archive is on another file system. Never over another file. */
-async function giveName(source: string, path: string): Promise<void> {
-  try {
-    await link(source, path);
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return;
-    if (!NO_LINK.has(errnoOf(error) ?? '')) throw error;
-    const temporary = `${path}.tmp`;
-    await unlinkIfPresent(temporary);
-    const facts = await stat(source);
-    await copyFileDurably(source, temporary, facts.size, { mode: facts.mode & 0o777 });
-    await utimes(temporary, facts.atime, facts.mtime);
-    await link(temporary, path);
-    await unlinkIfPresent(temporary);
-  }
+function unlessTaken(error: unknown): void {
+  if (errnoOf(error) !== 'EEXIST') throw error;
 }
 
 /** For cron: completes imports that were killed when they were decided, and removes what the others left. */

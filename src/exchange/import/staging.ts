@@ -2,11 +2,10 @@
  * Where an import gathers a backup: `base/.import-<id>`. Nobody takes it for a backup. What a hostile archive could do is
  * refused member by member, before a byte of that member is written; no link exists in the tree while it is written.
  */
-import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, statfs, symlink, utimes, chmod } from 'node:fs/promises';
+import { type FileHandle, mkdir, statfs, symlink, utimes, chmod } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { TarMember } from '../../codec/tar-reader.ts';
-import { makeDirectory } from '../../host/files.ts';
+import { createNew, makeDirectory } from '../../host/files.ts';
 import { backupPath, type CatalogLayout, importPath } from '../../catalog/layout.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { isBackupId } from '../../domain/backup/backup-info.ts';
@@ -134,8 +133,7 @@ export class Staging {
 
   private async store({ name, mode, mtime, content }: TarMember, parts: readonly string[]): Promise<void> {
     const path = join(this.path, ...parts);
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    const make = () => open(path, flags, 0o600);
+    const make = () => createNew(path, 0o600);
     let handle: FileHandle;
     try {
       handle = await make().catch(async (error: unknown) => {

@@ -2,11 +2,10 @@
  * The files of a backup against its manifest, in the words of pg_verifybackup: what is extra, missing, of another size, of
  * another content. Source: PostgreSQL documentation, pg_verifybackup.
  */
-import { constants } from 'node:fs';
-import { lstat, open, readlink, stat } from 'node:fs/promises';
+import { lstat, readlink, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { digestFile } from '../../host/file-digest.ts';
-import { compareBytes } from '../../host/files.ts';
+import { compareBytes, openToRead } from '../../host/files.ts';
 import { backupPath } from '../../catalog/layout.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
@@ -54,7 +53,7 @@ export async function compareWithManifest(
 
 async function readManifest(path: string): Promise<Buffer> {
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const handle = await openToRead(path);
     try {
       const facts = await handle.stat();
       if (!facts.isFile()) throw new BackupError(`"${path}" is not a file`);

@@ -2,10 +2,9 @@
  * The configuration files of the restored cluster: made harmless, given the recovery settings, and looked through for what
  * a person has to review. Every original stays beside its file as `.origin`. Source: docs/behaviour/recovery.md 9.
  */
-import { constants } from 'node:fs';
-import { lstat, open, rename } from 'node:fs/promises';
+import { lstat, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncDirectory, unlinkIfPresent } from '../../host/files.ts';
+import { createNew, openToRead, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
 import {
   appendSettings,
   type ConfigurationReport,
@@ -81,7 +80,7 @@ async function isFile(path: string): Promise<boolean> {
 /** null when there is no such regular file. A text that is no UTF-8 is kept byte for byte. */
 async function readText(path: string): Promise<ConfigText | null> {
   if (!(await isFile(path))) return null;
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const handle = await openToRead(path);
   try {
     const bytes = await handle.readFile();
     const text = bytes.toString('utf8');
@@ -107,11 +106,7 @@ async function replaceKeepingOrigin(path: string, text: string, original: Config
 
 /** Writes a file that must not exist yet, and flushes it. */
 async function writeNew(path: string, content: Uint8Array, mode: number): Promise<void> {
-  const handle = await open(
-    path,
-    constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-    mode,
-  );
+  const handle = await createNew(path, mode);
   try {
     await handle.writeFile(content);
     await handle.chmod(mode);

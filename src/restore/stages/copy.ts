@@ -10,6 +10,7 @@ import { copyFileDurably, type Throttle } from '../../host/copy-file.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { errnoOf, RecoveryError } from '../../domain/errors.ts';
 import { inParallel } from '../../domain/in-parallel.ts';
+import { syncFile } from '../../host/files.ts';
 
 export interface TreeFile {
   /** Below the root, binary. */
@@ -147,16 +148,6 @@ export async function copyTree(tree: Tree, destination: string, run: CopyRun): P
   });
   // Children first: setting the time of a directory must be the last change in it.
   for (const directory of tree.directories.toReversed()) await settleDirectory(at(directory.path), directory);
-}
-
-/** An earlier restore may have been cut short before it flushed this file. */
-async function syncFile(path: Buffer): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** A tablespace inside the destination may have made it already, or an earlier restore. */

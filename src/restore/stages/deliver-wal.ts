@@ -3,11 +3,10 @@
  * and 7.
  */
 import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CompressionSettings } from '../../codec/compression.ts';
 import { copyFileDurably, createThrottle } from '../../host/copy-file.ts';
-import { makeDirectory, syncDirectory } from '../../host/files.ts';
+import { makeDirectory, openNoFollow, syncDirectory } from '../../host/files.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { RecoveryError } from '../../domain/errors.ts';
 import { parseWalName } from '../../domain/wal/wal.ts';
@@ -77,11 +76,8 @@ export async function writeArchiveStatus(directory: string, names: readonly stri
   const status = join(directory, 'archive_status');
   await prepareWalDirectory(status);
   await inParallel(names, 4, async (name) => {
-    const handle = await open(
-      join(status, `${name}.done`),
-      constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW,
-      0o600,
-    );
+    const flags = constants.O_WRONLY | constants.O_CREAT;
+    const handle = await openNoFollow(join(status, `${name}.done`), flags, 0o600);
     await handle.close();
   });
   await syncDirectory(status);

@@ -3,10 +3,9 @@
  * equal stays, the rest is copied. Only what belongs to PostgreSQL is ever deleted: files that an administrator put beside
  * it stay (Barman 3.20.1 deletes them). Source: docs/behaviour/recovery.md 4 step 5 and 6.2.
  */
-import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists, syncDirectory } from '../../host/files.ts';
+import { exists, openToRead, syncDirectory } from '../../host/files.ts';
 import { parseBackupInfo } from '../../domain/backup/backup-info-file.ts';
 import { messageOf, RecoveryError } from '../../domain/errors.ts';
 import { compareTimestamps, formatTimestamp } from '../../domain/time/timestamp.ts';
@@ -167,7 +166,7 @@ const PIECE = 256 * 1024;
 async function haveEqualContent(left: Buffer, right: Buffer, size: number): Promise<boolean> {
   const handles: FileHandle[] = [];
   try {
-    for (const path of [left, right]) handles.push(await open(path, constants.O_RDONLY | constants.O_NOFOLLOW));
+    for (const path of [left, right]) handles.push(await openToRead(path));
     const [one, two] = handles;
     if (!one || !two) return false;
     const [first, second] = [Buffer.allocUnsafe(PIECE), Buffer.allocUnsafe(PIECE)];

@@ -1,12 +1,12 @@
 /**
  * One archived WAL file that is compressed or encrypted -> plain bytes in a new file. Source: docs/behaviour/wal.md 4.
  */
-import { constants, createWriteStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { compressionSettings, type CompressionSettings, decompressor } from '../../codec/compression.ts';
 import { DECRYPTION_HINT, gpgReason } from '../../codec/gpg.ts';
 import { BarmanError, CommandError, errnoOf, messageOf, RecoveryError } from '../../domain/errors.ts';
+import { openToRead } from '../../host/files.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { decrypted, openWal, plainStream } from '../../wal/content/content.ts';
 import type { NeededWal } from '../wal-plan.ts';
@@ -84,7 +84,7 @@ export async function expandWal(
   } finally {
     await source.close();
   }
-  const handle = await open(target, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const handle = await openToRead(target);
   try {
     await handle.sync();
     const { size } = await handle.stat();

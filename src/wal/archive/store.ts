@@ -2,8 +2,8 @@
  * Puts one WAL file into its hash directory. The source stays where it is: the caller unlinks it once the archived file,
  * its directory and its line of xlog.db are on disk, so that a kill at any instant leaves the source to start again from.
  */
-import { type BigIntStats, constants as FS } from 'node:fs';
-import { type FileHandle, link, lstat, open, rename, stat } from 'node:fs/promises';
+import { type BigIntStats } from 'node:fs';
+import { type FileHandle, lstat, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -13,9 +13,9 @@ import {
   compressor,
   wholeCompressor,
 } from '../../codec/compression.ts';
-import { unlinkIfPresent } from '../../host/files.ts';
+import { createNew, linkIfPossible, unlinkIfPresent } from '../../host/files.ts';
 import { encryptionFailure, encryptor } from '../../codec/gpg.ts';
-import { errnoOf, WalError } from '../../domain/errors.ts';
+import { WalError } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
 import { identifyWal, isPlain, type StoredForm } from '../../domain/wal/wal-content.ts';
 import type { WalRecord } from '../../domain/wal/xlogdb.ts';
@@ -35,9 +35,6 @@ export interface StoreRequest {
   readonly settings: CompressionSettings;
   readonly hashDirectory: string;
 }
-
-/** What a filesystem answers when it will not make this hard link, though a copy may do. */
-const NO_LINK: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /** The name that a file has in its hash directory until it is complete. rebuild-xlogdb passes over `.tmp`. */
 export function temporaryName(name: string): string {
@@ -129,17 +126,9 @@ function record(request: StoreRequest, size: number): WalRecord {
   return { name: request.file.name, size, time: mtimeOf(request.stats), ...storedForm(request) };
 }
 
-/**
- * A second name for the flushed source: no copy, and it appears whole or not at all. False when the filesystem does not
- * link it: another device, or a file of another user (protected_hardlinks).
- */
+/** False when the filesystem does not link it. */
 async function linkInto({ file, sourcePath, stats }: StoreRequest, target: string): Promise<boolean> {
-  try {
-    await link(sourcePath, target);
-  } catch (error) {
-    if (NO_LINK.has(errnoOf(error) ?? '')) return false;
-    throw error;
-  }
+  if (!(await linkIfPossible(sourcePath, target))) return false;
   const linked = await lstat(target, { bigint: true });
   if (linked.ino === stats.ino && linked.size === stats.size) return true;
   // Somebody put another file there meanwhile: it was not looked at.
@@ -149,7 +138,7 @@ async function linkInto({ file, sourcePath, stats }: StoreRequest, target: strin
 
 async function writeTemporary(request: StoreRequest, temporary: string): Promise<void> {
   const { stats } = request;
-  const handle = await open(temporary, FS.O_RDWR | FS.O_CREAT | FS.O_EXCL | FS.O_NOFOLLOW, 0o600);
+  const handle = await createNew(temporary, 0o600);
   try {
     const { compression, encryption } = storedForm(request);
     if (encryption !== request.sourceForm.encryption) await encryptInto(request, handle);

@@ -1,7 +1,7 @@
 /** A WAL whose name is in the archive already. Source: docs/behaviour/wal.md 3 step 3; faults.md REF2, REF4, B9. */
 import { type FileHandle, stat, unlink } from 'node:fs/promises';
 import { type CompressionSettings, formatOf } from '../../codec/compression.ts';
-import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';
+import { errnoOf, WalError, withHint } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
 import type { StoredForm } from '../../domain/wal/wal-content.ts';
 import { parseWalHeader } from '../../domain/wal/wal-header.ts';
@@ -104,7 +104,7 @@ async function isKnown(run: ArchiveRun, { file }: QueuedWal): Promise<boolean | 
   } catch (error) {
     if (!(error instanceof WalError)) throw error;
     // Without the index it is not known whether the file is indexed: the source is what keeps the question open.
-    run.output.error(`${messageOf(error)}${error.hint === undefined ? '' : `\nHINT: ${error.hint}`}`);
+    run.output.error(withHint(error.message, error.hint));
     return 'unknown';
   }
 }

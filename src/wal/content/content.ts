@@ -1,12 +1,12 @@
 /** The plain content of WAL files, whatever they are compressed or encrypted with: examined and compared as streams. */
-import { constants as FS } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle } from 'node:fs/promises';
 import { pipeline, Readable, Writable } from 'node:stream';
 import { constants as Z, gunzipSync } from 'node:zlib';
 import { type CompressionSettings, decompressor, detectForm, HEAD_LENGTH } from '../../codec/compression.ts';
 import { decryptor } from '../../codec/gpg.ts';
 import { isPlain, type StoredForm } from '../../domain/wal/wal-content.ts';
 import { LARGEST_SEGMENT, parseWalHeader, WAL_HEADER_LENGTH, type WalContent } from '../../domain/wal/wal-header.ts';
+import { openToRead } from '../../host/files.ts';
 
 const BLOCK = 1_048_576;
 /** Enough compressed bytes to yield the header of a segment. */
@@ -14,7 +14,7 @@ const GZIP_HEAD = 4_096;
 
 /** Opens a regular file for reading; a symbolic link is refused (ELOOP). */
 export function openWal(path: string): Promise<FileHandle> {
-  return open(path, FS.O_RDONLY | FS.O_NOFOLLOW | FS.O_NONBLOCK);
+  return openToRead(path);
 }
 
 /** The first bytes of an open file. */

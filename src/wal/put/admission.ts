@@ -2,11 +2,11 @@
  * May a received file have its name in `incoming`? It must be what it says, and no other valid file may have that name, in
  * the queue or in the archive: PostgreSQL drops its own copy as soon as we say yes.
  */
-import { type FileHandle, link, rename } from 'node:fs/promises';
+import { type FileHandle, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canDecompress } from '../../codec/compression.ts';
-import { syncDirectory } from '../../host/files.ts';
-import { errnoOf, WalError } from '../../domain/errors.ts';
+import { linkIfPossible, syncDirectory } from '../../host/files.ts';
+import { errnoOf, WalError, withHint } from '../../domain/errors.ts';
 import type { Arrival } from './arrivals.ts';
 import { canDecrypt, haveSameContent, measurePlain, openWal } from '../content/content.ts';
 import { contentProblem, type Examined, examineWal } from '../content/examine.ts';
@@ -28,9 +28,9 @@ export async function judgeArrival(run: PutRun, arrival: Arrival): Promise<Verdi
   if (examined.problem !== null) {
     const hint =
       examined.problem.mayGrow || run.systemId === null
-        ? ''
-        : `\nHINT: type "barman check ${run.scope.name}" and compare the server name in archive_command`;
-    run.scope.output.error(`WAL file '${file.name}' ${examined.problem.text}: refused${run.where}${hint}`);
+        ? undefined
+        : `type "barman check ${run.scope.name}" and compare the server name in archive_command`;
+    run.scope.output.error(withHint(`WAL file '${file.name}' ${examined.problem.text}: refused${run.where}`, hint));
     return 'refused';
   }
   const queued = join(run.scope.config.incomingWalsDirectory, file.name);
@@ -104,8 +104,10 @@ async function openExisting(path: string): Promise<FileHandle | 'no file' | unde
 /** compat 3.20.1: the new one goes to the errors directory there, with exit code 0: PostgreSQL then removes its copy. */
 function refuseOther(run: PutRun, { file }: Arrival, path: string): 'refused' {
   run.scope.output.error(
-    `WAL file '${file.name}' is already there with another content: refused${run.where}\n` +
-      `HINT: two clusters may be archiving to this server; if '${path}' is the wrong one, move it away and PostgreSQL sends its own again`,
+    withHint(
+      `WAL file '${file.name}' is already there with another content: refused${run.where}`,
+      `two clusters may be archiving to this server; if '${path}' is the wrong one, move it away and PostgreSQL sends its own again`,
+    ),
   );
   return 'refused';
 }
@@ -123,16 +125,11 @@ export async function publishArrivals(run: PutRun, judged: readonly Judged[]): P
 async function publish(run: PutRun, arrival: Arrival): Promise<void> {
   const target = join(run.scope.config.incomingWalsDirectory, arrival.file.name);
   try {
-    await link(arrival.temporary, target);
+    if (!(await linkIfPossible(arrival.temporary, target))) await rename(arrival.temporary, target);
   } catch (error) {
-    const code = errnoOf(error);
-    if (code === 'EEXIST') {
-      if ((await judgeArrival(run, arrival)) === 'known') return;
-      throw new WalError(`WAL file '${arrival.file.name}' arrived twice at the same time${run.where}`);
-    }
-    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'ENOSYS' && code !== 'EMLINK')
-      throw error;
-    await rename(arrival.temporary, target);
+    if (errnoOf(error) !== 'EEXIST') throw error;
+    if ((await judgeArrival(run, arrival)) === 'known') return;
+    throw new WalError(`WAL file '${arrival.file.name}' arrived twice at the same time${run.where}`);
   }
   await arrival.discard();
 }

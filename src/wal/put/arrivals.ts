@@ -1,10 +1,10 @@
 /** The files of a put-wal stream on their way in: hidden in `incoming`, with their checksums. */
 import { createHash, type Hash } from 'node:crypto';
-import { constants as FS, writeSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { writeSync } from 'node:fs';
+import { type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { unlinkIfPresent } from '../../host/files.ts';
+import { createNew, unlinkIfPresent } from '../../host/files.ts';
 import { readTar, type TarMember } from '../../codec/tar-reader.ts';
 import { parseChecksums } from '../../domain/text/checksum-list.ts';
 import { WalError } from '../../domain/errors.ts';
@@ -106,7 +106,7 @@ async function receiveFile(run: PutRun, name: string, member: TarMember): Promis
   const temporary = join(run.scope.config.incomingWalsDirectory, `.${process.pid}-${name}`);
   // What is there was left by a dead process that had our number.
   await unlinkIfPresent(temporary);
-  const handle = await open(temporary, FS.O_RDWR | FS.O_CREAT | FS.O_EXCL | FS.O_NOFOLLOW, 0o666);
+  const handle = await createNew(temporary, 0o666);
   const discard = () => unlinkIfPresent(temporary);
   try {
     const hash = createHash('sha256');

@@ -7,7 +7,7 @@ import { listNames, makeDirectory } from '../../host/files.ts';
 import { adviceFor, endText, receiveWalArgs, runPgReceivewal } from '../../postgres/pg-receivewal.ts';
 import type { SlotState } from '../../postgres/connections.ts';
 import { toolConnection } from '../../domain/conninfo.ts';
-import { WalError } from '../../domain/errors.ts';
+import { WalError, withHint } from '../../domain/errors.ts';
 import { DEFAULT_SEGMENT_SIZE, parseWalName } from '../../domain/wal/wal.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { type RemoteStatus, remoteStatus } from '../../server/status.ts';
@@ -25,7 +25,7 @@ export async function receiveWal(scope: ServerScope): Promise<void> {
     await withLock(scope, 'receive', () => stream(scope));
   } catch (error) {
     if (!(error instanceof WalError)) throw error;
-    scope.output.error(`ArchiverFailure:${error.message}${error.hint === undefined ? '' : `\nHINT: ${error.hint}`}`);
+    scope.output.error(withHint(`ArchiverFailure:${error.message}`, error.hint));
   }
 }
 

@@ -2,11 +2,11 @@
  * What the files in the errors directory are, and what may safely be done with each: a copy of an archived WAL, or the
  * beginning of one, may go; a sound WAL that the archive lacks goes back into the queue; everything else is for a person.
  */
-import { link, lstat, unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { compressionSettings, type CompressionSettings } from '../../codec/compression.ts';
-import { copyFileDurably } from '../../host/copy-file.ts';
-import { exists, listNames, makeDirectory, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
+import { linkOrCopy } from '../../host/copy-file.ts';
+import { exists, listNames, makeDirectory, syncDirectory } from '../../host/files.ts';
 import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';
 import { parseWalName, type WalFile } from '../../domain/wal/wal.ts';
 import type { JudgedReject } from '../../domain/wal/rejected-wal.ts';
@@ -187,19 +187,4 @@ async function queueAgain({ config }: ServerScope, file: string, walName: string
   await syncDirectory(queue);
   await unlink(source);
   await syncDirectory(config.errorsDirectory);
-}
-
-/** Never over another file; the errors directory may be on another filesystem. */
-async function linkOrCopy(source: string, target: string): Promise<void> {
-  try {
-    await link(source, target);
-  } catch (error) {
-    if (errnoOf(error) !== 'EXDEV') throw error;
-    // The archiver passes over this name.
-    const temporary = `${target}.tmp`;
-    await unlinkIfPresent(temporary);
-    await copyFileDurably(source, temporary, 0, { mode: 0o600 });
-    await link(temporary, target);
-    await unlink(temporary);
-  }
 }

@@ -1,11 +1,13 @@
 /** Durable writes: what is visible is whole, and the order of system calls is write, fsync, rename, fsync of the directory. */
 import {
+  constants,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -13,9 +15,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  createNew,
   insidePath,
+  linkIfPossible,
   listNames,
   makeDirectory,
+  openNoFollow,
+  openToRead,
+  openToReadSync,
   rmdirIfEmpty,
   unlinkIfPresent,
   writeDurably,
@@ -62,6 +69,51 @@ describe('names', () => {
     for (const name of ['b', 'B', 'a']) writeFileSync(join(folder, name), '');
     expect(await listNames(folder)).toEqual(['B', 'a', 'b']);
     expect(await listNames(join(folder, 'nosuch'))).toEqual([]);
+  });
+});
+
+describe('opening', () => {
+  it('refuses a symbolic link at that name', async () => {
+    writeFileSync(join(folder, 'there'), 'x');
+    const link = join(folder, 'link');
+    symlinkSync('there', link);
+    await expect(openToRead(link)).rejects.toMatchObject({ code: 'ELOOP' });
+    expect(() => openToReadSync(link)).toThrow('ELOOP');
+    await expect(openNoFollow(link, constants.O_WRONLY | constants.O_CREAT, 0o600)).rejects.toMatchObject({
+      code: 'ELOOP',
+    });
+    await expect(createNew(link, 0o600)).rejects.toMatchObject({ code: 'EEXIST' });
+    expect(readFileSync(join(folder, 'there'), 'utf8')).toBe('x');
+  });
+
+  it('makes a new file that can be written and read, and never takes an old one', async () => {
+    const path = join(folder, 'new');
+    const handle = await createNew(path, 0o600);
+    await handle.writeFile('text');
+    const { buffer } = await handle.read(Buffer.alloc(4), 0, 4, 0);
+    await handle.close();
+    expect(buffer.toString()).toBe('text');
+    await expect(createNew(path, 0o600)).rejects.toMatchObject({ code: 'EEXIST' });
+  });
+});
+
+describe('linkIfPossible', () => {
+  it('gives a second name, and says so when the name is taken', async () => {
+    writeFileSync(join(folder, 'a'), 'a');
+    expect(await linkIfPossible(join(folder, 'a'), join(folder, 'b'))).toBe(true);
+    expect(readFileSync(join(folder, 'b'), 'utf8')).toBe('a');
+    await expect(linkIfPossible(join(folder, 'a'), join(folder, 'b'))).rejects.toMatchObject({ code: 'EEXIST' });
+  });
+
+  it.skipIf(!existsSync('/dev/shm'))('is false across filesystems', async () => {
+    const other = mkdtempSync('/dev/shm/barman-files-');
+    try {
+      writeFileSync(join(folder, 'a'), 'a');
+      const isSame = statSync(other).dev === statSync(folder).dev;
+      expect(await linkIfPossible(join(folder, 'a'), join(other, 'b'))).toBe(isSame);
+    } finally {
+      rmSync(other, { recursive: true });
+    }
   });
 });
 

@@ -2,7 +2,6 @@ import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { inParallel } from '../../../src/domain/in-parallel.ts';
 import { syncTree } from '../../../src/transfer/measure.ts';
 
 let root: string;
@@ -36,20 +35,5 @@ describe('syncTree', () => {
     });
     await expect(stopped).rejects.toThrow('stop');
     expect(steps.length).toBeLessThan(10);
-  });
-});
-
-describe('inParallel', () => {
-  it('never runs more than asked, and runs all', async () => {
-    let running = 0;
-    let most = 0;
-    const done: number[] = [];
-    await inParallel([1, 2, 3, 4, 5, 6, 7], 3, async (item) => {
-      most = Math.max(most, ++running);
-      await new Promise((resolve) => setTimeout(resolve, 2));
-      running -= 1;
-      done.push(item);
-    });
-    expect({ most, done: done.sort((left, right) => left - right) }).toEqual({ most: 3, done: [1, 2, 3, 4, 5, 6, 7] });
   });
 });
