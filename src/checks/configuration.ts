@@ -7,6 +7,7 @@ import { compressionSettings, missingFor } from '../codec/compression.ts';
 import { tryEncryption } from '../codec/gpg.ts';
 import type { ServerConfig } from '../config/options.ts';
 import type { MaybeVerdict, Verdict } from '../domain/check-verdicts.ts';
+import { CODEC_NAMES } from '../domain/codecs.ts';
 import { BarmanError, messageOf } from '../domain/errors.ts';
 import type { CheckRun } from './scope.ts';
 
@@ -101,7 +102,7 @@ function judgeCloud(config: ServerConfig): Verdict {
   }
   if (config.compression === 'pigz' || config.compression === 'custom') {
     return failed(
-      'cloud WAL storage only supports in-memory compression algorithms (gzip, bzip2, xz, zstd, lz4, snappy). ' +
+      `cloud WAL storage only supports in-memory compression algorithms (${CODEC_NAMES.join(', ')}). ` +
         `'${config.compression}' is not supported`,
     );
   }

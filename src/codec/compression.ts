@@ -1,5 +1,5 @@
 /**
- * Compression of WAL files: one table of algorithms, recognition by magic number, streams that compress and decompress.
+ * Streams that compress and decompress what the table of codecs knows, and the recognition of a file on disk.
  * gzip runs in this process, zstd too where it can, snappy only there; the others through their standard programs.
  * Source: docs/behaviour/wal.md 4.
  */
@@ -7,15 +7,22 @@ import { open } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
 import type { ServerConfig } from '../config/options.ts';
+import {
+  CODEC_NAMES,
+  CODECS,
+  type Compression,
+  type CompressionLevel,
+  type ExportCompression,
+  formatOf,
+  levelOf,
+  type Program,
+  writerOf,
+} from '../domain/codecs.ts';
 import { WalError } from '../domain/errors.ts';
-import { identifyWal, parseMagic, type StoredForm } from '../domain/wal/wal-content.ts';
-import { programFilter, runFilter } from '../host/filter.ts';
+import { detectForm, HEAD_LENGTH, type StoredForm } from '../domain/wal/wal-content.ts';
 import { inProcessCodec } from './in-process.ts';
+import { programFilter, runFilter } from '../host/filter.ts';
 import { which } from '../host/process.ts';
-
-export type Compression = NonNullable<ServerConfig['compression']>;
-
-export type CompressionLevel = NonNullable<ServerConfig['compressionLevel']>;
 
 /** What the streams need to know of a server; also those of gpg.ts. */
 export interface CompressionSettings {
@@ -32,62 +39,6 @@ export interface CompressionSettings {
   readonly searchPath: string;
   readonly env: NodeJS.ProcessEnv;
 }
-
-interface Levels {
-  readonly low: number;
-  readonly medium: number;
-  readonly high: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-interface Algorithm {
-  /** Name of the algorithm as recognition tells it: `pigz` files are `gzip` files. */
-  readonly format: string;
-  /** Null: it knows no levels. */
-  readonly levels: Levels | null;
-  /** The program, and its arguments to compress at a level; null: only this process does it. */
-  readonly program: string | null;
-  readonly compressArgs: (level: number) => readonly string[];
-}
-
-const GZIP_LEVELS: Levels = { low: 1, medium: 6, high: 9, min: 1, max: 9 };
-const BZIP2_LEVELS: Levels = { low: 1, medium: 5, high: 9, min: 1, max: 9 };
-const byLevel = (level: number) => ['-c', `-${level}`];
-
-const GZIP: Algorithm = { format: 'gzip', levels: GZIP_LEVELS, program: null, compressArgs: byLevel };
-const BZIP2: Algorithm = { format: 'bzip2', levels: BZIP2_LEVELS, program: 'bzip2', compressArgs: byLevel };
-
-const ALGORITHMS: Readonly<Partial<Record<Compression, Algorithm>>> = {
-  gzip: GZIP,
-  pygzip: GZIP,
-  pigz: { ...GZIP, program: 'pigz' },
-  bzip2: BZIP2,
-  pybzip2: BZIP2,
-  xz: {
-    format: 'xz',
-    levels: { low: 1, medium: 3, high: 5, min: 1, max: 9 },
-    program: 'xz',
-    compressArgs: byLevel,
-  },
-  zstd: {
-    format: 'zstd',
-    levels: { low: 1, medium: 4, high: 9, min: -22, max: 22 },
-    program: 'zstd',
-    compressArgs: zstdArgs,
-  },
-  lz4: {
-    format: 'lz4',
-    levels: { low: 0, medium: 6, high: 10, min: 0, max: 16 },
-    program: 'lz4',
-    // The program knows 1 to 12; beyond that the library does the same as at its ends.
-    compressArgs: (level) => ['-q', '-c', `-${Math.min(Math.max(level, 1), 12)}`],
-  },
-  snappy: { format: 'snappy', levels: null, program: null, compressArgs: () => [] },
-};
-
-/** How many bytes of a file recognition looks at. */
-export const HEAD_LENGTH = 64;
 
 export function compressionSettings(
   config: ServerConfig,
@@ -106,22 +57,6 @@ export function compressionSettings(
   };
 }
 
-/** The algorithm of a file that begins with these bytes; null when it is not recognised (taken as not compressed). */
-export function detectCompression(head: Uint8Array, customMagic: string | null = null): string | null {
-  return detectForm(head, customMagic).compression;
-}
-
-/** The form of a file that begins with these bytes; plain when it is not recognised. */
-export function detectForm(head: Uint8Array, customMagic: string | null = null): StoredForm {
-  const magic = parseMagic(customMagic);
-  return identifyWal(head, magic === null ? undefined : { magic });
-}
-
-/** The same for a file on disk. */
-export async function detectFileCompression(path: string, customMagic: string | null = null): Promise<string | null> {
-  return (await detectFileForm(path, customMagic)).compression;
-}
-
 /** How a file on disk is stored, by its first bytes. */
 export async function detectFileForm(path: string, customMagic: string | null = null): Promise<StoredForm> {
   const handle = await open(path, 'r');
@@ -131,19 +66,6 @@ export async function detectFileForm(path: string, customMagic: string | null = 
   } finally {
     await handle.close();
   }
-}
-
-/** The format that a configured name writes: `pigz` and `pygzip` write gzip. */
-export function formatOf(name: string): string {
-  return ALGORITHMS[name as Compression]?.format ?? name;
-}
-
-/** The number for a level word, or the number clamped to what the algorithm knows; null when it knows no levels. */
-export function levelOf(name: Compression, level: CompressionLevel): number | null {
-  const levels = ALGORITHMS[name]?.levels ?? null;
-  if (levels === null) return null;
-  if (typeof level !== 'number') return levels[level];
-  return Math.min(Math.max(level, levels.min), levels.max);
 }
 
 /** A stream that compresses. `size`: bytes that will come, where that is known. @throws WalError when this host cannot do it */
@@ -193,27 +115,28 @@ function filterCommand(
   size: number | undefined,
 ): readonly string[] | null {
   if (name === 'custom') return shellCommand(settings.customCompressionFilter, 'custom_compression_filter');
-  const algorithm = ALGORITHMS[name];
-  if (algorithm === undefined) throw unsupported(name);
-  const { format, program, compressArgs } = algorithm;
+  const writer = writerOf(name);
+  if (writer === undefined) throw unsupported(name);
+  const { format, writtenBy: program, library } = writer;
   const { compression } = inProcessCodec(format);
   if (program === null) {
-    if (format !== 'gzip' && compression === null) throw withoutLibrary(format);
+    if (library !== 'node' && compression === null) throw withoutLibrary(format);
     return null;
   }
   const isSmall = compression !== null && (size ?? 0) <= compression.comfortable;
-  if (isSmall || (compression !== null && which(program, settings.searchPath) === undefined)) return null;
-  return [findProgram(program, settings), ...compressArgs(levelOf(name, settings.level) ?? 0)];
+  if (isSmall || (compression !== null && which(program.name, settings.searchPath) === undefined)) return null;
+  return [requireProgram(program, settings.searchPath), ...writer.args(levelOf(name, settings.level) ?? 0)];
 }
 
-/** The same at a level of the program itself, for a name that has a program or is gzip. */
+/** The same at a level of the program itself. */
 export function compressorAt(
-  name: 'gzip' | 'bzip2' | 'xz',
+  name: ExportCompression,
   level: number,
   settings: Pick<CompressionSettings, 'searchPath' | 'env'>,
 ): Duplex {
-  if (name === 'gzip') return gzipAt(level);
-  return programFilter(findProgram(name, settings), byLevel(level), settings.env);
+  const { program, args, library } = CODECS[name];
+  if (library === 'node') return gzipAt(level);
+  return programFilter(requireProgram(program, settings.searchPath), args(level), settings.env);
 }
 
 /** With the larger of zlib's working memories: a quarter less time, and a little smaller. */
@@ -227,16 +150,15 @@ export function decompressor(name: string, settings: CompressionSettings): Duple
     const [command = '', ...args] = shellCommand(settings.customDecompressionFilter, 'custom_decompression_filter');
     return programFilter(command, args, settings.env);
   }
-  const format = formatOf(name);
-  if (format === 'gzip') return createGunzip({ chunkSize: 65_536 });
-  const algorithm = ALGORITHMS[format as Compression];
-  if (algorithm === undefined) throw unsupported(name);
-  const { program } = algorithm;
+  const writer = writerOf(name);
+  if (writer === undefined) throw unsupported(name);
+  const { format, program, library } = writer;
+  if (library === 'node') return createGunzip({ chunkSize: 65_536 });
   const { decompression } = inProcessCodec(format);
-  const hasProgram = program !== null && which(program, settings.searchPath) !== undefined;
+  const hasProgram = program !== null && which(program.name, settings.searchPath) !== undefined;
   if (decompression !== null && !(decompression.isGreedy && hasProgram)) return decompression.open();
   if (program === null) throw withoutLibrary(format);
-  return programFilter(findProgram(program, settings), ['-d', '-c'], settings.env);
+  return programFilter(requireProgram(program, settings.searchPath), ['-d', '-c'], settings.env);
 }
 
 /** True when `decompressor` has what it needs on this host. */
@@ -250,18 +172,19 @@ export function canDecompress(name: string, settings: CompressionSettings): bool
  * nothing is missing. The filters of `custom` are no matter of the host.
  */
 export function missingFor(name: string, settings: Pick<CompressionSettings, 'searchPath'>): WalError | null {
-  const algorithm = ALGORITHMS[name as Compression];
-  if (algorithm === undefined) return unsupported(name);
-  const { format, program } = algorithm;
+  const writer = writerOf(name);
+  if (writer === undefined) return unsupported(name);
+  const { format, writtenBy: program, library } = writer;
   const { compression, decompression } = inProcessCodec(format);
-  if ((compression !== null && decompression !== null) || (format === 'gzip' && program === null)) return null;
+  if ((compression !== null && decompression !== null) || (library === 'node' && program === null)) return null;
   if (program === null) return withoutLibrary(format);
-  return which(program, settings.searchPath) === undefined ? withoutProgram(program) : null;
+  return which(program.name, settings.searchPath) === undefined ? withoutProgram(program) : null;
 }
 
 function unsupported(name: string): WalError {
+  const words = `${CODEC_NAMES.slice(0, -1).join(', ')} or ${CODEC_NAMES.at(-1)}`;
   return new WalError(`compression '${name}' is not supported by this program`, {
-    hint: "set 'compression' to gzip, bzip2, xz, zstd, lz4 or snappy",
+    hint: `set 'compression' to ${words}`,
   });
 }
 
@@ -271,24 +194,20 @@ function withoutLibrary(format: string): WalError {
   });
 }
 
-function findProgram(name: string, settings: Pick<CompressionSettings, 'searchPath'>): string {
-  const path = which(name, settings.searchPath);
-  if (path !== undefined) return path;
-  throw withoutProgram(name);
-}
-
-function withoutProgram(name: string): WalError {
-  return new WalError(`the program '${name}' is not in the search path`, {
-    hint: `install it, e.g. "apt-get install ${name === 'xz' ? 'xz-utils' : name}", or set path_prefix`,
-  });
-}
-
 function shellCommand(commandLine: string | null, option: string): readonly string[] {
   if (commandLine === null) throw new WalError(`compression is 'custom' but '${option}' is not set`);
   return ['/bin/sh', '-c', commandLine];
 }
 
-function zstdArgs(level: number): readonly string[] {
-  if (level < 0) return ['-q', '-c', `--fast=${-level}`];
-  return ['-q', '-c', ...(level > 19 ? ['--ultra'] : []), `-${level === 0 ? 3 : level}`];
+/** Its path. @throws WalError */
+function requireProgram(program: Program, searchPath: string): string {
+  const path = which(program.name, searchPath);
+  if (path !== undefined) return path;
+  throw withoutProgram(program);
+}
+
+function withoutProgram(program: Program): WalError {
+  return new WalError(`the program '${program.name}' is not in the search path`, {
+    hint: `install it, e.g. "apt-get install ${program.package}", or set path_prefix`,
+  });
 }

@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import { type Duplex, Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
+import { CODECS } from '../domain/codecs.ts';
 import { CommandError } from '../domain/errors.ts';
 import { LARGEST_SEGMENT } from '../domain/wal/wal-header.ts';
 import { mostContentOf } from './zstd-frame.ts';
@@ -88,7 +89,7 @@ function nodeZstd(): InProcessCodec['compression'] {
 
 function libraryZstd(): InProcessCodec {
   // Its front door, in the release that has binaries, drops the level.
-  const library = load('@mongodb-js/zstd/bindings.js') as ZstdLibrary | null;
+  const library = load(`${CODECS.zstd.library}/bindings.js`) as ZstdLibrary | null;
   if (library === null) return { compression: null, decompression: null };
   const decompress = async (data: Buffer) => {
     // The library takes as much memory as the content wants: ask the frame first.
@@ -106,7 +107,7 @@ function libraryZstd(): InProcessCodec {
 }
 
 function snappy(): InProcessCodec {
-  const library = load('snappy') as SnappyLibrary | null;
+  const library = load(CODECS.snappy.library) as SnappyLibrary | null;
   if (library === null) return { compression: null, decompression: null };
   return {
     compression: { open: () => library.createCompressStream(), comfortable: Number.POSITIVE_INFINITY },

@@ -2,7 +2,7 @@
  * `barman export-backup SERVER BACKUP_ID DIRECTORY`: a backup and its WAL in one tar file.
  * Source: docs/behaviour/cli.md 4.13.
  */
-import type { ExportCompression } from '../domain/backup/export-name.ts';
+import type { ExportCompression } from '../domain/codecs.ts';
 import type { CommandContext } from '../server/context.ts';
 import { exportBackup } from '../exchange/export/run.ts';
 import { requireBackup } from '../server/find-backup.ts';

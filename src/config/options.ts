@@ -2,6 +2,7 @@
  * The one table of server and model options, and the types that follow from it. Snake case lives here and in the codecs
  * only: `slot_name` is `config.slotName`. Source: docs/behaviour/config.md 5 and 6.
  */
+import { BACKUP_COMPRESSIONS, COMPRESSIONS } from '../domain/codecs.ts';
 import type { RetentionSetting } from '../domain/backup/retention-policy.ts';
 import type { Location } from '../domain/location.ts';
 import {
@@ -82,8 +83,8 @@ export const OPTIONS = {
   backup_compression: optional(
     'GSM',
     oneOf(
-      ['gzip', 'lz4', 'zstd', 'none'],
-      (raw) => `Invalid value '${raw}'(must be one in: ['gzip', 'lz4', 'zstd', 'none'])`,
+      BACKUP_COMPRESSIONS,
+      (raw) => `Invalid value '${raw}'(must be one in: ['${BACKUP_COMPRESSIONS.join("', '")}'])`,
     ),
   ),
   backup_compression_format: optional(
@@ -133,9 +134,8 @@ export const OPTIONS = {
     'GSM',
     orEmpty(
       oneOf(
-        ['gzip', 'bzip2', 'pygzip', 'pybzip2', 'pigz', 'xz', 'zstd', 'lz4', 'snappy', 'custom'],
-        (raw) =>
-          `Invalid value: '${raw.toLowerCase()}' (must be one in: gzip, bzip2, pygzip, pybzip2, pigz, xz, zstd, lz4, snappy, custom)`,
+        COMPRESSIONS,
+        (raw) => `Invalid value: '${raw.toLowerCase()}' (must be one in: ${COMPRESSIONS.join(', ')})`,
       ),
     ),
   ),

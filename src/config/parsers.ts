@@ -3,6 +3,8 @@
  * `Ignoring invalid configuration value ...`; null means "as if the option were absent at this level".
  * Source: docs/behaviour/config.md 4.
  */
+import { CIPHER_NAMES, type CipherName } from '../domain/ciphers.ts';
+import { type CompressionLevel, levelWord } from '../domain/codecs.ts';
 import { parseInterval } from '../domain/time/duration.ts';
 import { parseSize } from '../domain/text/size.ts';
 import { pythonRepr } from '../domain/text/python-repr.ts';
@@ -133,20 +135,23 @@ export const slotName: Parser<string> = (raw) => {
   return name;
 };
 
-export const compressionLevel: Parser<'low' | 'medium' | 'high' | number> = (raw, place) => {
-  const word = raw.toLowerCase();
-  if (word === 'low' || word === 'medium' || word === 'high') return word;
+export const compressionLevel: Parser<CompressionLevel> = (raw, place) => {
+  const word = levelWord(raw);
+  if (word !== undefined) return word;
   try {
     return integer(raw, place);
   } catch {
-    throw new Error(`Invalid value: '${word}' (must be one in [low, medium, high] or an acceptable integer)`);
+    throw new Error(
+      `Invalid value: '${raw.toLowerCase()}' (must be one in [low, medium, high] or an acceptable integer)`,
+    );
   }
 };
 
 /** `none` counts as absent: a global `gpg` still applies. */
-export const encryption: Parser<'gpg'> = (raw) => {
+export const encryption: Parser<CipherName> = (raw) => {
   const word = raw.toLowerCase();
   if (word === 'none') return null;
-  if (word !== 'gpg') throw new Error(`Invalid encryption value '${word}'. Allowed values are: none, gpg.`);
-  return word;
+  const known = CIPHER_NAMES.find((name) => name === word);
+  if (known !== undefined) return known;
+  throw new Error(`Invalid encryption value '${word}'. Allowed values are: none, ${CIPHER_NAMES.join(', ')}.`);
 };

@@ -2,12 +2,13 @@
  * pg_basebackup: its arguments, one run of it. The arguments and their order are Barman's
  * (docs/behaviour/backup.md 4.2, 4.3); the password goes by the environment.
  */
+import type { BackupCompression } from '../domain/codecs.ts';
 import { has, type PostgresVersion } from '../domain/postgres-version.ts';
 import { boundToParent, run, type RunResult } from '../host/process.ts';
 
 /** The compression options of a server; `type` null leaves them all out. */
 export interface BaseBackupCompression {
-  readonly type: 'gzip' | 'lz4' | 'zstd' | 'none' | null;
+  readonly type: BackupCompression | null;
   readonly format: 'tar' | 'plain' | null;
   readonly location: 'client' | 'server' | null;
   readonly level: number | null;

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type Compression, type CompressionLevel, type CompressionSettings, compressor } from '../codec/compression.ts';
+import { type CompressionSettings, compressor } from '../codec/compression.ts';
+import type { Compression, CompressionLevel } from '../domain/codecs.ts';
 import type { WalSource } from './wal-source.ts';
 
 /** The same file, compressed; the same bytes every time, so that a file that is sent again is known. @throws WalError */

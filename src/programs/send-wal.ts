@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { Readable, type Writable } from 'node:stream';
-import type { Compression, CompressionLevel } from '../codec/compression.ts';
+import type { Compression, CompressionLevel } from '../domain/codecs.ts';
 import { connect, type Connection } from './connection.ts';
 import { putWalCommand, type Remote } from './remote.ts';
 import type { WalSource } from './wal-source.ts';
@@ -13,7 +13,7 @@ export const BLOCKS_AHEAD = 20;
 
 export interface SendOptions {
   readonly algorithm: 'sha256' | 'md5';
-  readonly compression: Compression | 'snappy' | undefined;
+  readonly compression: Compression | undefined;
   readonly level: CompressionLevel | undefined;
 }
 
@@ -77,7 +77,8 @@ export async function sendWal(
   blocksAhead = BLOCKS_AHEAD,
 ): Promise<void> {
   // Compressing may take longer than ssh is given to log in: it comes first. Otherwise ssh starts before all else.
-  const packed = options.compression === undefined ? source : await compressed(source, options);
+  const { compression, level } = options;
+  const packed = compression === undefined ? source : await compressed(source, compression, level);
   const connection = connect(remote, putWalCommand(remote, false), ['pipe', 'inherit', 'inherit']);
   try {
     const isSent = await transmit(connection, packed, options.algorithm, blocksAhead);
@@ -89,10 +90,14 @@ export async function sendWal(
   }
 }
 
-async function compressed(source: WalSource, { compression, level }: SendOptions): Promise<WalSource> {
+async function compressed(
+  source: WalSource,
+  compression: Compression,
+  level: CompressionLevel | undefined,
+): Promise<WalSource> {
   const { compressWal } = await import('./compress-wal.ts');
   try {
-    return await compressWal(source, compression as Compression, level);
+    return await compressWal(source, compression, level);
   } catch (error) {
     throw new ArchiveFailure('run', (error as Error).message);
   } finally {

@@ -3,15 +3,13 @@
  * Barman host. Exit code 0 means that the other end has it on disk; with anything else PostgreSQL keeps it and tries again.
  * Source: docs/behaviour/wal.md 10; PostgreSQL documentation, "Setting Up WAL Archiving".
  */
-import type { CompressionLevel } from '../codec/compression.ts';
+import { CLIENT_COMPRESSIONS, type CompressionLevel, levelWord } from '../domain/codecs.ts';
 import { type ClientSpec, type CommandLine, parseInteger } from './command-line.ts';
 import { connect, SSH_FAILED } from './connection.ts';
 import { runClient } from './program.ts';
 import { putWalCommand, readRemote, REMOTE_OPTIONS } from './remote.ts';
 import { ArchiveFailure, openWalFile, type SendOptions, sendWal } from './send-wal.ts';
 import { relayTest } from './relay-test.ts';
-
-const FORMATS = ['gzip', 'bzip2', 'xz', 'snappy', 'zstd', 'lz4'] as const;
 
 const SPEC: ClientSpec = {
   program: 'barman-wal-archive',
@@ -23,7 +21,7 @@ const SPEC: ClientSpec = {
     { long: '--md5', help: 'send an MD5 checksum, for a Barman older than 3.12' },
     { short: '-z', long: '--gzip', help: 'compress with gzip before sending' },
     { short: '-j', long: '--bzip2', help: 'compress with bzip2' },
-    ...FORMATS.slice(2).map((format) => ({ long: `--${format}`, help: `compress with ${format}` })),
+    ...CLIENT_COMPRESSIONS.slice(2).map((format) => ({ long: `--${format}`, help: `compress with ${format}` })),
     { long: '--compression-level', value: 'LEVEL', help: 'low, medium, high or a number', parse: parseLevel },
     {
       short: '-p',
@@ -41,8 +39,8 @@ const SPEC: ClientSpec = {
 };
 
 function parseLevel(text: string): CompressionLevel {
-  const word = text.toLowerCase();
-  if (word === 'low' || word === 'medium' || word === 'high') return word;
+  const word = levelWord(text);
+  if (word !== undefined) return word;
   if (/^[-+]?\d+$/.test(text)) return Number(text);
   throw new Error(`invalid parse_compression_level value: '${text}'`);
 }
@@ -54,9 +52,7 @@ async function main({ positionals, values }: CommandLine): Promise<number> {
   const options: SendOptions = {
     algorithm: values.get('md5') ? 'md5' : 'sha256',
     // The last one that was typed.
-    compression: [...values.keys()].findLast((key) => (FORMATS as readonly string[]).includes(key)) as
-      | SendOptions['compression']
-      | undefined,
+    compression: [...values.keys()].flatMap((key) => CLIENT_COMPRESSIONS.filter((name) => name === key)).at(-1),
     level: values.get('compression-level') as CompressionLevel | undefined,
   };
   const parallel = (values.get('parallel') as number | undefined) ?? 0;

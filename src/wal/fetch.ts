@@ -5,15 +5,10 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import {
-  type CompressionSettings,
-  compressionSettings,
-  compressor,
-  decompressor,
-  formatOf,
-} from '../codec/compression.ts';
+import { type CompressionSettings, compressionSettings, compressor, decompressor } from '../codec/compression.ts';
 import { exists } from '../host/files.ts';
 import { DECRYPTION_HINT, gpgReason } from '../codec/gpg.ts';
+import { formatOf } from '../domain/codecs.ts';
 import { BarmanError, errnoOf, WalError } from '../domain/errors.ts';
 import { hashDir, parseWalName, segmentName, type WalFile } from '../domain/wal/wal.ts';
 import type { StoredForm } from '../domain/wal/wal-content.ts';

@@ -1,9 +1,10 @@
 /** The timeline history files of the archive, decrypted, decompressed and read. */
 import type { FileHandle } from 'node:fs/promises';
-import { compressionSettings, detectForm } from '../codec/compression.ts';
+import { compressionSettings } from '../codec/compression.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
 import { parseTimelineHistory, type TimelineSwitch } from '../domain/wal/timeline-history.ts';
 import { timelineName } from '../domain/wal/wal.ts';
+import { detectForm } from '../domain/wal/wal-content.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { openWal, plainStream, readHead } from './content/content.ts';
 

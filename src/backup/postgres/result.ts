@@ -4,20 +4,13 @@ import { join, resolve } from 'node:path';
 import { run } from '../../host/process.ts';
 import type { Tablespace } from '../../domain/backup/backup-info.ts';
 import { type BackupLabel, parseBackupLabel } from '../../domain/backup/backup-label.ts';
+import { type BackupCompression, backupArchiveOf } from '../../domain/codecs.ts';
 import { BackupError, errnoOf, messageOf } from '../../domain/errors.ts';
 import type { BackupJob } from '../method.ts';
 
-/** How `tar` reads each kind of archive (docs/behaviour/backup.md 4.1 step 5), and its suffix. */
-const ARCHIVES = {
-  gzip: { suffix: '.tar.gz', args: ['-xzf'] },
-  lz4: { suffix: '.tar.lz4', args: ['--use-compress-program', 'lz4', '-xf'] },
-  zstd: { suffix: '.tar.zst', args: ['--use-compress-program', 'zstd', '-xf'] },
-  none: { suffix: '.tar', args: ['-xf'] },
-} as const;
-
 export interface CopiedLabel {
   /** For the record: null when the files are plain. */
-  readonly compression: keyof typeof ARCHIVES | null;
+  readonly compression: BackupCompression | null;
   readonly label: BackupLabel;
   readonly labelText: string;
 }
@@ -26,17 +19,18 @@ export interface CopiedLabel {
 export async function readLabel(job: BackupJob, tablespaces: readonly Tablespace[]): Promise<CopiedLabel> {
   const data = join(job.directory, 'data');
   const compression = tarCompression(job);
-  if (compression === null) {
+  const archived = backupArchiveOf(compression);
+  if (archived === undefined) {
     const path = join(data, 'backup_label');
     const labelText = await readFile(path, 'utf8').catch((cause: unknown) => {
       throw new BackupError(`cannot read the backup label '${path}': ${messageOf(cause)}`, { cause });
     });
     return { compression, labelText, label: parsed(labelText, path) };
   }
-  const { suffix, args } = ARCHIVES[compression];
+  const { suffix, tar } = archived;
   await refuseUnknownArchives(data, suffix, tablespaces);
   const archive = join(data, `base${suffix}`);
-  const result = await run('tar', [...args, archive, '-O', 'backup_label', '--occurrence'], {
+  const result = await run('tar', [...tar, '-xf', archive, '-O', 'backup_label', '--occurrence'], {
     env: job.scope.programEnv,
   });
   if (result.code !== 0) {
@@ -45,7 +39,7 @@ export async function readLabel(job: BackupJob, tablespaces: readonly Tablespace
   return { compression, labelText: result.stdout, label: parsed(result.stdout, archive) };
 }
 
-function tarCompression(job: BackupJob): keyof typeof ARCHIVES | null {
+function tarCompression(job: BackupJob): BackupCompression | null {
   const { backupCompression, backupCompressionFormat } = job.scope.config;
   return backupCompressionFormat === 'plain' ? null : backupCompression;
 }

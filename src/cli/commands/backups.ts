@@ -1,4 +1,5 @@
 /** Commands that take, show, check, restore and remove backups. */
+import { EXPORT_COMPRESSIONS } from '../../domain/codecs.ts';
 import { COPY_OPTIONS, RESTORE_OPTIONS } from '../copy-options.ts';
 import { BACKUP, BACKUP_WORDS, type CommandSpec, SERVER, SERVER_WORDS, SERVERS } from '../spec.ts';
 import { absolutePath, anyInteger, backupName, byteSize, choice, nonNegative } from '../values.ts';
@@ -150,7 +151,7 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
       {
         flags: '--compression <PROGRAM>',
         help: 'compress the file: gzip, bzip2 or xz',
-        parse: choice('gzip', 'bzip2', 'xz'),
+        parse: choice(...EXPORT_COMPRESSIONS),
       },
       { flags: '--compression-level <LEVEL>', help: '1 (fast) to 9 (small); xz from 0', parse: anyInteger },
     ],

@@ -2,11 +2,11 @@
  * Names of exported backups: `backup-export-SERVER-ID-TIMESTAMP-CHECKSUM.tar[.gz|.bz2|.xz]`.
  * Source: docs/behaviour/catalog.md 13.
  */
+import { CODECS, EXPORT_COMPRESSIONS, type ExportCompression } from '../codecs.ts';
 import { BackupError } from '../errors.ts';
 
-export type ExportCompression = 'gzip' | 'bzip2' | 'xz';
-
-const SUFFIXES: Readonly<Record<ExportCompression, string>> = { gzip: '.tar.gz', bzip2: '.tar.bz2', xz: '.tar.xz' };
+const suffixOf = (compression: ExportCompression | null) =>
+  compression === null ? '.tar' : `.tar${CODECS[compression].suffix}`;
 
 /** Digits of the checksum in the name. */
 export const CHECKSUM_DIGITS = 8;
@@ -18,7 +18,7 @@ export function exportStem(server: string, backupId: string, made: Date): string
 
 /** The name of the finished file; `sha256` is that of its bytes, in hexadecimal digits. */
 export function exportName(stem: string, sha256: string, compression: ExportCompression | null): string {
-  return `${stem}-${sha256.slice(0, CHECKSUM_DIGITS)}${compression === null ? '.tar' : SUFFIXES[compression]}`;
+  return `${stem}-${sha256.slice(0, CHECKSUM_DIGITS)}${suffixOf(compression)}`;
 }
 
 export interface ExportName {
@@ -35,7 +35,7 @@ export function parseExportName(name: string, server: string): ExportName {
     );
   const prefix = `backup-export-${server}-`;
   if (!name.startsWith(prefix)) throw refuse(`Expected filename to start with '${prefix}'.`);
-  const suffix = ['.tar', ...Object.values(SUFFIXES)].find((ending) => name.endsWith(ending));
+  const suffix = [null, ...EXPORT_COMPRESSIONS].map(suffixOf).find((ending) => name.endsWith(ending));
   if (suffix === undefined) throw refuse('Expected a .tar, .tar.gz, .tar.bz2, or .tar.xz file extension.');
   const [backupId, timestamp, checksum, ...others] = name.slice(prefix.length, -suffix.length).split('-');
   if (backupId === undefined || timestamp === undefined || checksum === undefined || others.length > 0) {

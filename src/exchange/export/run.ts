@@ -17,8 +17,9 @@ import { backupPath, usesObjectStorage } from '../../catalog/layout.ts';
 import { isLink } from '../../catalog/paths.ts';
 import { systemReason } from '../../catalog/reason.ts';
 import { type BackupInfo, backupType } from '../../domain/backup/backup-info.ts';
+import { CODECS, type ExportCompression } from '../../domain/codecs.ts';
 import { BackupError, errnoOf } from '../../domain/errors.ts';
-import { type ExportCompression, exportName, exportStem } from '../../domain/backup/export-name.ts';
+import { exportName, exportStem } from '../../domain/backup/export-name.ts';
 import { watchProgress } from '../../transfer/progress.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { describeEnvironment } from './environment.ts';
@@ -33,12 +34,6 @@ export interface ExportRequest {
   readonly compressionLevel?: number;
 }
 
-/** Levels that Barman takes, and the one that it means by none. */
-const LEVELS: Readonly<Record<ExportCompression, { readonly min: number; readonly usual: number }>> = {
-  gzip: { min: 1, usual: 9 },
-  bzip2: { min: 1, usual: 9 },
-  xz: { min: 0, usual: 6 },
-};
 const MAX_LEVEL = 9;
 
 /** Says where the file is. @throws BackupError, WalError */
@@ -100,7 +95,7 @@ async function refuseDirectory(path: string): Promise<void> {
 function refuseLevel({ compression, compressionLevel: level }: ExportRequest): void {
   if (level === undefined) return;
   if (compression === undefined) throw new BackupError('--compression-level requires --compression to be set');
-  const { min } = LEVELS[compression];
+  const { min } = CODECS[compression].exportLevels;
   if (level >= min && level <= MAX_LEVEL) return;
   const valid = Array.from({ length: MAX_LEVEL - min + 1 }, (_, index) => min + index).join(', ');
   throw new BackupError(
@@ -163,7 +158,7 @@ async function writeFlushed(
     const packer =
       compression === undefined
         ? new PassThrough()
-        : compressorAt(compression, compressionLevel ?? LEVELS[compression].usual, {
+        : compressorAt(compression, compressionLevel ?? CODECS[compression].exportLevels.usual, {
             searchPath: scope.searchPath,
             env: scope.env,
           });

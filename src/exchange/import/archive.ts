@@ -3,15 +3,15 @@ import type { Duplex } from 'node:stream';
 import { PassThrough, Transform } from 'node:stream';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
-import { type CompressionSettings, decompressor, detectFileCompression } from '../../codec/compression.ts';
+import { type CompressionSettings, decompressor, detectFileForm } from '../../codec/compression.ts';
 import { readTar, type TarMember } from '../../codec/tar-reader.ts';
+import { EXPORT_COMPRESSIONS } from '../../domain/codecs.ts';
 import { BackupError, CommandError, errnoOf, messageOf } from '../../domain/errors.ts';
 
 const BLOCK = 512;
 /** Two blocks of zeros end an archive. */
 const END_MARKER = 2 * BLOCK;
 const ZEROS = Buffer.alloc(1 << 20);
-const FORMATS: ReadonlySet<string | null> = new Set([null, 'gzip', 'bzip2', 'xz']);
 
 /** @throws BackupError for damage: the archive ends early, or something stands behind its end */
 export async function* membersOf(
@@ -20,8 +20,9 @@ export async function* membersOf(
   settings: CompressionSettings,
   maxMembers: number,
 ): AsyncGenerator<TarMember> {
-  const format = await detectFileCompression(path);
-  if (!FORMATS.has(format)) throw new BackupError(`'${path}' is compressed with ${format}`);
+  const { compression: format } = await detectFileForm(path);
+  if (format !== null && !EXPORT_COMPRESSIONS.some((name) => name === format))
+    throw new BackupError(`'${path}' is compressed with ${format}`);
   const unpacker: Duplex = format === null ? new PassThrough() : decompressor(format, settings);
   const ending = new Ending();
   const source = createReadStream(path, { highWaterMark: 512 * 1024 });

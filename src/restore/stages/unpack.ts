@@ -3,20 +3,11 @@ import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run, type RunResult, which } from '../../host/process.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import { backupArchiveOf } from '../../domain/codecs.ts';
 import { RecoveryError } from '../../domain/errors.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { flushAhead } from '../../transfer/flush-ahead.ts';
 import { sourceOfData } from '../plan.ts';
-
-/** How pg_basebackup names the archives of a compression, and how tar reads them. */
-const FORMATS: Readonly<
-  Record<string, { readonly suffix: string; readonly program?: string; readonly option: readonly string[] }>
-> = {
-  none: { suffix: '', option: [] },
-  gzip: { suffix: '.gz', program: 'gzip', option: ['--gzip'] },
-  lz4: { suffix: '.lz4', program: 'lz4', option: ['--use-compress-program', 'lz4'] },
-  zstd: { suffix: '.zst', program: 'zstd', option: ['--use-compress-program', 'zstd'] },
-};
 
 export interface Archive {
   readonly path: string;
@@ -33,24 +24,24 @@ export async function findArchives(
   scope: ServerScope,
   info: BackupInfo,
 ): Promise<ReadonlyMap<'base' | number, Archive>> {
-  const format = FORMATS[info.compression ?? ''];
+  const format = backupArchiveOf(info.compression);
   if (!format) {
     throw new RecoveryError(`Cannot restore backup '${info.backupId}': unknown compression '${info.compression}'`);
   }
   for (const program of ['tar', format.program]) {
-    if (program === undefined || which(program, scope.searchPath)) continue;
+    if (program === null || which(program, scope.searchPath)) continue;
     throw new RecoveryError(`Cannot restore backup '${info.backupId}': the program '${program}' is not in the PATH`, {
       hint: `install ${program}`,
     });
   }
   const archives = new Map<'base' | number, Archive>();
   for (const key of ['base' as const, ...(info.tablespaces ?? []).map(({ oid }) => oid)]) {
-    const path = join(sourceOfData(scope, info), `${key}.tar${format.suffix}`);
+    const path = join(sourceOfData(scope, info), `${key}${format.suffix}`);
     const facts = await lstat(path).catch(() => null);
     if (!facts?.isFile()) {
       throw new RecoveryError(`Cannot restore backup '${info.backupId}': its file '${path}' is missing`);
     }
-    archives.set(key, { path, size: facts.size, option: format.option });
+    archives.set(key, { path, size: facts.size, option: format.tar });
   }
   return archives;
 }

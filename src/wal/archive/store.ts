@@ -6,15 +6,11 @@ import { type BigIntStats } from 'node:fs';
 import { type FileHandle, lstat, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import {
-  type Compression,
-  compressByProgram,
-  type CompressionSettings,
-  compressor,
-  wholeCompressor,
-} from '../../codec/compression.ts';
+import { compressByProgram, type CompressionSettings, compressor, wholeCompressor } from '../../codec/compression.ts';
 import { createNew, linkIfPossible, unlinkIfPresent } from '../../host/files.ts';
 import { encryptionFailure, encryptor } from '../../codec/gpg.ts';
+import type { CipherName } from '../../domain/ciphers.ts';
+import type { Compression } from '../../domain/codecs.ts';
 import { WalError } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
 import { identifyWal, isPlain, type StoredForm } from '../../domain/wal/wal-content.ts';
@@ -31,7 +27,7 @@ export interface StoreRequest {
   /** What the archive compresses plain files with; null for nothing. */
   readonly compression: Compression | null;
   /** What it encrypts with; null for nothing. */
-  readonly encryption: 'gpg' | null;
+  readonly encryption: CipherName | null;
   readonly settings: CompressionSettings;
   readonly hashDirectory: string;
 }

@@ -1,6 +1,7 @@
 /** A WAL whose name is in the archive already. Source: docs/behaviour/wal.md 3 step 3; faults.md REF2, REF4, B9. */
 import { type FileHandle, stat, unlink } from 'node:fs/promises';
-import { type CompressionSettings, formatOf } from '../../codec/compression.ts';
+import type { CompressionSettings } from '../../codec/compression.ts';
+import { formatOf } from '../../domain/codecs.ts';
 import { errnoOf, WalError, withHint } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
 import type { StoredForm } from '../../domain/wal/wal-content.ts';

@@ -2,9 +2,9 @@
 import { type FileHandle } from 'node:fs/promises';
 import { pipeline, Readable, Writable } from 'node:stream';
 import { constants as Z, gunzipSync } from 'node:zlib';
-import { type CompressionSettings, decompressor, detectForm, HEAD_LENGTH } from '../../codec/compression.ts';
+import { type CompressionSettings, decompressor } from '../../codec/compression.ts';
 import { decryptor } from '../../codec/gpg.ts';
-import { isPlain, type StoredForm } from '../../domain/wal/wal-content.ts';
+import { detectForm, HEAD_LENGTH, isPlain, type StoredForm } from '../../domain/wal/wal-content.ts';
 import { LARGEST_SEGMENT, parseWalHeader, WAL_HEADER_LENGTH, type WalContent } from '../../domain/wal/wal-header.ts';
 import { openToRead } from '../../host/files.ts';
 

@@ -1,9 +1,9 @@
 /** Is a file what its name says? Only as much of it is read as the answer needs. */
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { type CompressionSettings, detectForm } from '../../codec/compression.ts';
+import type { CompressionSettings } from '../../codec/compression.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
-import type { StoredForm } from '../../domain/wal/wal-content.ts';
+import { detectForm, type StoredForm } from '../../domain/wal/wal-content.ts';
 import { type WalContent, type WalProblem, walProblem } from '../../domain/wal/wal-header.ts';
 import { glanceAtGzip, measurePlain, readHead, recogniseHead } from './content.ts';
 

@@ -8,17 +8,15 @@ import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
-  type Compression,
   compressByProgram,
   type CompressionSettings,
   compressor,
   decompressor,
-  detectCompression,
-  detectFileCompression,
-  formatOf,
-  levelOf,
+  detectFileForm,
   missingFor,
 } from '../../../src/codec/compression.ts';
+import { type Compression, formatOf } from '../../../src/domain/codecs.ts';
+import { detectForm } from '../../../src/domain/wal/wal-content.ts';
 import { which } from '../../../src/host/process.ts';
 import { walSegment } from '../../support/wal-files.ts';
 
@@ -63,7 +61,7 @@ describe.each(NAMES)('%s', (name) => {
     expect(stdout.equals(WAL)).toBe(true);
     const path = join(folder, name);
     writeFileSync(path, packed);
-    expect(await detectFileCompression(path)).toBe(formatOf(name));
+    expect((await detectFileForm(path)).compression).toBe(formatOf(name));
   });
 
   it.skipIf(isMissing)('is an error when it is cut', async () => {
@@ -78,22 +76,6 @@ it('compresses harder at a higher level', async () => {
   expect(high.length).toBeLessThan(low.length);
 });
 
-it.each([
-  ['gzip', 'low', 1],
-  ['gzip', 'medium', 6],
-  ['gzip', 'high', 9],
-  ['gzip', 42, 9],
-  ['gzip', -3, 1],
-  ['bzip2', 'medium', 5],
-  ['xz', 'high', 5],
-  ['zstd', -100, -22],
-  ['zstd', 'medium', 4],
-  ['lz4', 'low', 0],
-  ['custom', 3, null],
-] as const)('level of %s %s is %s', (name, level, number) => {
-  expect(levelOf(name, level)).toBe(number);
-});
-
 describe('custom', () => {
   const custom = {
     ...settings,
@@ -104,7 +86,7 @@ describe('custom', () => {
 
   it('runs the command lines of the administrator', async () => {
     const packed = await through(compressor('custom', custom), Buffer.from('abc'.repeat(50_000)));
-    expect(detectCompression(packed, custom.customCompressionMagic)).toBe('custom');
+    expect(detectForm(packed, custom.customCompressionMagic).compression).toBe('custom');
     expect((await through(decompressor('custom', custom), packed)).toString()).toBe('abc'.repeat(50_000));
   });
 
@@ -181,7 +163,7 @@ describe('snappy', () => {
   it('writes the framing format, and reads it back', async () => {
     const packed = await through(compressor('snappy', settings), WAL);
     expect(packed.length).toBeLessThan(WAL.length);
-    expect(detectCompression(packed)).toBe('snappy');
+    expect(detectForm(packed).compression).toBe('snappy');
     expect((await through(decompressor('snappy', settings), packed)).equals(WAL)).toBe(true);
   });
 
