@@ -3,7 +3,7 @@
  * Source: docs/behaviour/check.md rows 13, 14, 17, 18, 21, 24b.
  */
 import { usesObjectStorage } from '../catalog/layout.ts';
-import { compressionSettings, missingFor } from '../codec/compression.ts';
+import { missingFor } from '../codec/compression.ts';
 import { tryEncryption } from '../codec/gpg.ts';
 import type { ServerConfig } from '../config/options.ts';
 import type { MaybeVerdict, Verdict } from '../domain/check-verdicts.ts';
@@ -82,9 +82,9 @@ function misconfigured(config: ServerConfig): Verdict | null {
 }
 
 async function tryIt({ scope }: CheckRun): Promise<Verdict> {
-  const { name, config, searchPath } = scope;
+  const { name, codecs } = scope;
   try {
-    await tryEncryption(compressionSettings(config, searchPath, scope.programEnv));
+    await tryEncryption(codecs);
     // compat 3.20.1: OK (encryption test succeeded).
     return { ok: false, hint: 'encryption test succeeded, but this release encrypts WAL only: no backup can be taken' };
   } catch (error) {

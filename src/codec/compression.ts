@@ -1,75 +1,28 @@
 /**
- * Streams that compress and decompress what the table of codecs knows, and the recognition of a file on disk.
+ * Streams that compress and decompress what the table of codecs (domain/codecs.ts) knows.
  * gzip runs in this process, zstd too where it can, snappy only there; the others through their standard programs.
  * Source: docs/behaviour/wal.md 4.
  */
-import { open } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { createGunzip, createGzip } from 'node:zlib';
-import type { ServerConfig } from '../config/options.ts';
 import {
   CODEC_NAMES,
   CODECS,
   type Compression,
-  type CompressionLevel,
   type ExportCompression,
   formatOf,
   levelOf,
-  type Program,
   writerOf,
 } from '../domain/codecs.ts';
 import { WalError } from '../domain/errors.ts';
-import { detectForm, HEAD_LENGTH, type StoredForm } from '../domain/wal/wal-content.ts';
-import { inProcessCodec } from './in-process.ts';
 import { programFilter, runFilter } from '../host/filter.ts';
 import { which } from '../host/process.ts';
-
-/** What the streams need to know of a server; also those of gpg.ts. */
-export interface CompressionSettings {
-  readonly level: CompressionLevel;
-  /** Command lines of the administrator; run by a shell. */
-  readonly customCompressionFilter: string | null;
-  readonly customDecompressionFilter: string | null;
-  /** `0x...`: how a file of the custom filter begins. */
-  readonly customCompressionMagic: string | null;
-  /** The recipient of what gpg encrypts. */
-  readonly encryptionKeyId: string | null;
-  /** A command line of the administrator that prints the passphrase of the private key. */
-  readonly encryptionPassphraseCommand: string | null;
-  readonly searchPath: string;
-  readonly env: NodeJS.ProcessEnv;
-}
-
-export function compressionSettings(
-  config: ServerConfig,
-  searchPath: string,
-  env: NodeJS.ProcessEnv,
-): CompressionSettings {
-  return {
-    level: config.compressionLevel ?? 'medium',
-    customCompressionFilter: config.customCompressionFilter,
-    customDecompressionFilter: config.customDecompressionFilter,
-    customCompressionMagic: config.customCompressionMagic,
-    encryptionKeyId: config.encryptionKeyId,
-    encryptionPassphraseCommand: config.encryptionPassphraseCommand,
-    searchPath,
-    env,
-  };
-}
-
-/** How a file on disk is stored, by its first bytes. */
-export async function detectFileForm(path: string, customMagic: string | null = null): Promise<StoredForm> {
-  const handle = await open(path, 'r');
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_LENGTH), 0, HEAD_LENGTH, 0);
-    return detectForm(buffer.subarray(0, bytesRead), customMagic);
-  } finally {
-    await handle.close();
-  }
-}
+import { inProcessCodec } from './in-process.ts';
+import { requireProgram, withoutProgram } from './program.ts';
+import type { CodecSettings } from './settings.ts';
 
 /** A stream that compresses. `size`: bytes that will come, where that is known. @throws WalError when this host cannot do it */
-export function compressor(name: Compression, settings: CompressionSettings, size?: number): Duplex {
+export function compressor(name: Compression, settings: CodecSettings, size?: number): Duplex {
   const [command, ...args] = filterCommand(name, settings, size) ?? [];
   if (command !== undefined) return programFilter(command, args, settings.env);
   const level = levelOf(name, settings.level);
@@ -83,7 +36,7 @@ export function compressor(name: Compression, settings: CompressionSettings, siz
  */
 export function wholeCompressor(
   name: Compression,
-  settings: CompressionSettings,
+  settings: CodecSettings,
   size: number,
 ): ((data: Buffer) => Promise<Buffer>) | null {
   if (filterCommand(name, settings, size) !== null) return null;
@@ -99,7 +52,7 @@ export function wholeCompressor(
  */
 export async function compressByProgram(
   name: Compression,
-  settings: CompressionSettings,
+  settings: CodecSettings,
   files: { readonly input: number; readonly output: number; readonly size: number },
 ): Promise<boolean> {
   const [command, ...args] = filterCommand(name, settings, files.size) ?? [];
@@ -109,11 +62,7 @@ export async function compressByProgram(
 }
 
 /** Null for what this process does itself. */
-function filterCommand(
-  name: Compression,
-  settings: CompressionSettings,
-  size: number | undefined,
-): readonly string[] | null {
+function filterCommand(name: Compression, settings: CodecSettings, size: number | undefined): readonly string[] | null {
   if (name === 'custom') return shellCommand(settings.customCompressionFilter, 'custom_compression_filter');
   const writer = writerOf(name);
   if (writer === undefined) throw unsupported(name);
@@ -132,7 +81,7 @@ function filterCommand(
 export function compressorAt(
   name: ExportCompression,
   level: number,
-  settings: Pick<CompressionSettings, 'searchPath' | 'env'>,
+  settings: Pick<CodecSettings, 'searchPath' | 'env'>,
 ): Duplex {
   const { program, args, library } = CODECS[name];
   if (library === 'node') return gzipAt(level);
@@ -145,7 +94,7 @@ function gzipAt(level: number): Duplex {
 }
 
 /** A stream that decompresses `name`, a configured name or a recognised one. @throws WalError when this host cannot do it */
-export function decompressor(name: string, settings: CompressionSettings): Duplex {
+export function decompressor(name: string, settings: CodecSettings): Duplex {
   if (name === 'custom') {
     const [command = '', ...args] = shellCommand(settings.customDecompressionFilter, 'custom_decompression_filter');
     return programFilter(command, args, settings.env);
@@ -162,7 +111,7 @@ export function decompressor(name: string, settings: CompressionSettings): Duple
 }
 
 /** True when `decompressor` has what it needs on this host. */
-export function canDecompress(name: string, settings: CompressionSettings): boolean {
+export function canDecompress(name: string, settings: CodecSettings): boolean {
   if (name === 'custom') return settings.customDecompressionFilter !== null;
   return missingFor(formatOf(name), settings) === null;
 }
@@ -171,7 +120,7 @@ export function canDecompress(name: string, settings: CompressionSettings): bool
  * What this host lacks to compress and decompress with a known algorithm: the error that says it, with its remedy; null when
  * nothing is missing. The filters of `custom` are no matter of the host.
  */
-export function missingFor(name: string, settings: Pick<CompressionSettings, 'searchPath'>): WalError | null {
+export function missingFor(name: string, settings: Pick<CodecSettings, 'searchPath'>): WalError | null {
   const writer = writerOf(name);
   if (writer === undefined) return unsupported(name);
   const { format, writtenBy: program, library } = writer;
@@ -197,17 +146,4 @@ function withoutLibrary(format: string): WalError {
 function shellCommand(commandLine: string | null, option: string): readonly string[] {
   if (commandLine === null) throw new WalError(`compression is 'custom' but '${option}' is not set`);
   return ['/bin/sh', '-c', commandLine];
-}
-
-/** Its path. @throws WalError */
-function requireProgram(program: Program, searchPath: string): string {
-  const path = which(program.name, searchPath);
-  if (path !== undefined) return path;
-  throw withoutProgram(program);
-}
-
-function withoutProgram(program: Program): WalError {
-  return new WalError(`the program '${program.name}' is not in the search path`, {
-    hint: `install it, e.g. "apt-get install ${program.package}", or set path_prefix`,
-  });
 }

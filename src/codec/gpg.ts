@@ -4,18 +4,12 @@
  */
 import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { CIPHERS } from '../domain/ciphers.ts';
 import { CommandError, messageOf, WalError } from '../domain/errors.ts';
 import { programFilter } from '../host/filter.ts';
-import { runShell, which } from '../host/process.ts';
-
-export interface GpgSettings {
-  /** The recipient; null: nothing can be encrypted. */
-  readonly encryptionKeyId: string | null;
-  /** A command line of the administrator, run by a shell; null: nothing can be decrypted. */
-  readonly encryptionPassphraseCommand: string | null;
-  readonly searchPath: string;
-  readonly env: NodeJS.ProcessEnv;
-}
+import { runShell } from '../host/process.ts';
+import { requireProgram } from './program.ts';
+import type { CodecSettings } from './settings.ts';
 
 /** What to look at when gpg cannot decrypt. */
 export const DECRYPTION_HINT =
@@ -24,7 +18,7 @@ export const DECRYPTION_HINT =
 const COMMON = ['--yes', '--batch', '--pinentry-mode', 'loopback'];
 
 /** A stream that encrypts. @throws WalError without a recipient or without gpg */
-export function encryptor(settings: GpgSettings): Duplex {
+export function encryptor(settings: CodecSettings): Duplex {
   const recipient = settings.encryptionKeyId;
   if (recipient === null) {
     throw new WalError('A recipient must be specified to encrypt: encryption = gpg, but encryption_key_id is unset', {
@@ -32,11 +26,11 @@ export function encryptor(settings: GpgSettings): Duplex {
     });
   }
   const args = [...COMMON, '--compress-level', '0', '--recipient', recipient, '--encrypt', '--output', '-', '-'];
-  return programFilter(findGpg(settings), args, settings.env);
+  return programFilter(requireProgram(CIPHERS.gpg.program, settings.searchPath), args, settings.env);
 }
 
 /** An error of a stream that encrypts, in words. */
-export function encryptionFailure(error: unknown, { encryptionKeyId }: GpgSettings): unknown {
+export function encryptionFailure(error: unknown, { encryptionKeyId }: CodecSettings): unknown {
   if (!(error instanceof CommandError)) return error;
   return new WalError(`cannot encrypt for '${encryptionKeyId}': ${gpgReason(error)}`, {
     cause: error,
@@ -45,7 +39,7 @@ export function encryptionFailure(error: unknown, { encryptionKeyId }: GpgSettin
 }
 
 /** Encrypts a few bytes. @throws WalError, CommandError when this host cannot encrypt for the recipient */
-export async function tryEncryption(settings: GpgSettings): Promise<void> {
+export async function tryEncryption(settings: CodecSettings): Promise<void> {
   const stream = encryptor(settings);
   stream.end('test');
   try {
@@ -60,8 +54,8 @@ export async function tryEncryption(settings: GpgSettings): Promise<void> {
  * genuine; until then its bytes must not be relied upon.
  * @throws WalError without a passphrase or without gpg; the stream fails with CommandError when gpg refuses
  */
-export async function decryptor(descriptor: number, settings: GpgSettings): Promise<Duplex> {
-  const gpg = findGpg(settings);
+export async function decryptor(descriptor: number, settings: CodecSettings): Promise<Duplex> {
+  const gpg = requireProgram(CIPHERS.gpg.program, settings.searchPath);
   const secret = await passphrase(settings);
   const args = [...COMMON, '--passphrase-fd', '0', '--decrypt', '--output', '-', '/dev/fd/3'];
   const stream = programFilter(gpg, args, settings.env, descriptor);
@@ -70,9 +64,9 @@ export async function decryptor(descriptor: number, settings: GpgSettings): Prom
 }
 
 /** Asked once for each settings, as a run decrypts many files. */
-const passphrases = new WeakMap<GpgSettings, Promise<string>>();
+const passphrases = new WeakMap<CodecSettings, Promise<string>>();
 
-function passphrase(settings: GpgSettings): Promise<string> {
+function passphrase(settings: CodecSettings): Promise<string> {
   let known = passphrases.get(settings);
   if (known === undefined) {
     known = askPassphrase(settings);
@@ -84,7 +78,7 @@ function passphrase(settings: GpgSettings): Promise<string> {
 }
 
 /** Nothing that the command prints, nor the command itself, may be told. */
-async function askPassphrase({ encryptionPassphraseCommand: command, env }: GpgSettings): Promise<string> {
+async function askPassphrase({ encryptionPassphraseCommand: command, env }: CodecSettings): Promise<string> {
   if (command === null) throw new WalError("no 'encryption_passphrase_command' is configured");
   const hint = 'run encryption_passphrase_command by hand, as the user of this program: it has to print the passphrase';
   let result;
@@ -101,14 +95,6 @@ async function askPassphrase({ encryptionPassphraseCommand: command, env }: GpgS
   if (text === '')
     throw new WalError('encryption_passphrase_command: The command returned an empty passphrase', { hint });
   return text;
-}
-
-function findGpg({ searchPath }: GpgSettings): string {
-  const path = which('gpg', searchPath);
-  if (path !== undefined) return path;
-  throw new WalError("the program 'gpg' is not in the search path", {
-    hint: 'install it, e.g. "apt-get install gnupg", or set path_prefix',
-  });
 }
 
 /** What gpg said, without the program and its arguments, for a message of our own. */

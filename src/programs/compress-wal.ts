@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type CompressionSettings, compressor } from '../codec/compression.ts';
+import { compressor } from '../codec/compression.ts';
 import type { Compression, CompressionLevel } from '../domain/codecs.ts';
+import { codecsHere } from './codecs-here.ts';
 import type { WalSource } from './wal-source.ts';
 
 /** The same file, compressed; the same bytes every time, so that a file that is sent again is known. @throws WalError */
@@ -15,7 +16,7 @@ export async function compressWal(
   compression: Compression,
   level: CompressionLevel | undefined,
 ): Promise<WalSource> {
-  const filter = compressor(compression, compressionSettingsHere(level));
+  const filter = compressor(compression, codecsHere(level));
   const descriptor = openNameless();
   try {
     const reader = createReadStream(source.path, { fd: source.descriptor, start: 0, autoClose: false });
@@ -31,20 +32,6 @@ export async function compressWal(
     closeSync(descriptor);
     throw error;
   }
-}
-
-/** There is no server configuration here. */
-export function compressionSettingsHere(level: CompressionLevel = 'medium'): CompressionSettings {
-  return {
-    level,
-    customCompressionFilter: null,
-    customDecompressionFilter: null,
-    customCompressionMagic: null,
-    encryptionKeyId: null,
-    encryptionPassphraseCommand: null,
-    searchPath: process.env.PATH ?? '',
-    env: process.env,
-  };
 }
 
 function openNameless(): number {

@@ -4,7 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { detectFileForm } from '../codec/compression.ts';
+import { detectFileForm } from '../codec/file-form.ts';
 import { listNames } from '../host/files.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { chainOf } from '../domain/backup/backup-selector.ts';

@@ -17,7 +17,7 @@ import { has, walDirectoryName } from '../domain/postgres-version.ts';
 import { inspectBaseBackup } from './base-backup.ts';
 import { canonicalName } from './canonical-name.ts';
 import { latestTimeline } from './choose-backup.ts';
-import { checkExpanders, expandSettings } from './stages/expand-wal.ts';
+import { checkExpanders } from './stages/expand-wal.ts';
 import { writeArchiveStatus } from './stages/deliver-wal.ts';
 import { readGoal } from './goal.ts';
 import { runRecoveryHooks } from './hooks.ts';
@@ -146,7 +146,7 @@ async function chooseWals(
 ): Promise<WalPlan> {
   const withPartial = request.partialWal === true && goal.target?.kind !== 'immediate';
   const wals = await planWals(scope, plan.info, { goal, latestTimeline: latest, withPartial, version: plan.version });
-  const settings = expandSettings(scope);
+  const settings = scope.codecs;
   await checkExpanders(scope.name, [...wals.files, ...wals.partials], settings);
   if (has(plan.version, 'followsLatestTimeline') || goal.timeline !== null)
     await refuseDeadBranch(plan.info, goal, latest, wals, settings);

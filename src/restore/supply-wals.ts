@@ -7,7 +7,6 @@ import { watchProgress } from '../transfer/progress.ts';
 import type { CommandContext } from '../server/context.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { deliverWals, prepareWalDirectory, type WalDelivery, writeArchiveStatus } from './stages/deliver-wal.ts';
-import { expandSettings } from './stages/expand-wal.ts';
 import type { RecoveryPlan } from './plan.ts';
 import { deliveredSize, type NeededWal, type WalPlan } from './wal-plan.ts';
 
@@ -72,7 +71,7 @@ async function deliverAll(
   const delivery: WalDelivery = {
     directory,
     segmentSize: plan.info.xlogSegmentSize,
-    settings: expandSettings(scope),
+    settings: scope.codecs,
     signal: scope.signal,
     workers: Math.max(scope.config.parallelJobs, 2),
     onBytes: (bytes) => {

@@ -3,7 +3,7 @@
  * server's history"), which is after hours of copying; the history files in the archive tell it before.
  */
 import { text } from 'node:stream/consumers';
-import type { CompressionSettings } from '../codec/compression.ts';
+import type { CodecSettings } from '../codec/settings.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { RecoveryError } from '../domain/errors.ts';
 import { formatLsn } from '../domain/wal/lsn.ts';
@@ -19,7 +19,7 @@ export async function refuseDeadBranch(
   goal: RecoveryGoal,
   latestTimeline: number,
   wals: WalPlan,
-  settings: CompressionSettings,
+  settings: CodecSettings,
 ): Promise<void> {
   const own = info.timeline;
   const wanted = goal.timeline?.number ?? latestTimeline;
@@ -38,7 +38,7 @@ export async function refuseDeadBranch(
   });
 }
 
-async function historyText(file: NeededWal, settings: CompressionSettings): Promise<string> {
+async function historyText(file: NeededWal, settings: CodecSettings): Promise<string> {
   const handle = await openWal(file.path);
   try {
     return await text(plainStream(handle, file, settings));

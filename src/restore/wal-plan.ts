@@ -4,7 +4,7 @@
  */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { detectFileForm } from '../codec/compression.ts';
+import { detectFileForm } from '../codec/file-form.ts';
 import { rebuildHint } from '../catalog/wals.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';

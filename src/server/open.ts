@@ -2,6 +2,7 @@
  * From a server's configuration to a server at work. Nothing is connected and pg is not loaded here, except for the two
  * tests that need an answer of PostgreSQL and only where they are configured. Source: docs/behaviour/config.md 7 and 8.
  */
+import { codecSettings } from '../codec/settings.ts';
 import type { SshExecutor } from '../host/executor/openssh.ts';
 import type { PostgresConnection, PostgresOptions, StreamingConnection } from '../postgres/connections.ts';
 import { openPostgres } from '../postgres/sql-connection.ts';
@@ -29,6 +30,7 @@ export async function openServer(
   const { config } = server;
   const connections = makeConnections(ctx, server);
   const path = searchPath(config.pathPrefix, ctx.env);
+  const programEnv = { ...ctx.env, PATH: path };
   let host: Promise<SshExecutor> | undefined;
   const scope: ServerScope = {
     ...ctx,
@@ -45,7 +47,8 @@ export async function openServer(
     ...connections,
     remoteHost: () => (host ??= openSshHost(scope)),
     searchPath: path,
-    programEnv: { ...ctx.env, PATH: path },
+    programEnv,
+    codecs: codecSettings(config, path, programEnv),
     close: async () => {
       // Whoever asked for a host that could not be had was told why.
       await (await host?.catch(() => undefined))?.close();

@@ -2,6 +2,7 @@
  * One server at work, handed as one value to everything that works on it: the context of the command, the server's
  * configuration, its catalog, its lazily opened connections and what follows from them.
  */
+import type { CodecSettings } from '../codec/settings.ts';
 import type { SshExecutor } from '../host/executor/openssh.ts';
 import type { PostgresConnection, StreamingConnection } from '../postgres/connections.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -22,6 +23,8 @@ export interface ServerScope extends CommandContext, ServerInForce {
   readonly searchPath: string;
   /** The environment of this server's programs: ours with `searchPath`. */
   readonly programEnv: NodeJS.ProcessEnv;
+  /** How its files are compressed and encrypted. */
+  readonly codecs: CodecSettings;
   close(): Promise<void>;
 }
 

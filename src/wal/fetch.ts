@@ -5,7 +5,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type CompressionSettings, compressionSettings, compressor, decompressor } from '../codec/compression.ts';
+import { compressor, decompressor } from '../codec/compression.ts';
 import { exists } from '../host/files.ts';
 import { DECRYPTION_HINT, gpgReason } from '../codec/gpg.ts';
 import { formatOf } from '../domain/codecs.ts';
@@ -40,7 +40,7 @@ export type Delivery = 'plain' | 'gzip' | 'bzip2' | 'keep';
  * @throws WalError for an encrypted file where no passphrase is configured
  */
 export async function findWal(scope: ServerScope, file: WalFile, options: FindOptions): Promise<FoundWal | undefined> {
-  const settings = walSettings(scope);
+  const settings = scope.codecs;
   for (const path of lookupOrder(scope, file, options.partial)) {
     const handle = await openIfThere(path);
     if (handle === undefined) continue;
@@ -78,7 +78,7 @@ export async function deliverWal(
   target: Writable,
   options: { readonly end: boolean },
 ): Promise<void> {
-  const settings = walSettings(scope);
+  const settings = scope.codecs;
   const { file, handle, form, path } = found;
   try {
     const { compression, stream } =
@@ -132,10 +132,6 @@ export async function peekWals(scope: ServerScope, file: WalFile, limit: number)
     names.push(name);
   }
   return names;
-}
-
-function walSettings(scope: ServerScope): CompressionSettings {
-  return compressionSettings(scope.config, scope.searchPath, scope.programEnv);
 }
 
 function directoriesOf(

@@ -1,6 +1,5 @@
 /** The timeline history files of the archive, decrypted, decompressed and read. */
 import type { FileHandle } from 'node:fs/promises';
-import { compressionSettings } from '../codec/compression.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
 import { parseTimelineHistory, type TimelineSwitch } from '../domain/wal/timeline-history.ts';
 import { timelineName } from '../domain/wal/wal.ts';
@@ -28,11 +27,10 @@ async function historyText(scope: ServerScope, path: string): Promise<string | u
   const handle = await openIfThere(path);
   if (handle === undefined) return undefined;
   try {
-    const settings = compressionSettings(scope.config, scope.searchPath, scope.programEnv);
     const form = detectForm(await readHead(handle), scope.config.customCompressionMagic);
     const chunks: Buffer[] = [];
     let length = 0;
-    for await (const chunk of plainStream(handle, form, settings) as AsyncIterable<Buffer>) {
+    for await (const chunk of plainStream(handle, form, scope.codecs) as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       length += chunk.length;
       if (length > MAX_HISTORY) throw new WalError('it is too long');

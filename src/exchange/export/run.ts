@@ -158,10 +158,7 @@ async function writeFlushed(
     const packer =
       compression === undefined
         ? new PassThrough()
-        : compressorAt(compression, compressionLevel ?? CODECS[compression].exportLevels.usual, {
-            searchPath: scope.searchPath,
-            env: scope.env,
-          });
+        : compressorAt(compression, compressionLevel ?? CODECS[compression].exportLevels.usual, scope.codecs);
     const counted = new Transform({
       transform(chunk: Buffer, _encoding, next) {
         done += chunk.length;

@@ -3,7 +3,9 @@ import type { Duplex } from 'node:stream';
 import { PassThrough, Transform } from 'node:stream';
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream';
-import { type CompressionSettings, decompressor, detectFileForm } from '../../codec/compression.ts';
+import { decompressor } from '../../codec/compression.ts';
+import { detectFileForm } from '../../codec/file-form.ts';
+import type { CodecSettings } from '../../codec/settings.ts';
 import { readTar, type TarMember } from '../../codec/tar-reader.ts';
 import { EXPORT_COMPRESSIONS } from '../../domain/codecs.ts';
 import { BackupError, CommandError, errnoOf, messageOf } from '../../domain/errors.ts';
@@ -17,7 +19,7 @@ const ZEROS = Buffer.alloc(1 << 20);
 export async function* membersOf(
   path: string,
   size: number,
-  settings: CompressionSettings,
+  settings: CodecSettings,
   maxMembers: number,
 ): AsyncGenerator<TarMember> {
   const { compression: format } = await detectFileForm(path);

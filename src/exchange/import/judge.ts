@@ -1,5 +1,4 @@
 /** Whether what an import gathered is a backup of this server that can be restored: asked before anybody can see it. */
-import { compressionSettings } from '../../codec/compression.ts';
 import { exists } from '../../host/files.ts';
 import type { Identity } from '../../catalog/catalog.ts';
 import { parseIdentity } from '../../catalog/identity.ts';
@@ -145,10 +144,9 @@ export async function conflicting(
 async function isFree(scope: ServerScope, staging: string, name: string): Promise<boolean> {
   const path = scope.catalog.walPath(name);
   if (!(await exists(path))) return true;
-  const settings = compressionSettings(scope.config, scope.searchPath, scope.env);
   const [left, right] = [await openWal(stagedWal(staging, name)), await openWal(path)];
   try {
-    return await haveSameContent(left, right, settings);
+    return await haveSameContent(left, right, scope.codecs);
   } finally {
     await left.close();
     await right.close();

@@ -5,7 +5,7 @@
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type CompressionSettings, compressionSettings } from '../../codec/compression.ts';
+import type { CodecSettings } from '../../codec/settings.ts';
 import { digestFile } from '../../host/file-digest.ts';
 import { exists } from '../../host/files.ts';
 import type { Identity } from '../../catalog/catalog.ts';
@@ -30,7 +30,7 @@ const GRACE = 1024 ** 3;
 
 /** @throws BackupError with Barman's words for everything that it refuses too */
 export async function importBackup(scope: ServerScope, tarball: string): Promise<void> {
-  const settings = compressionSettings(scope.config, scope.searchPath, scope.env);
+  const settings = scope.codecs;
   const size = await refuseUnreadable(tarball, settings);
   scope.output.info(`Importing backup from '${tarball}' to server '${scope.name}'`);
   const identity = await scope.catalog.readIdentity();
@@ -56,7 +56,7 @@ export async function importBackup(scope: ServerScope, tarball: string): Promise
 }
 
 /** Bytes of the file. */
-async function refuseUnreadable(path: string, settings: CompressionSettings): Promise<number> {
+async function refuseUnreadable(path: string, settings: CodecSettings): Promise<number> {
   const facts = await stat(path).catch(() => null);
   if (facts === null) throw new BackupError(`Tarball file '${path}' does not exist`);
   if (!facts.isFile()) throw new BackupError(`Tarball path '${path}' is not a file`);
@@ -108,7 +108,7 @@ interface Import {
   readonly tarball: string;
   /** Bytes. */
   readonly size: number;
-  readonly settings: CompressionSettings;
+  readonly settings: CodecSettings;
   readonly backupId: string;
   readonly identity: Identity;
 }

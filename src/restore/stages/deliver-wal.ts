@@ -4,7 +4,7 @@
  */
 import { constants } from 'node:fs';
 import { join } from 'node:path';
-import type { CompressionSettings } from '../../codec/compression.ts';
+import type { CodecSettings } from '../../codec/settings.ts';
 import { copyFileDurably, createThrottle } from '../../host/copy-file.ts';
 import { makeDirectory, openNoFollow, syncDirectory } from '../../host/files.ts';
 import { systemReason } from '../../catalog/reason.ts';
@@ -20,7 +20,7 @@ export interface WalDelivery {
   readonly directory: string;
   /** Bytes of one segment. */
   readonly segmentSize: number;
-  readonly settings: CompressionSettings;
+  readonly settings: CodecSettings;
   readonly signal: AbortSignal;
   readonly workers: number;
   readonly onBytes: (bytes: number) => void;

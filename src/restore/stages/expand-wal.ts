@@ -3,23 +3,19 @@
  */
 import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { compressionSettings, type CompressionSettings, decompressor } from '../../codec/compression.ts';
+import { decompressor } from '../../codec/compression.ts';
+import type { CodecSettings } from '../../codec/settings.ts';
 import { DECRYPTION_HINT, gpgReason } from '../../codec/gpg.ts';
 import { BarmanError, CommandError, errnoOf, messageOf, RecoveryError } from '../../domain/errors.ts';
 import { openToRead } from '../../host/files.ts';
-import type { ServerScope } from '../../server/scope.ts';
 import { decrypted, openWal, plainStream } from '../../wal/content/content.ts';
 import type { NeededWal } from '../wal-plan.ts';
-
-export function expandSettings(scope: ServerScope): CompressionSettings {
-  return compressionSettings(scope.config, scope.searchPath, scope.programEnv);
-}
 
 /** @throws RecoveryError when one of the files cannot be read on this host: asked before anything is copied */
 export async function checkExpanders(
   server: string,
   files: readonly NeededWal[],
-  settings: CompressionSettings,
+  settings: CodecSettings,
 ): Promise<void> {
   const encrypted = files.find(({ encryption }) => encryption !== null);
   if (encrypted !== undefined) await refuseWithoutKey(server, encrypted, settings);
@@ -38,7 +34,7 @@ export async function checkExpanders(
 }
 
 /** A file that can be opened proves program, key and passphrase. */
-async function refuseWithoutKey(server: string, file: NeededWal, settings: CompressionSettings): Promise<void> {
+async function refuseWithoutKey(server: string, file: NeededWal, settings: CodecSettings): Promise<void> {
   if (settings.encryptionPassphraseCommand === null) {
     throw new RecoveryError(
       `Encrypted WALs were found for server '${server}', but 'encryption_passphrase_command' is not configured correctly.Please configure it before attempting a restore.`,
@@ -69,7 +65,7 @@ export async function expandWal(
   file: NeededWal,
   target: string,
   expectedSize: number | null,
-  settings: CompressionSettings,
+  settings: CodecSettings,
   signal: AbortSignal,
 ): Promise<void> {
   const source = await openWal(file.path);

@@ -4,7 +4,7 @@
  */
 import { lstat, readdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type CompressionSettings, compressionSettings } from '../../codec/compression.ts';
+import type { CodecSettings } from '../../codec/settings.ts';
 import { makeDirectory, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
 import { hasHooks } from '../../host/hooks.ts';
 import type { Log } from '../../host/log.ts';
@@ -33,7 +33,7 @@ export interface ArchiveRun {
   readonly output: Output;
   /** Logger `barman.wal_archiver`. */
   readonly log: Log;
-  readonly settings: CompressionSettings;
+  readonly settings: CodecSettings;
   readonly hasHooks: boolean;
   readonly archived: string[];
   readonly told: GrowingFiles;
@@ -75,7 +75,8 @@ export function openRun(scope: ServerScope, told: GrowingFiles = new Map()): Arc
     scope,
     output: scope.output,
     log: scope.log.named('barman.wal_archiver'),
-    settings: compressionSettings(scope.config, scope.searchPath, scope.programEnv),
+    // A copy: a passphrase that was refused in one pass is asked for again in the next.
+    settings: { ...scope.codecs },
     hasHooks: runsHooks,
     archived,
     told,

@@ -6,7 +6,8 @@ import { type BigIntStats } from 'node:fs';
 import { type FileHandle, lstat, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { compressByProgram, type CompressionSettings, compressor, wholeCompressor } from '../../codec/compression.ts';
+import { compressByProgram, compressor, wholeCompressor } from '../../codec/compression.ts';
+import type { CodecSettings } from '../../codec/settings.ts';
 import { createNew, linkIfPossible, unlinkIfPresent } from '../../host/files.ts';
 import { encryptionFailure, encryptor } from '../../codec/gpg.ts';
 import type { CipherName } from '../../domain/ciphers.ts';
@@ -28,7 +29,7 @@ export interface StoreRequest {
   readonly compression: Compression | null;
   /** What it encrypts with; null for nothing. */
   readonly encryption: CipherName | null;
-  readonly settings: CompressionSettings;
+  readonly settings: CodecSettings;
   readonly hashDirectory: string;
 }
 
@@ -212,7 +213,7 @@ async function givesBack(
   source: FileHandle,
   stats: BigIntStats,
   copy: FileHandle,
-  settings: CompressionSettings,
+  settings: CodecSettings,
 ): Promise<boolean> {
   if (compression === 'custom') return haveSameContent(source, copy, settings);
   return (await measurePlain(copy, { compression, encryption: null }, settings))?.size === Number(stats.size);

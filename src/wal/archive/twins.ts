@@ -1,6 +1,6 @@
 /** A WAL whose name is in the archive already. Source: docs/behaviour/wal.md 3 step 3; faults.md REF2, REF4, B9. */
 import { type FileHandle, stat, unlink } from 'node:fs/promises';
-import type { CompressionSettings } from '../../codec/compression.ts';
+import type { CodecSettings } from '../../codec/settings.ts';
 import { formatOf } from '../../domain/codecs.ts';
 import { errnoOf, WalError, withHint } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
@@ -114,7 +114,7 @@ async function isKnown(run: ArchiveRun, { file }: QueuedWal): Promise<boolean | 
  * False for an archived file that is certainly of no use: empty, cut, not to be decompressed, another segment. What
  * cannot be looked into (encrypted, or of no known form) is believed.
  */
-export async function isSound(file: WalFile, stored: FileHandle, settings: CompressionSettings): Promise<boolean> {
+export async function isSound(file: WalFile, stored: FileHandle, settings: CodecSettings): Promise<boolean> {
   if (file.kind !== 'segment') return (await stored.stat()).size > 0;
   const form = await recognise(stored, settings);
   const content = await measurePlain(stored, form, settings);

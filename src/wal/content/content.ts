@@ -2,7 +2,8 @@
 import { type FileHandle } from 'node:fs/promises';
 import { pipeline, Readable, Writable } from 'node:stream';
 import { constants as Z, gunzipSync } from 'node:zlib';
-import { type CompressionSettings, decompressor } from '../../codec/compression.ts';
+import { decompressor } from '../../codec/compression.ts';
+import type { CodecSettings } from '../../codec/settings.ts';
 import { decryptor } from '../../codec/gpg.ts';
 import { detectForm, HEAD_LENGTH, isPlain, type StoredForm } from '../../domain/wal/wal-content.ts';
 import { LARGEST_SEGMENT, parseWalHeader, WAL_HEADER_LENGTH, type WalContent } from '../../domain/wal/wal-header.ts';
@@ -82,12 +83,12 @@ export function sinkOf(handle: FileHandle): Writable {
 }
 
 /** The plain content of an open file. What is inside an encrypted one is told by its first bytes. */
-export function plainStream(handle: FileHandle, form: StoredForm, settings: CompressionSettings): Readable {
+export function plainStream(handle: FileHandle, form: StoredForm, settings: CodecSettings): Readable {
   if (form.encryption !== null) return Readable.from(decryptedPlain(handle, settings), { objectMode: false });
   return unpacked(streamOf(handle), form.compression, settings);
 }
 
-async function* decryptedPlain(handle: FileHandle, settings: CompressionSettings): AsyncGenerator<Buffer> {
+async function* decryptedPlain(handle: FileHandle, settings: CodecSettings): AsyncGenerator<Buffer> {
   const { compression, stream } = await decrypted(handle, settings);
   yield* unpacked(stream, compression, settings);
 }
@@ -98,7 +99,7 @@ async function* decryptedPlain(handle: FileHandle, settings: CompressionSettings
  */
 export async function decrypted(
   handle: FileHandle,
-  settings: CompressionSettings,
+  settings: CodecSettings,
 ): Promise<{ readonly compression: string | null; readonly stream: Readable }> {
   const source = await decryptor(handle.fd, settings);
   const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
@@ -123,11 +124,7 @@ export async function decrypted(
 }
 
 /** True when an encrypted file can be decrypted here and now; any other file is open to everybody. */
-export async function canDecrypt(
-  handle: FileHandle,
-  form: StoredForm,
-  settings: CompressionSettings,
-): Promise<boolean> {
+export async function canDecrypt(handle: FileHandle, form: StoredForm, settings: CodecSettings): Promise<boolean> {
   if (form.encryption === null) return true;
   try {
     (await decrypted(handle, settings)).stream.destroy();
@@ -137,7 +134,7 @@ export async function canDecrypt(
   }
 }
 
-function unpacked(source: Readable, compression: string | null, settings: CompressionSettings): Readable {
+function unpacked(source: Readable, compression: string | null, settings: CodecSettings): Readable {
   if (compression === null) return source;
   // The error of either stream reaches the reader of the second one; one that nobody waits for any more is no crash.
   const plain = pipeline(source, decompressor(compression, settings), () => {});
@@ -165,7 +162,7 @@ export async function glanceAtGzip(handle: FileHandle, fileSize: number): Promis
 export async function measurePlain(
   handle: FileHandle,
   form: StoredForm,
-  settings: CompressionSettings,
+  settings: CodecSettings,
 ): Promise<WalContent | undefined> {
   let size = 0;
   let head = Buffer.alloc(0);
@@ -183,11 +180,7 @@ export async function measurePlain(
 }
 
 /** True when both files hold the same plain content; false also when one of them cannot be decompressed. */
-export async function haveSameContent(
-  left: FileHandle,
-  right: FileHandle,
-  settings: CompressionSettings,
-): Promise<boolean> {
+export async function haveSameContent(left: FileHandle, right: FileHandle, settings: CodecSettings): Promise<boolean> {
   return (await relateContent(left, right, settings)) === 'identical';
 }
 
@@ -195,11 +188,7 @@ export async function haveSameContent(
 export type Relation = 'identical' | 'left is a prefix' | 'right is a prefix' | 'different';
 
 /** Compares the plain content of two files; `different` also when one of them cannot be decompressed. */
-export async function relateContent(
-  left: FileHandle,
-  right: FileHandle,
-  settings: CompressionSettings,
-): Promise<Relation> {
+export async function relateContent(left: FileHandle, right: FileHandle, settings: CodecSettings): Promise<Relation> {
   const [a, b] = await Promise.all([left.stat(), right.stat()]);
   if (a.ino === b.ino && a.dev === b.dev) return 'identical';
   if (a.size === b.size && (await relate(streamOf(left), streamOf(right))) === 'identical') return 'identical';
@@ -216,12 +205,12 @@ export async function relateContent(
  * How an open file is stored. Where the custom filter has no magic number, what is neither known nor a WAL segment counts as
  * its work; so does what is encrypted where only a custom filter can be meant to decrypt it.
  */
-export async function recognise(handle: FileHandle, settings: CompressionSettings): Promise<StoredForm> {
+export async function recognise(handle: FileHandle, settings: CodecSettings): Promise<StoredForm> {
   return recogniseHead(await readHead(handle), settings);
 }
 
 /** The same for the first bytes of a file. */
-export function recogniseHead(head: Buffer, settings: CompressionSettings): StoredForm {
+export function recogniseHead(head: Buffer, settings: CodecSettings): StoredForm {
   const known = detectForm(head, settings.customCompressionMagic);
   const mayBeCustom = known.encryption === null || settings.encryptionPassphraseCommand === null;
   if (known.compression !== null || settings.customCompressionMagic !== null || !mayBeCustom) return known;

@@ -1,7 +1,7 @@
 /** Is a file what its name says? Only as much of it is read as the answer needs. */
 import type { BigIntStats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import type { CompressionSettings } from '../../codec/compression.ts';
+import type { CodecSettings } from '../../codec/settings.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
 import { detectForm, type StoredForm } from '../../domain/wal/wal-content.ts';
 import { type WalContent, type WalProblem, walProblem } from '../../domain/wal/wal-header.ts';
@@ -18,7 +18,7 @@ export async function examineWal(
   file: WalFile,
   handle: FileHandle,
   stats: BigIntStats,
-  settings: CompressionSettings,
+  settings: CodecSettings,
   systemId: string | null,
 ): Promise<Examined> {
   const size = Number(stats.size);
@@ -42,7 +42,7 @@ async function compressedProblem(
   handle: FileHandle,
   size: number,
   form: StoredForm,
-  settings: CompressionSettings,
+  settings: CodecSettings,
   systemId: string | null,
 ): Promise<WalProblem | null> {
   // Other formats would have to be decompressed whole at every arrival.

@@ -4,7 +4,6 @@
  */
 import { lstat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { compressionSettings, type CompressionSettings } from '../../codec/compression.ts';
 import { linkOrCopy } from '../../host/copy-file.ts';
 import { exists, listNames, makeDirectory, syncDirectory } from '../../host/files.ts';
 import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';
@@ -28,21 +27,16 @@ import { withLock } from '../../server/locks.ts';
 
 /** Every file of the errors directory, in name order. */
 export async function judgeRejects(scope: ServerScope): Promise<readonly JudgedReject[]> {
-  const settings = compressionSettings(scope.config, scope.searchPath, scope.programEnv);
   const systemId = (await scope.catalog.readIdentity())?.systemid ?? null;
   const judged: JudgedReject[] = [];
   for (const file of await listNames(scope.config.errorsDirectory)) {
-    judged.push(await judge(scope, file, settings, systemId));
+    judged.push(await judge(scope, file, systemId));
   }
   return judged;
 }
 
-async function judge(
-  scope: ServerScope,
-  file: string,
-  settings: CompressionSettings,
-  systemId: string | null,
-): Promise<JudgedReject> {
+async function judge(scope: ServerScope, file: string, systemId: string | null): Promise<JudgedReject> {
+  const settings = scope.codecs;
   const rejected = parseRejectedName(file);
   const wal = rejected === undefined ? undefined : parseWalName(rejected.name);
   const stranger = (verdict: string): JudgedReject => ({

@@ -7,29 +7,15 @@ import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import * as zlib from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  compressByProgram,
-  type CompressionSettings,
-  compressor,
-  decompressor,
-  detectFileForm,
-  missingFor,
-} from '../../../src/codec/compression.ts';
+import { compressByProgram, compressor, decompressor, missingFor } from '../../../src/codec/compression.ts';
+import { detectFileForm } from '../../../src/codec/file-form.ts';
+import { type CodecSettings, codecSettings } from '../../../src/codec/settings.ts';
 import { type Compression, formatOf } from '../../../src/domain/codecs.ts';
 import { detectForm } from '../../../src/domain/wal/wal-content.ts';
 import { which } from '../../../src/host/process.ts';
 import { walSegment } from '../../support/wal-files.ts';
 
-const settings: CompressionSettings = {
-  level: 'medium',
-  customCompressionFilter: null,
-  customDecompressionFilter: null,
-  customCompressionMagic: null,
-  encryptionKeyId: null,
-  encryptionPassphraseCommand: null,
-  searchPath: process.env.PATH ?? '',
-  env: process.env,
-};
+const settings = codecSettings({}, process.env.PATH ?? '', process.env);
 const WAL = walSegment('000000010000000000000001', { segmentSize: 4_194_304 });
 
 async function through(stage: ReturnType<typeof compressor>, input: Buffer): Promise<Buffer> {
@@ -146,7 +132,7 @@ describe('zstd in this process', () => {
 
   it('does as the level says', async () => {
     const text = Buffer.from(Array.from({ length: 50_000 }, (_, row) => `row ${row} ${(row * 7919) % 997}`).join('\n'));
-    const at = async (level: CompressionSettings['level']) => through(compressor('zstd', { ...bare, level }), text);
+    const at = async (level: CodecSettings['level']) => through(compressor('zstd', { ...bare, level }), text);
     expect((await at(-22)).length).toBeGreaterThan((await at('high')).length);
   });
 

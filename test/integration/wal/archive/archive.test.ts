@@ -89,7 +89,8 @@ describe('a run that cannot store', () => {
       `archiver = on\ncompression = custom\ncustom_compression_filter = ${filter}\ncustom_decompression_filter = cat`,
     );
     const flag = join(box.root, 'flag');
-    box = { ...box, scope: { ...box.scope, programEnv: { ...box.scope.programEnv, FLAG: flag } } };
+    const { codecs } = box.scope;
+    box = { ...box, scope: { ...box.scope, codecs: { ...codecs, env: { ...codecs.env, FLAG: flag } } } };
     for (const name of [ONE, TWO]) await box.put('incoming', name, walSegment(name));
     await writeFile(flag, walSegment(TWO));
     await expect(archive()).rejects.toThrow(`cannot archive WAL file '${TWO}' of server 'pg'`);
