@@ -18,22 +18,21 @@ export async function checkStreamingArchiver(run: CheckRun): Promise<void> {
 
 export async function checkFileArchiver(run: CheckRun): Promise<void> {
   if (!run.scope.config.archiver) return;
-  const status = await run.status();
-  if (status.archive_mode == null) return;
+  const { archiver } = await run.scope.status();
+  if (archiver === null || archiver.mode === null) return;
+  const { mode, command, statistics } = archiver;
   await run.check('archive_mode', () =>
-    status.archive_mode === 'on' || status.archive_mode === 'always'
-      ? { ok: true }
-      : { ok: false, hint: "please set it to 'on' or 'always'" },
+    mode === 'on' || mode === 'always' ? { ok: true } : { ok: false, hint: "please set it to 'on' or 'always'" },
   );
-  const command = status.archive_command;
   const isSet = await run.check('archive_command', () =>
-    command != null && command !== '' && command !== '(disabled)'
+    command !== null && command !== '' && command !== '(disabled)'
       ? { ok: true }
       : { ok: false, hint: 'please set it accordingly to documentation' },
   );
   // null: failures are on record and nothing was ever archived, PostgreSQL cannot tell. compat 3.20.1: no line.
-  if (!isSet || status.is_archiving == null) return;
-  await run.check('continuous archiving', () => ({ ok: status.is_archiving === true }));
+  const isArchiving = statistics?.isArchiving ?? null;
+  if (!isSet || isArchiving === null) return;
+  await run.check('continuous archiving', () => ({ ok: isArchiving }));
 }
 
 export async function checkRejects(run: CheckRun): Promise<void> {

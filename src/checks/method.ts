@@ -5,9 +5,9 @@ import type { Command } from '../host/executor.ts';
 import type { BackupMethod } from '../config/options.ts';
 import { isCopyDone } from '../domain/backup/backup-info.ts';
 import { CommandError, messageOf } from '../domain/errors.ts';
-import { pythonText } from '../output/python-text.ts';
-import { has, majorText, parsePostgresVersion } from '../domain/postgres-version.ts';
+import { has, majorText } from '../domain/postgres-version.ts';
 import { hostCommand } from '../domain/server-role.ts';
+import { isSupported } from '../server/server-status.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckRun } from './scope.ts';
 
@@ -41,10 +41,10 @@ async function refuse(run: CheckRun, method: BackupMethod): Promise<void> {
 
 async function checkPgBasebackup(run: CheckRun): Promise<void> {
   await checkClientProgram(run, 'pg_basebackup');
-  const status = await run.status();
-  if (status.server_txt_version == null) return;
+  const { sql, baseBackup } = await run.scope.status();
+  if (sql.versionText === null) return;
   await run.check('pg_basebackup supports tablespaces mapping', async () => {
-    if (status.pg_basebackup_tbls_mapping === true) return { ok: true };
+    if (baseBackup?.mapsTablespaces === true) return { ok: true };
     const tablespaces = (await run.scope.postgres?.clusterFacts())?.tablespaces ?? [];
     return { ok: tablespaces.length === 0, hint: 'pg_basebackup 9.4 or higher is required for tablespaces support' };
   });
@@ -75,8 +75,8 @@ async function checkSsh(run: CheckRun): Promise<void> {
 
 /** A stopped PostgreSQL with a backup_label in PGDATA: it may refuse to start. */
 async function checkLeftLabel(run: CheckRun, host: SshExecutor): Promise<void> {
-  const status = await run.status();
-  if (status.server_txt_version != null) return;
+  const { sql } = await run.scope.status();
+  if (sql.versionText !== null) return;
   await run.check('backup_label', async () => {
     const { backups } = await run.scope.catalog.listBackups();
     const pgdata = backups.findLast(isCopyDone)?.pgdata;
@@ -111,8 +111,8 @@ const COMMAND_NOT_FOUND = '127';
 /** The directory itself must be there and readable. The reference says OK to a missing one and dies when PostgreSQL is down. */
 async function checkLocalPgdata(run: CheckRun): Promise<void> {
   await run.check('local PGDATA', async () => {
-    const pgdata = (await run.status()).data_directory;
-    if (typeof pgdata !== 'string') return { ok: false, hint: 'PostgreSQL does not tell its data directory' };
+    const pgdata = (await run.scope.status()).sql.dataDirectory;
+    if (pgdata === null) return { ok: false, hint: 'PostgreSQL does not tell its data directory' };
     try {
       await stat(`${pgdata}/PG_VERSION`);
       return { ok: true, hint: 'Access to local PGDATA' };
@@ -124,24 +124,24 @@ async function checkLocalPgdata(run: CheckRun): Promise<void> {
 
 /** The backup API in use: concurrent, or the exclusive one that ended with PostgreSQL 14. */
 async function checkStrategy(run: CheckRun): Promise<void> {
-  const status = await run.status();
+  const status = await run.scope.status();
+  const { versionText, version, isInRecovery } = status.sql;
   if (!run.scope.config.backupOptions.has('exclusive_backup')) {
     await run.check('postgres minimal version', () =>
-      status.version_supported === false && status.server_txt_version != null
+      isSupported(status) === false && versionText !== null
         ? {
             ok: false,
-            hint: `unsupported PostgresSQL version ${pythonText(status.server_txt_version)}. Expecting 9.6.0 or above.`,
+            hint: `unsupported PostgresSQL version ${versionText}. Expecting 9.6.0 or above.`,
           }
         : null,
     );
     return;
   }
   await run.check('not in recovery', () =>
-    status.is_in_recovery === true ? { ok: false, hint: 'cannot perform exclusive backup on a standby' } : { ok: true },
+    isInRecovery === true ? { ok: false, hint: 'cannot perform exclusive backup on a standby' } : { ok: true },
   );
   await run.check('exclusive backup supported', () => {
-    const version = parsePostgresVersion(pythonText(status.server_txt_version ?? ''));
-    if (version === undefined) return { ok: false, hint: 'unable to determine postgres version' };
+    if (version === null) return { ok: false, hint: 'unable to determine postgres version' };
     if (has(version, 'exclusiveBackup')) return { ok: true };
     return { ok: false, hint: `exclusive backups not supported on PostgreSQL ${majorText(version)}` };
   });

@@ -3,8 +3,7 @@
  * Source: docs/behaviour/check.md rows 4 to 12.
  */
 import { judgeSlot, judgeSystemId, type MaybeVerdict } from '../domain/check-verdicts.ts';
-import { pythonText } from '../output/python-text.ts';
-import type { RemoteStatus } from '../server/status.ts';
+import { isSupported, NOT_ASKED, type ServerStatus } from '../server/server-status.ts';
 import type { CheckRun } from './scope.ts';
 
 const NO_BACKUP_RIGHTS: MaybeVerdict = {
@@ -19,22 +18,24 @@ const NO_MONITORING_RIGHTS: MaybeVerdict = {
 };
 
 export async function checkPostgres(run: CheckRun): Promise<void> {
-  let status: RemoteStatus = {};
+  let status: ServerStatus = NOT_ASKED;
   const connected = await run.check('PostgreSQL', async () => {
-    status = await run.status();
-    if (status.server_txt_version == null) return { ok: false };
-    if (status.version_supported === false) {
+    status = await run.scope.status();
+    const { versionText } = status.sql;
+    if (versionText === null) return { ok: false };
+    if (isSupported(status) === false) {
       return {
         ok: false,
-        hint: `unsupported version: PostgreSQL server is too old (${pythonText(status.server_txt_version)} < 9.6.0)`,
+        hint: `unsupported version: PostgreSQL server is too old (${versionText} < 9.6.0)`,
       };
     }
     return { ok: true };
   });
   if (!connected) return;
-  if (status.has_backup_privileges != null) {
+  const { hasBackupPrivileges } = status.sql;
+  if (hasBackupPrivileges !== null) {
     await run.check('superuser or standard user with backup privileges', () =>
-      status.has_backup_privileges === true ? { ok: true } : NO_BACKUP_RIGHTS,
+      hasBackupPrivileges ? { ok: true } : NO_BACKUP_RIGHTS,
     );
   }
   if (run.scope.streaming !== null) await checkStreaming(run, status, '');
@@ -43,61 +44,61 @@ export async function checkPostgres(run: CheckRun): Promise<void> {
 }
 
 /** Privileges, replication and identity of the connections that carry the WAL; `suffix` is part of every name. */
-export async function checkWalStreaming(run: CheckRun, status: RemoteStatus): Promise<void> {
+export async function checkWalStreaming(run: CheckRun, status: ServerStatus): Promise<void> {
   const suffix = ' (WAL streaming)';
   await run.check(`has monitoring privileges${suffix}`, () =>
-    status.has_monitoring_privileges === true ? { ok: true } : NO_MONITORING_RIGHTS,
+    status.sql.hasMonitoringPrivileges === true ? { ok: true } : NO_MONITORING_RIGHTS,
   );
   await checkStreaming(run, status, suffix);
-  if (status.wal_level != null) await checkWalLevel(run, status, suffix);
+  if (status.sql.settings !== null) await checkWalLevel(run, status, suffix);
   await checkSystemId(run, status, suffix);
 }
 
 /** The slot that receive-wal reads from; `suffix` is ' (WAL streaming)' on another host. */
-export async function checkSlot(run: CheckRun, status: RemoteStatus, suffix: string): Promise<void> {
+export async function checkSlot(run: CheckRun, status: ServerStatus, suffix: string): Promise<void> {
   const { config } = run.scope;
   const { slotName } = config;
   if (slotName === null) return;
   await run.check(`replication slot${suffix}`, () => {
-    const state = status.replication_slot as { active?: unknown; restartLsn?: unknown } | null | undefined;
+    const { slot } = status.sql;
     return judgeSlot(
       { name: slotName, server: run.scope.name, needed: config.streamingArchiver },
-      state == null ? null : { active: state.active === true, hasRestartLsn: state.restartLsn != null },
+      slot && { active: slot.active, hasRestartLsn: slot.restartLsn !== null },
     );
   });
 }
 
 /** The connections agree with each other and with the identity that the first backup wrote down. */
-export async function checkSystemId(run: CheckRun, status: RemoteStatus, suffix: string): Promise<void> {
+export async function checkSystemId(run: CheckRun, status: ServerStatus, suffix: string): Promise<void> {
   await run.check(`systemid coherence${suffix}`, async () => {
     const { catalog } = run.scope;
     return judgeSystemId({
-      streaming: textOrNull(status.streaming_systemid),
-      sql: textOrNull(status.postgres_systemid),
+      streaming: status.replication.identity?.systemid ?? null,
+      sql: status.sql.systemId,
       stored: (await catalog.readIdentity())?.systemid ?? null,
       path: catalog.layout.identity,
     });
   });
 }
 
-export async function checkStreaming(run: CheckRun, status: RemoteStatus, suffix: string): Promise<void> {
+export async function checkStreaming(run: CheckRun, status: ServerStatus, suffix: string): Promise<void> {
   await run.check(`PostgreSQL streaming${suffix}`, () => {
-    if (status.streaming === true) return { ok: true };
-    return { ok: false, hint: textOrNull(status.connection_error) ?? '' };
+    const { reach, connectionError } = status.replication;
+    return reach === 'open' ? { ok: true } : { ok: false, hint: connectionError ?? '' };
   });
 }
 
-export async function checkWalLevel(run: CheckRun, status: RemoteStatus, suffix: string): Promise<void> {
+export async function checkWalLevel(run: CheckRun, status: ServerStatus, suffix: string): Promise<void> {
   await run.check(`wal_level${suffix}`, () =>
-    status.wal_level === 'minimal'
+    status.sql.settings?.walLevel === 'minimal'
       ? { ok: false, hint: "please set it to a higher level than 'minimal'" }
       : { ok: true },
   );
 }
 
-async function checkPrimary(run: CheckRun, status: RemoteStatus): Promise<void> {
+async function checkPrimary(run: CheckRun, status: ServerStatus): Promise<void> {
   await run.check('PostgreSQL server is standby', () =>
-    status.is_in_recovery === true
+    status.sql.isInRecovery === true
       ? { ok: true }
       : { ok: false, hint: 'conninfo should point to a standby server if primary_conninfo is set' },
   );
@@ -110,7 +111,7 @@ async function checkPrimary(run: CheckRun, status: RemoteStatus): Promise<void> 
       : { ok: true },
   );
   await run.check('Primary and standby have same system ID', async () =>
-    (await primary.systemId()) === textOrNull(status.postgres_systemid)
+    (await primary.systemId()) === status.sql.systemId
       ? { ok: true }
       : {
           ok: false,
@@ -119,8 +120,4 @@ async function checkPrimary(run: CheckRun, status: RemoteStatus): Promise<void> 
             'system identifier',
         },
   );
-}
-
-function textOrNull(value: unknown): string | null {
-  return value == null ? null : pythonText(value);
 }

@@ -2,11 +2,9 @@
 import { open, statfs, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '../host/files.ts';
-import type { SlotState } from '../postgres/connections.ts';
 import type { Verdict } from '../domain/check-verdicts.ts';
 import { prettySize } from '../domain/text/size.ts';
-import { DEFAULT_SEGMENT_SIZE } from '../domain/wal/wal.ts';
-import type { RemoteStatus } from '../server/status.ts';
+import { segmentSizeOf, type ServerStatus } from '../server/server-status.ts';
 import { checkClientProgram } from './client-program.ts';
 import { checkStreaming, checkSystemId, checkWalLevel } from './postgres.ts';
 import type { CheckRun } from './scope.ts';
@@ -24,10 +22,10 @@ export async function checkReceiver(run: CheckRun): Promise<void> {
       : { ok: false, hint: `set "streaming_archiver = on" in the section [${scope.name}] of the configuration` },
   );
   if (!isOn) return;
-  const status = await run.status();
+  const status = await scope.status();
   const holder = await holderOf(scope, 'receive');
   await checkStreaming(run, status, '');
-  if (status.streaming === true) {
+  if (status.replication.reach === 'open') {
     await checkWalLevel(run, status, '');
     await checkSystemId(run, status, '');
     await checkSenders(run, status);
@@ -46,9 +44,9 @@ export async function checkReceiver(run: CheckRun): Promise<void> {
 }
 
 /** The connection that asks is a sender itself: that it was let in leaves room for at least one. */
-async function checkSenders({ scope, check }: CheckRun, status: RemoteStatus): Promise<void> {
+async function checkSenders({ scope, check }: CheckRun, status: ServerStatus): Promise<void> {
   const { postgres } = scope;
-  const limit = Number(status.max_wal_senders);
+  const limit = Number(status.sql.settings?.maxWalSenders);
   if (postgres === null || !Number.isSafeInteger(limit)) return;
   await check('max_wal_senders', async () => {
     const [row] = await postgres.query<{ used: number }>('SELECT count(*)::int AS used FROM pg_stat_replication');
@@ -56,14 +54,14 @@ async function checkSenders({ scope, check }: CheckRun, status: RemoteStatus): P
   });
 }
 
-function judgeSlot({ scope }: CheckRun, status: RemoteStatus, isRunning: boolean): Verdict {
+function judgeSlot({ scope }: CheckRun, status: ServerStatus, isRunning: boolean): Verdict {
   const { slotName, createSlot } = scope.config;
   const create = `barman receive-wal --create-slot ${scope.name}`;
   if (slotName === null) {
     return { ok: true, hint: 'slot_name is not set: PostgreSQL may remove WAL before it was streamed' };
   }
-  const slot = status.replication_slot as SlotState | null | undefined;
-  if (slot == null) {
+  const { slot } = status.sql;
+  if (slot === null) {
     if (createSlot === 'auto') return { ok: true, hint: `'${slotName}' will be created (create_slot = auto)` };
     return { ok: false, hint: `replication slot '${slotName}' doesn't exist. Please execute '${create}'` };
   }
@@ -75,7 +73,7 @@ function judgeSlot({ scope }: CheckRun, status: RemoteStatus, isRunning: boolean
   };
 }
 
-async function checkDirectory({ scope, check }: CheckRun, status: RemoteStatus): Promise<void> {
+async function checkDirectory({ scope, check }: CheckRun, status: ServerStatus): Promise<void> {
   const directory = scope.config.streamingWalsDirectory;
   await check('streaming directory', async () => {
     await makeDirectory(directory);
@@ -90,9 +88,8 @@ async function checkDirectory({ scope, check }: CheckRun, status: RemoteStatus):
       await unlink(probe);
     }
     const { bavail, bsize } = await statfs(directory);
-    const segment = typeof status.xlog_segment_size === 'number' ? status.xlog_segment_size : DEFAULT_SEGMENT_SIZE;
     const free = bavail * bsize;
-    if (free >= SEGMENTS_OF_ROOM * segment) return { ok: true, hint: `${prettySize(free)} free` };
+    if (free >= SEGMENTS_OF_ROOM * segmentSizeOf(status)) return { ok: true, hint: `${prettySize(free)} free` };
     return { ok: false, hint: `only ${prettySize(free)} are free: make space in '${directory}'` };
   });
 }

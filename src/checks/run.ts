@@ -81,7 +81,7 @@ export async function receiverChecks(scope: ServerScope, options: CheckServerOpt
 export async function walStreamingChecks(scope: ServerScope): Promise<boolean> {
   const timeoutSeconds = scope.config.checkTimeout;
   const run = openChecks(scope, timeoutSeconds, { onResult: () => {} });
-  await withinTime(run, (async () => checkWalStreaming(run, await run.status()))());
+  await withinTime(run, (async () => checkWalStreaming(run, await scope.status()))());
   return run.results.every((result) => result.ok);
 }
 
@@ -92,7 +92,7 @@ async function runChecks(run: CheckRun): Promise<void> {
   await checkQueues(run);
   if (asksPostgres) {
     await checkPostgres(run);
-    if (!(await checkWalHost(run))) await checkSlot(run, await run.status(), '');
+    if (!(await checkWalHost(run))) await checkSlot(run, await scope.status(), '');
   }
   await checkDirectories(run);
   await checkRetention(run);
@@ -104,7 +104,7 @@ async function runChecks(run: CheckRun): Promise<void> {
   await checkRedundancy(run);
   await checkMethod(run);
   await checkProblems(run);
-  await checkSystemId(run, asksPostgres ? await run.status() : {}, '');
+  await checkSystemId(run, await scope.status(), '');
   if (asksPostgres) {
     await checkStreamingArchiver(run);
     await checkFileArchiver(run);

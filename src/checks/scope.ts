@@ -5,7 +5,6 @@
 import type { CheckResult } from '../domain/check-result.ts';
 import type { MaybeVerdict } from '../domain/check-verdicts.ts';
 import { BarmanError, errnoOf, messageOf } from '../domain/errors.ts';
-import { type RemoteStatus, remoteStatus } from '../server/status.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { silentOutput } from './silent-output.ts';
 
@@ -18,8 +17,6 @@ export interface CheckRun {
   readonly timeoutSeconds: number;
   /** Aborted when the time is up. */
   readonly signal: AbortSignal;
-  /** What PostgreSQL and the client programs answer, asked once. */
-  status(): Promise<RemoteStatus>;
   /**
    * Runs one check. An expected failure (ours or the system's) is a FAILED line with its message.
    * Returns the verdict; undefined when there was no line.
@@ -75,7 +72,6 @@ export function openChecks(scope: ServerScope, timeoutSeconds: number, listener:
     timeoutSeconds,
     signal,
     results,
-    status: () => remoteStatus(quiet),
     check: async (name, judge) => {
       if (timeUp.signal.aborted) throw new CheckExpired();
       atWork = name;

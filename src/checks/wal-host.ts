@@ -1,7 +1,6 @@
 /**
  * The host that the WAL is streamed from, when it is another one than conninfo. Source: docs/behaviour/check.md row 11.
  */
-import { remoteStatus } from '../server/status.ts';
 import { withServer } from '../server/with-server.ts';
 import { useWalConninfo } from '../server/wal-conninfo.ts';
 import { checkSlot, checkWalStreaming } from './postgres.ts';
@@ -15,7 +14,7 @@ export async function checkWalHost(run: CheckRun): Promise<boolean> {
     run.scope,
     walHost,
     async (scope) => {
-      const status = await remoteStatus(scope);
+      const status = await scope.status();
       await checkWalStreaming(run, status);
       await checkSlot(run, status, ' (WAL streaming)');
     },

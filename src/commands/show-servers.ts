@@ -9,7 +9,7 @@ import { stateOf } from '../domain/server-role.ts';
 import type { CommandContext } from '../server/context.ts';
 import { eachServer } from '../server/each.ts';
 import { spelledOption } from '../config/option-text.ts';
-import { remoteStatus } from '../server/status.ts';
+import { AS_TEXT, statusDocument } from '../report/status-document.ts';
 import { selectServers } from '../server/select.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { showServersResult } from '../output/results/show-servers.ts';
@@ -23,7 +23,6 @@ export async function run(ctx: CommandContext, options: ShowServersOptions): Pro
   await eachServer(ctx, servers, async (scope) => {
     const state = stateOf(scope.role, scope.problems);
     const values = {
-      ...(await remoteStatus(scope)),
       ...configured(scope.config),
       disabled: scope.problems.length > 0,
       name: scope.name,
@@ -31,7 +30,8 @@ export async function run(ctx: CommandContext, options: ShowServersOptions): Pro
       passive_node: scope.role.isPassive,
       last_backup_maximum_age: await maximumAge(scope),
     };
-    scope.output.result(showServersResult({ name: scope.name, state, values }));
+    const status = statusDocument(await scope.status(), AS_TEXT);
+    scope.output.result(showServersResult({ name: scope.name, state, status, values }));
   });
 }
 

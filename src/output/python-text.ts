@@ -2,7 +2,6 @@
  * Values as Barman prints them: the spelling is that of Python's str() and repr(), which scripts have learned to read.
  * Source: docs/behaviour/check.md 5.
  */
-import { formatLsn, type Lsn } from '../domain/wal/lsn.ts';
 import { pythonRepr } from '../domain/text/python-repr.ts';
 
 /** The members of a configuration set under the name Barman gives it: `BackupOptions({'concurrent_backup'})`. */
@@ -11,10 +10,7 @@ export function pythonSet(name: string, members: ReadonlySet<string>): string {
   return `${name}({${[...members].map(pythonRepr).join(', ')}})`;
 }
 
-/**
- * str() of a value: `True`, `None`, a bare text, `['a']`, `{'a': 1}`. An object with `slotName` is the record of a
- * replication slot.
- */
+/** str() of a value: `True`, `None`, a bare text, `['a']`, `{'a': 1}`. */
 export function pythonText(value: unknown): string {
   return typeof value === 'string' ? value : repr(value);
 }
@@ -27,27 +23,10 @@ function repr(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(repr).join(', ')}]`;
   if (value instanceof Map) return dict([...value]);
   if (value instanceof Set) return value.size === 0 ? 'set()' : `{${[...value].map(repr).join(', ')}}`;
-  if (isSlot(value)) {
-    return `Record(slot_name=${repr(value.slotName)}, active=${repr(value.active)}, restart_lsn=${repr(slotLsn(value))})`;
-  }
   if (typeof value === 'object') return dict(Object.entries(value));
   return typeof value === 'number' || typeof value === 'bigint' ? String(value) : 'None';
 }
 
 function dict(entries: readonly (readonly [unknown, unknown])[]): string {
   return `{${entries.map(([key, member]) => `${repr(key)}: ${repr(member)}`).join(', ')}}`;
-}
-
-interface SlotRecord {
-  readonly slotName: string;
-  readonly active: boolean;
-  readonly restartLsn: Lsn | string | null;
-}
-
-function slotLsn({ restartLsn }: SlotRecord): string | null {
-  return typeof restartLsn === 'bigint' ? formatLsn(restartLsn) : restartLsn;
-}
-
-function isSlot(value: unknown): value is SlotRecord {
-  return typeof value === 'object' && value !== null && 'slotName' in value && 'restartLsn' in value;
 }

@@ -5,6 +5,7 @@
 import type { Tablespace, Timestamp } from '../domain/backup/backup-info.ts';
 import type { Lsn } from '../domain/wal/lsn.ts';
 import type { PostgresVersion } from '../domain/postgres-version.ts';
+import type { ArchiverStatus, ReplicationStatus, SlotState, SqlStatus, SystemIdentity } from './status.ts';
 
 /** Where the WAL stands: on a standby the file name and offset are null. */
 export interface WalPosition {
@@ -12,12 +13,6 @@ export interface WalPosition {
   readonly fileName: string | null;
   readonly fileOffset: number | null;
   readonly timestamp: Timestamp;
-}
-
-export interface SlotState {
-  readonly slotName: string;
-  readonly active: boolean;
-  readonly restartLsn: Lsn | null;
 }
 
 /** What a backup records of the cluster before it starts (docs/behaviour/backup.md 2.2). */
@@ -126,18 +121,12 @@ export interface PostgresConnection {
   replicationClients(target: 'all' | 'hot-standby' | 'wal-streamer'): Promise<readonly ReplicationClient[]>;
   /** The progress of the pg_basebackup whose application_name this is; null when none runs. */
   baseBackupProgress(applicationName: string): Promise<BaseBackupProgress | null>;
-  /** Every status value that show-servers, status and check use, keyed as the reference prints them; failures become null. */
-  remoteStatus(slotName: string | null): Promise<Readonly<Record<string, unknown>>>;
-  /** archive_mode, archive_command and pg_stat_archiver with is_archiving; failures become null or leave keys out. */
-  archiverStatus(): Promise<Readonly<Record<string, unknown>>>;
+  /** Failures become null. */
+  status(slotName: string | null): Promise<SqlStatus>;
+  /** Failures become null. */
+  archiverStatus(): Promise<ArchiverStatus>;
   /** Ends the connection, also one with a statement under way; a later question opens a new one. */
   close(): Promise<void>;
-}
-
-export interface SystemIdentity {
-  readonly systemid: string;
-  readonly timeline: number;
-  readonly xlogpos: Lsn;
 }
 
 /** The replication connection: IDENTIFY_SYSTEM and slots. */
@@ -157,7 +146,8 @@ export interface StreamingConnection {
   createPhysicalSlot(name: string): Promise<void>;
   /** @throws PostgresError; 42704 unknown, 55006 in use */
   dropSlot(name: string): Promise<void>;
-  remoteStatus(): Promise<Readonly<Record<string, unknown>>>;
+  /** Failures become null. */
+  status(): Promise<ReplicationStatus>;
   close(): Promise<void>;
 }
 

@@ -56,7 +56,7 @@ export function openPostgres(options: PostgresOptions): PostgresConnection {
     replicationClients: async (target) =>
       askReplicationClients(session, target, await askMonitoringPrivileges(session, log)),
     baseBackupProgress: (applicationName) => askBaseBackupProgress(session, applicationName),
-    remoteStatus: (slotName) => askStatus(session, slotName, log),
+    status: (slotName) => askStatus(session, slotName, log),
     archiverStatus: () => askArchiverStatus(session, log),
     close: () => session.close(),
   };

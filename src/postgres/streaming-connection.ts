@@ -1,11 +1,10 @@
 /** The replication connection: IDENTIFY_SYSTEM and physical slots. Source: PostgreSQL documentation, chapter 55.4. */
 import { formatConninfo, parseConninfo, streamingDsn, streamingKeywords } from '../domain/conninfo.ts';
 import { PostgresError } from '../domain/errors.ts';
-import { formatLsn } from '../domain/wal/lsn.ts';
-import type { PostgresOptions, StreamingConnection, SystemIdentity } from './connections.ts';
+import type { PostgresOptions, StreamingConnection } from './connections.ts';
+import type { SystemIdentity } from './status.ts';
 import { Session } from './sql/session.ts';
 import { readLsn } from './sql/values.ts';
-import { has } from '../domain/postgres-version.ts';
 
 /** Makes the connection object; nothing is opened before the first question. @throws ConfigError for a bad conninfo */
 export function openStreaming(options: PostgresOptions): StreamingConnection {
@@ -30,30 +29,15 @@ export function openStreaming(options: PostgresOptions): StreamingConnection {
     dropSlot: async (name) => {
       await session.query(`DROP_REPLICATION_SLOT "${slotName(name)}"`);
     },
-    remoteStatus: async () => {
+    status: async () => {
       try {
-        const { systemid, timeline, xlogpos } = await identifySystem();
-        return {
-          connection_error: null,
-          streaming_supported: true,
-          streaming: true,
-          streaming_systemid: systemid,
-          timeline,
-          xlogpos: formatLsn(xlogpos),
-          version_supported: has(await session.serverVersion(), 'backup'),
-        };
+        const identity = await identifySystem();
+        const version = await session.serverVersion();
+        return { reach: 'open', connectionError: null, identity, version };
       } catch (error) {
         if (!(error instanceof PostgresError)) throw error;
         log.warning(`Error retrieving PostgreSQL status: ${error.message}`);
-        return {
-          connection_error: error.message,
-          streaming_supported: null,
-          streaming: null,
-          streaming_systemid: null,
-          timeline: null,
-          xlogpos: null,
-          version_supported: null,
-        };
+        return { reach: 'silent', connectionError: error.message, identity: null, version: null };
       }
     },
     close: () => session.close(),

@@ -17,6 +17,7 @@ import { hostCommand } from '../domain/server-role.ts';
 import { findClientProgram } from '../postgres/client-programs.ts';
 import type { CommandContext } from './context.ts';
 import type { OpenOptions, ServerScope } from './scope.ts';
+import type { ServerStatus } from './server-status.ts';
 
 /** How long a conninfo may take to say whether it is a standby before the answer is taken to be missing, ms. */
 const STANDBY_PATIENCE = 5_000;
@@ -32,6 +33,7 @@ export async function openServer(
   const path = searchPath(config.pathPrefix, ctx.env);
   const programEnv = { ...ctx.env, PATH: path };
   let host: Promise<SshExecutor> | undefined;
+  let status: Promise<ServerStatus> | undefined;
   const scope: ServerScope = {
     ...ctx,
     ...server,
@@ -45,6 +47,7 @@ export async function openServer(
       { readOnly: options.readOnly === true },
     ),
     ...connections,
+    status: () => (status ??= askStatus(scope)),
     remoteHost: () => (host ??= openSshHost(scope)),
     searchPath: path,
     programEnv,
@@ -57,6 +60,11 @@ export async function openServer(
   };
   if (options.offline) return scope;
   return withLateProblems(await withoutUselessPrimary(scope));
+}
+
+async function askStatus(scope: ServerScope): Promise<ServerStatus> {
+  const { askServerStatus } = await import('./ask-status.ts');
+  return askServerStatus(scope);
 }
 
 async function openSshHost(scope: ServerScope): Promise<SshExecutor> {

@@ -8,6 +8,7 @@ import type { PostgresConnection, StreamingConnection } from '../postgres/connec
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ServerInForce } from '../config/in-force.ts';
 import type { CommandContext } from './context.ts';
+import type { ServerStatus } from './server-status.ts';
 
 export interface ServerScope extends CommandContext, ServerInForce {
   readonly catalog: Catalog;
@@ -17,6 +18,8 @@ export interface ServerScope extends CommandContext, ServerInForce {
   readonly primary: PostgresConnection | null;
   /** The replication connection; null when streaming is not configured. */
   readonly streaming: StreamingConnection | null;
+  /** What PostgreSQL and its client programs tell about the server, asked once; the answer is never an error. */
+  status(): Promise<ServerStatus>;
   /** The host behind ssh_command, on a passive server behind primary_ssh_command; one connection, which ends with the server. */
   remoteHost(): Promise<SshExecutor>;
   /** PATH for this server's programs: path_prefix first. */

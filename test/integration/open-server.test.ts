@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig, readMainFile } from '../../src/config/load.ts';
 import { putInForce } from '../../src/config/in-force.ts';
 import type { CommandContext } from '../../src/server/context.ts';
-import { remoteStatus } from '../../src/server/status.ts';
+import { AS_TEXT, statusDocument } from '../../src/report/status-document.ts';
 import type { OpenOptions, ServerScope } from '../../src/server/scope.ts';
 import { withServer } from '../../src/server/with-server.ts';
 import { NO_PROGRESS } from '../../src/output/messages.ts';
@@ -153,14 +153,14 @@ describe('opening a server', () => {
   });
 
   it('leaves no connection behind', async () => {
-    await opened('full', (scope) => remoteStatus(scope));
+    await opened('full', (scope) => scope.status());
     await expect
       .poll(() => cluster.sql("SELECT count(*) FROM pg_stat_activity WHERE usename IN ('barman', 'streaming_barman')"))
       .toBe('0');
   });
 });
 
-describe('the remote status', () => {
+describe('the status', () => {
   const SQL = [
     'data_directory',
     'wal_level',
@@ -218,11 +218,13 @@ describe('the remote status', () => {
   const METHOD = ['bwlimit', 'compatible', 'installed', 'path', 'tbls_mapping', 'version'].map(
     (key) => `pg_basebackup_${key}`,
   );
+  const document = (name: string) => opened(name, async (scope) => statusDocument(await scope.status(), AS_TEXT));
   const keysOf = (...groups: string[][]) => [...new Set(groups.flat())].sort();
 
   it('has every part that applies, asked once', async () => {
-    const [status, again] = await opened('full', (scope) => Promise.all([remoteStatus(scope), remoteStatus(scope)]));
-    expect(again).toBe(status);
+    const [asked, again] = await opened('full', (scope) => Promise.all([scope.status(), scope.status()]));
+    expect(again).toBe(asked);
+    const status = statusDocument(asked, AS_TEXT);
     expect(Object.keys(status).sort()).toEqual(keysOf(SQL, STREAMING, RECEIVER, ARCHIVER, METHOD));
     const version = (await cluster.sql('SHOW server_version')).split(' ')[0];
     expect(status).toMatchObject({
@@ -246,14 +248,14 @@ describe('the remote status', () => {
   });
 
   it('has fewer keys for rsync and none for a passive or inactive server', async () => {
-    const keys = async (name: string) => Object.keys(await opened(name, (scope) => remoteStatus(scope))).sort();
+    const keys = async (name: string) => Object.keys(await document(name)).sort();
     expect(await keys('rsync')).toEqual(keysOf(SQL, ARCHIVER));
     expect(await keys('idle')).toEqual([]);
     expect(await keys('passive')).toEqual([]);
   });
 
   it('is mostly null while PostgreSQL is down', async () => {
-    const status = await opened('down', (scope) => remoteStatus(scope));
+    const status = await document('down');
     const refused = 'connection to server at "127.0.0.1", port 1 failed: Connection refused';
     const known = Object.entries(status)
       .filter(([, value]) => value !== null)
@@ -279,16 +281,14 @@ describe('the remote status', () => {
   });
 
   it('does without the programs', async () => {
-    const status = await opened('no-program', (scope) => remoteStatus(scope));
+    const status = await document('no-program');
     expect(METHOD.map((key) => status[key])).toEqual([null, null, false, null, null, null]);
   });
 
   it('sees that receive-wal is a synchronous standby', async () => {
     await cluster.sql("ALTER SYSTEM SET synchronous_standby_names = 'ANY 1 (other, barman_receive_wal)'");
     await cluster.sql('SELECT pg_reload_conf()');
-    await expect
-      .poll(() => opened('full', async (scope) => (await remoteStatus(scope)).pg_receivexlog_synchronous))
-      .toBe(true);
+    await expect.poll(() => opened('full', async (scope) => (await scope.status()).receiver?.isSynchronous)).toBe(true);
     await cluster.sql('ALTER SYSTEM RESET synchronous_standby_names');
     await cluster.sql('SELECT pg_reload_conf()');
   });

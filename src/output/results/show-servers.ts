@@ -7,11 +7,14 @@ import { pythonText } from '../python-text.ts';
 export interface ShownServer {
   readonly name: string;
   readonly state: ServerState;
+  readonly status: JsonObject;
+  /** Options as the configuration has them, and what follows from them. */
   readonly values: Readonly<Record<string, unknown>>;
 }
 
 /** Passwords are hidden in both faces: the reference prints them in JSON. */
-export function showServersResult({ name, state, values }: ShownServer): Result {
+export function showServersResult({ name, state, status, values: own }: ShownServer): Result {
+  const values: Readonly<Record<string, unknown>> = { ...status, ...own };
   const suffix = STATE_SUFFIX[state];
   const keys = Object.keys(values).sort();
   return {

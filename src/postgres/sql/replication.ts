@@ -2,8 +2,9 @@
  * Replication clients, slots and running base backups, as the SQL connection sees them.
  * Source: docs/behaviour/check.md 4.
  */
-import type { BaseBackupProgress, ReplicationClient, SlotState } from '../connections.ts';
+import type { BaseBackupProgress, ReplicationClient } from '../connections.ts';
 import { has } from '../../domain/postgres-version.ts';
+import type { SlotState } from '../status.ts';
 import { dialectOf } from './dialect.ts';
 import { missingPrivileges } from './privileges.ts';
 import type { Session } from './session.ts';

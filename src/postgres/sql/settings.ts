@@ -3,6 +3,7 @@ import { PostgresError } from '../../domain/errors.ts';
 import type { Tablespace } from '../../domain/backup/backup-info.ts';
 import type { ClusterFacts } from '../connections.ts';
 import { has } from '../../domain/postgres-version.ts';
+import type { ConfigFiles } from '../status.ts';
 import type { Session } from './session.ts';
 
 /** `SHOW name`. */
@@ -25,15 +26,6 @@ export async function askSegmentSize(session: Session): Promise<number | null> {
   return block === null ? null : size * block;
 }
 
-export interface ConfigFiles {
-  readonly config_file?: string;
-  readonly hba_file?: string;
-  readonly ident_file?: string;
-  /** Absent when no other file sets anything. */
-  readonly included_files?: readonly string[];
-}
-
-/** Where the configuration comes from; what the role may not see is absent. */
 export async function askConfigFiles(session: Session): Promise<ConfigFiles> {
   const rows = await session.query<{ name: string; setting: string }>(
     "SELECT name, setting FROM pg_settings WHERE name IN ('config_file', 'hba_file', 'ident_file')",
@@ -42,19 +34,21 @@ export async function askConfigFiles(session: Session): Promise<ConfigFiles> {
     `SELECT DISTINCT sourcefile AS included_file FROM pg_settings WHERE sourcefile IS NOT NULL
       AND sourcefile NOT IN (SELECT setting FROM pg_settings WHERE name = 'config_file') ORDER BY 1`,
   );
-  const files = included.map((row) => row.included_file);
+  const setting = (file: string) => rows.find(({ name }) => name === file)?.setting ?? null;
   return {
-    ...(Object.fromEntries(rows.map(({ name, setting }) => [name, setting])) as ConfigFiles),
-    ...(files.length > 0 ? { included_files: files } : {}),
+    configFile: setting('config_file'),
+    hbaFile: setting('hba_file'),
+    identFile: setting('ident_file'),
+    includedFiles: included.map((row) => row.included_file),
   };
 }
 
-/** Bytes of all tablespaces, as text: it may exceed what a number holds. */
-export async function askClusterSize(session: Session): Promise<string> {
+/** Bytes of all tablespaces. */
+export async function askClusterSize(session: Session): Promise<bigint> {
   const [row] = await session.query<{ total: string }>(
     'SELECT sum(pg_tablespace_size(oid)) AS total FROM pg_tablespace',
   );
-  return row?.total ?? '0';
+  return BigInt(row?.total ?? 0);
 }
 
 async function askTablespaces(session: Session): Promise<readonly Tablespace[]> {
@@ -83,10 +77,10 @@ export async function askClusterFacts(session: Session, mayBackup: boolean | nul
     version,
     segmentSize,
     tablespaces: await askTablespaces(session),
-    configFile: files.config_file ?? null,
-    hbaFile: files.hba_file ?? null,
-    identFile: files.ident_file ?? null,
-    includedFiles: files.included_files ?? [],
+    configFile: files.configFile,
+    hbaFile: files.hbaFile,
+    identFile: files.identFile,
+    includedFiles: files.includedFiles,
     dataChecksums: await showSetting(session, 'data_checksums'),
     summarizeWal: has(version, 'walSummaries') ? await showSetting(session, 'summarize_wal') : null,
     clusterSize: mayBackup ? Number(await askClusterSize(session)) : null,

@@ -1,11 +1,11 @@
 /**
- * The remote status of the SQL connection, keyed as the reference prints it. A question that fails becomes null and a
- * warning in the log, never an error. Source: docs/behaviour/check.md 2.
+ * The questions of the status, on the SQL connection. One that fails is null and a warning in the log, never an error.
+ * Source: docs/behaviour/check.md 2.
  */
-import { formatLsn } from '../../domain/wal/lsn.ts';
 import { PostgresError } from '../../domain/errors.ts';
 import type { PostgresLog } from '../connections.ts';
 import { has, type PostgresVersion } from '../../domain/postgres-version.ts';
+import { type ArchiverStatistics, type ArchiverStatus, type ShownSettings, SILENT, type SqlStatus } from '../status.ts';
 import { askBackupPrivileges, askMonitoringPrivileges, askSuperuser } from './privileges.ts';
 import { askSlot } from './replication.ts';
 import type { Session } from './session.ts';
@@ -17,26 +17,10 @@ import {
   readStandbyNames,
   showSetting,
 } from './settings.ts';
-import { timestampText } from './values.ts';
+import { readOptionalTimestamp } from './values.ts';
 import { askInRecovery, askWalPosition } from './wal.ts';
 
-export type Status = Record<string, unknown>;
-
-/** Keys that are there even when nobody answers. */
-const ALWAYS = {
-  data_directory: null,
-  server_txt_version: null,
-  is_superuser: null,
-  is_in_recovery: null,
-  current_xlog: null,
-  replication_slot_support: null,
-  replication_slot: null,
-  synchronous_standby_names: null,
-  postgres_systemid: null,
-  version_supported: null,
-};
-
-export async function askStatus(session: Session, slotName: string | null, log: PostgresLog): Promise<Status> {
+export async function askStatus(session: Session, slotName: string | null, log: PostgresLog): Promise<SqlStatus> {
   const attempt = async <T>(question: () => Promise<T>): Promise<T | null> => {
     try {
       return await question();
@@ -47,49 +31,53 @@ export async function askStatus(session: Session, slotName: string | null, log: 
     }
   };
   const version = await attempt(() => session.serverVersion());
-  if (version === null) return ALWAYS;
+  if (version === null) return SILENT;
   const mayBackup = await askBackupPrivileges(session, log);
   const position = await attempt(() => askWalPosition(session));
   return {
-    ...ALWAYS,
-    data_directory: mayBackup ? await attempt(() => showSetting(session, 'data_directory')) : null,
-    ...(await attempt(() => askSettings(session, version))),
-    is_superuser: await askSuperuser(session, log),
-    has_backup_privileges: mayBackup,
-    has_monitoring_privileges: await askMonitoringPrivileges(session, log),
-    is_in_recovery: await attempt(() => askInRecovery(session)),
-    server_txt_version: await attempt(() => askTextVersion(session)),
-    version_supported: has(version, 'backup'),
-    current_lsn: position === null ? null : formatLsn(position.lsn),
-    current_xlog: position?.fileName ?? null,
-    current_size: mayBackup ? await attempt(() => askClusterSize(session)) : null,
-    archive_timeout: await attempt(() => numericSetting(session, 'archive_timeout')),
-    checkpoint_timeout: await attempt(() => numericSetting(session, 'checkpoint_timeout')),
-    xlog_segment_size: await attempt(() => askSegmentSize(session)),
-    ...(await attempt(() => askConfigFiles(session))),
-    replication_slot_support: true,
-    replication_slot: slotName === null ? null : await attempt(() => askSlot(session, slotName)),
-    synchronous_standby_names: await attempt(async () =>
+    reach: 'open',
+    dataDirectory: mayBackup ? await attempt(() => showSetting(session, 'data_directory')) : null,
+    settings: await attempt(() => askSettings(session, version)),
+    isSuperuser: await askSuperuser(session, log),
+    hasBackupPrivileges: mayBackup,
+    hasMonitoringPrivileges: await askMonitoringPrivileges(session, log),
+    isInRecovery: await attempt(() => askInRecovery(session)),
+    versionText: await attempt(() => askTextVersion(session)),
+    version,
+    currentLsn: position?.lsn ?? null,
+    currentWal: position?.fileName ?? null,
+    clusterSize: mayBackup ? await attempt(() => askClusterSize(session)) : null,
+    archiveTimeout: await attempt(() => numericSetting(session, 'archive_timeout')),
+    checkpointTimeout: await attempt(() => numericSetting(session, 'checkpoint_timeout')),
+    segmentSize: await attempt(() => askSegmentSize(session)),
+    configFiles: await attempt(() => askConfigFiles(session)),
+    slot: slotName === null ? null : await attempt(() => askSlot(session, slotName)),
+    synchronousStandbyNames: await attempt(async () =>
       readStandbyNames(await showSetting(session, 'synchronous_standby_names')),
     ),
-    postgres_systemid: await attempt(() => askSystemId(session)),
+    systemId: await attempt(() => askSystemId(session)),
   };
 }
 
-/** The settings that are shown as they are, in one question. */
-async function askSettings(session: Session, version: PostgresVersion): Promise<Status> {
-  const names = [
-    'wal_level',
-    'hot_standby',
-    'max_wal_senders',
-    'data_checksums',
-    'max_replication_slots',
-    'wal_compression',
-    has(version, 'walKeepSize') ? 'wal_keep_size' : 'wal_keep_segments',
-  ];
-  const columns = names.map((name) => `current_setting('${name}') AS ${name}`);
-  const [row] = await session.query<Status>(`SELECT ${columns.join(', ')}`);
-  return row ?? {};
+const SHOWN: Readonly<Record<keyof ShownSettings, string>> = {
+  walLevel: 'wal_level',
+  hotStandby: 'hot_standby',
+  maxWalSenders: 'max_wal_senders',
+  dataChecksums: 'data_checksums',
+  maxReplicationSlots: 'max_replication_slots',
+  walCompression: 'wal_compression',
+  walKeepSize: 'wal_keep_size',
+  walKeepSegments: 'wal_keep_segments',
+};
+
+/** In one question. */
+async function askSettings(session: Session, version: PostgresVersion): Promise<ShownSettings | null> {
+  const unknown = has(version, 'walKeepSize') ? 'wal_keep_segments' : 'wal_keep_size';
+  const columns = Object.entries(SHOWN).map(
+    ([field, name]) => `${name === unknown ? 'NULL' : `current_setting('${name}')`} AS "${field}"`,
+  );
+  const [row] = await session.query<ShownSettings>(`SELECT ${columns.join(', ')}`);
+  return row ?? null;
 }
 
 /** `15.18`: the second word of version(); EnterpriseDB adds a component of its own at the end. */
@@ -104,17 +92,7 @@ export async function askSystemId(session: Session): Promise<string | null> {
   return row?.id ?? null;
 }
 
-interface ArchiverRow extends Status {
-  readonly last_archived_time: string | null;
-  readonly last_failed_time: string | null;
-  readonly stats_reset: string | null;
-}
-
-/**
- * archive_mode, archive_command and pg_stat_archiver. `is_archiving` is null when it cannot be known: something failed
- * and nothing was archived yet.
- */
-export async function askArchiverStatus(session: Session, log: PostgresLog): Promise<Status> {
+export async function askArchiverStatus(session: Session, log: PostgresLog): Promise<ArchiverStatus> {
   const quietly = async <T>(what: string, question: () => Promise<T>): Promise<T | null> => {
     try {
       return await question();
@@ -125,19 +103,38 @@ export async function askArchiverStatus(session: Session, log: PostgresLog): Pro
     }
   };
   const setting = (name: string) => quietly(`PostgreSQL setting '${name}'`, () => showSetting(session, name));
-  const archive_mode = await setting('archive_mode');
-  const archive_command = await setting('archive_command');
-  const rows = await quietly('pg_stat_archive data', () => session.query<ArchiverRow>(ARCHIVER_STATISTICS));
-  const statistics = rows?.[0];
-  if (statistics === undefined) return { archive_mode, archive_command };
-  const time = (text: string | null) => (text === null ? null : timestampText(text));
   return {
-    archive_mode,
-    archive_command,
-    ...statistics,
-    last_archived_time: time(statistics.last_archived_time),
-    last_failed_time: time(statistics.last_failed_time),
-    stats_reset: time(statistics.stats_reset),
+    mode: await setting('archive_mode'),
+    command: await setting('archive_command'),
+    statistics: await quietly('pg_stat_archive data', () => askArchiverStatistics(session)),
+  };
+}
+
+interface ArchiverRow {
+  readonly archived_count: number;
+  readonly last_archived_wal: string | null;
+  readonly last_archived_time: string | null;
+  readonly failed_count: number;
+  readonly last_failed_wal: string | null;
+  readonly last_failed_time: string | null;
+  readonly stats_reset: string | null;
+  readonly is_archiving: boolean | null;
+  readonly per_second: string | null;
+}
+
+async function askArchiverStatistics(session: Session): Promise<ArchiverStatistics | null> {
+  const [row] = await session.query<ArchiverRow>(ARCHIVER_STATISTICS);
+  if (row === undefined) return null;
+  return {
+    archivedCount: row.archived_count,
+    lastArchivedWal: row.last_archived_wal,
+    lastArchivedTime: readOptionalTimestamp(row.last_archived_time),
+    failedCount: row.failed_count,
+    lastFailedWal: row.last_failed_wal,
+    lastFailedTime: readOptionalTimestamp(row.last_failed_time),
+    statsReset: readOptionalTimestamp(row.stats_reset),
+    isArchiving: row.is_archiving,
+    archivedPerSecond: row.per_second,
   };
 }
 
@@ -149,5 +146,5 @@ const ARCHIVER_STATISTICS = `
       OR last_failed_wal LIKE '%.history' AND left(last_failed_wal, 8) <= left(last_archived_wal, 8)
       OR last_failed_time <= last_archived_time
     ) AS is_archiving,
-    archived_count::numeric / nullif(extract(epoch FROM now() - stats_reset)::numeric, 0) AS current_archived_wals_per_second
+    archived_count::numeric / nullif(extract(epoch FROM now() - stats_reset)::numeric, 0) AS per_second
   FROM pg_stat_archiver`;

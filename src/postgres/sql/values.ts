@@ -34,13 +34,9 @@ export function readTimestamp(text: string): Timestamp {
   return { epochMicros: BigInt(local - offset * 60_000) * 1000n + micros, offsetMinutes: offset };
 }
 
-/** `2026-11-21 07:11:49.841100+00:00`: a timestamptz as the reference prints it. */
-export function timestampText(text: string): string {
-  const match = TIMESTAMP.exec(text);
-  if (!match) return text;
-  const [, year, month, day, hour, minute, second, fraction, sign, zoneHours, zoneMinutes = '00'] = match;
-  const micros = fraction === undefined ? '' : `.${fraction.padEnd(6, '0')}`;
-  return `${year}-${month}-${day} ${hour}:${minute}:${second}${micros}${sign}${zoneHours}:${zoneMinutes}`;
+/** A nullable timestamptz. */
+export function readOptionalTimestamp(text: string | null): Timestamp | null {
+  return text === null ? null : readTimestamp(text);
 }
 
 /** Reads a pg_lsn. @throws PostgresError for anything else */

@@ -2,14 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackupInfo, Timestamp } from '../../domain/backup/backup-info.ts';
 import { BarmanError } from '../../domain/errors.ts';
-import { formatLsn } from '../../domain/wal/lsn.ts';
-import { parseTimestamp, isoTimestamp } from '../../domain/time/timestamp.ts';
+import { isoTimestamp } from '../../domain/time/timestamp.ts';
 import { timelineName } from '../../domain/wal/wal.ts';
 import { JsonFloat } from '../../output/json-float.ts';
 import type { Json, JsonObject } from '../../output/output.ts';
 import { backupDocument } from '../../output/results/sync-info.ts';
-import { remoteStatus } from '../../server/status.ts';
 import type { ServerScope } from '../../server/scope.ts';
+import { AS_JSON, statusDocument } from '../status-document.ts';
 import { type Present, serverConfiguration } from './configuration.ts';
 import { askSystem } from './system-info.ts';
 
@@ -17,13 +16,13 @@ import { askSystem } from './system-info.ts';
 const HOST_PATIENCE = 60_000;
 
 export async function describeServer(scope: ServerScope, present: Present): Promise<JsonObject> {
-  const [status, system] = await Promise.all([remoteStatus(scope), askHost(scope)]);
+  const [status, system] = await Promise.all([scope.status(), askHost(scope)]);
   return {
     active_model: scope.config.activeModel,
     backups: await describeBackups(scope),
     config: serverConfiguration(scope, present),
     msg_list: scope.problems,
-    status: Object.fromEntries(Object.entries(status).map(([key, value]) => [key, statusJson(key, value)])),
+    status: statusDocument(status, AS_JSON),
     ...(system === null ? {} : { system_info: system }),
     wals: { last_archived_wal_per_timeline: await describeWals(scope) },
   };
@@ -72,22 +71,4 @@ async function describeWals({ catalog }: ServerScope): Promise<JsonObject> {
     if (record) last[timelineName(timeline)] = { ...record, time: new JsonFloat(record.time) };
   }
   return last;
-}
-
-/** Decimals, which are texts so far. */
-const DECIMALS: ReadonlySet<string> = new Set(['current_size', 'current_archived_wals_per_second']);
-const TIMES: ReadonlySet<string> = new Set(['last_archived_time', 'last_failed_time', 'stats_reset']);
-
-function statusJson(key: string, value: unknown): Json {
-  if (value === null || value === undefined) return null;
-  if (DECIMALS.has(key)) return new JsonFloat(Number(value));
-  if (TIMES.has(key) && typeof value === 'string') {
-    const time = parseTimestamp(value);
-    return time === undefined ? value : isoTimestamp(time);
-  }
-  if (typeof value === 'object' && 'slotName' in value) {
-    const { slotName, active, restartLsn } = value as { slotName: string; active: boolean; restartLsn: unknown };
-    return [slotName, active, typeof restartLsn === 'bigint' ? formatLsn(restartLsn as never) : (restartLsn as Json)];
-  }
-  return value as Json;
 }

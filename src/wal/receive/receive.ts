@@ -5,13 +5,12 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listNames, makeDirectory } from '../../host/files.ts';
 import { adviceFor, endText, receiveWalArgs, runPgReceivewal } from '../../postgres/pg-receivewal.ts';
-import type { SlotState } from '../../postgres/connections.ts';
 import { toolConnection } from '../../domain/conninfo.ts';
-import { WalError, withHint } from '../../domain/errors.ts';
-import { DEFAULT_SEGMENT_SIZE, parseWalName } from '../../domain/wal/wal.ts';
+import { PostgresError, WalError, withHint } from '../../domain/errors.ts';
+import { parseWalName } from '../../domain/wal/wal.ts';
 import type { CommandContext } from '../../server/context.ts';
-import { type RemoteStatus, remoteStatus } from '../../server/status.ts';
 import type { ServerScope } from '../../server/scope.ts';
+import { segmentSizeOf, type ServerStatus } from '../../server/server-status.ts';
 import { createSlot } from './slot.ts';
 import { withLock } from '../../server/locks.ts';
 
@@ -31,9 +30,9 @@ export async function receiveWal(scope: ServerScope): Promise<void> {
 
 async function stream(scope: ServerScope): Promise<void> {
   const { config } = scope;
-  const status = await remoteStatus(scope);
-  const program = requireProgram(scope, status);
-  if (!(await requireSlot(scope, status))) return;
+  const status = await scope.status();
+  const { path, supportsSlots, isSynchronous } = requireProgram(scope, status);
+  if (supportsSlots && !(await requireSlot(scope, status))) return;
   const directory = config.streamingWalsDirectory;
   await makeDirectory(directory);
   await truncateTornPartial(scope, directory, segmentSizeOf(status));
@@ -43,11 +42,11 @@ async function stream(scope: ServerScope): Promise<void> {
   const args = receiveWalArgs({
     dsn: connection.dsn,
     directory,
-    slotName: status.pg_receivexlog_supports_slots === true ? config.slotName : null,
-    synchronous: status.pg_receivexlog_synchronous === true,
+    slotName: supportsSlots ? config.slotName : null,
+    synchronous: isSynchronous,
   });
   let advice: string | undefined;
-  const end = await runPgReceivewal(program, args, {
+  const end = await runPgReceivewal(path, args, {
     env: { ...scope.programEnv, ...connection.env },
     signal: scope.signal,
     onLine: (line) => {
@@ -66,30 +65,35 @@ async function stream(scope: ServerScope): Promise<void> {
   if (text !== null) throw new WalError(text, advice === undefined ? {} : { hint: advice });
 }
 
-function requireProgram(scope: ServerScope, status: RemoteStatus): string {
-  if (scope.streaming === null || status.streaming !== true) {
+interface Receiver {
+  readonly path: string;
+  readonly supportsSlots: boolean;
+  readonly isSynchronous: boolean;
+}
+
+function requireProgram(scope: ServerScope, { replication, receiver }: ServerStatus): Receiver {
+  if (replication.reach !== 'open') {
     throw new WalError(`failed opening the PostgreSQL streaming connection for server ${scope.name}`);
   }
-  const path = status.pg_receivexlog_path;
-  if (status.pg_receivexlog_installed !== true || typeof path !== 'string') {
+  if (receiver === null || receiver.program === null) {
     throw new WalError('pg_receivewal not present in $PATH', {
       hint: `install the PostgreSQL client programs, or set path_prefix for server '${scope.name}'`,
     });
   }
-  if (status.pg_receivexlog_compatible !== true) {
+  if (receiver.isCompatible !== true) {
     throw new WalError('pg_receivewal version not compatible with PostgreSQL server version', {
       hint: `set path_prefix for server '${scope.name}' to the programs of the server's release or a newer one`,
     });
   }
-  return path;
+  const { program, supportsSlots, isSynchronous } = receiver;
+  return { path: program.path, supportsSlots: supportsSlots === true, isSynchronous: isSynchronous === true };
 }
 
 /** False when the slot could not be created and that was reported. */
-async function requireSlot(scope: ServerScope, status: RemoteStatus): Promise<boolean> {
+async function requireSlot(scope: ServerScope, { sql }: ServerStatus): Promise<boolean> {
   const { slotName, createSlot: creation } = scope.config;
-  if (slotName === null || status.pg_receivexlog_supports_slots !== true) return true;
-  const slot = status.replication_slot as SlotState | null | undefined;
-  if (slot == null) {
+  if (slotName === null) return true;
+  if (sql.slot === null) {
     if (creation !== 'auto') {
       throw new WalError(
         `replication slot '${slotName}' doesn't exist. Please execute 'barman receive-wal --create-slot ${scope.name}'`,
@@ -98,7 +102,7 @@ async function requireSlot(scope: ServerScope, status: RemoteStatus): Promise<bo
     scope.output.info(`Creating replication slot '${slotName}'`);
     return createSlot(scope, { ifNotExists: true });
   }
-  if (slot.active) {
+  if (sql.slot.active && (await isStillActive(scope, slotName))) {
     throw new WalError(`replication slot '${slotName}' is already in use`, {
       hint:
         'stop the other receiver (it may be an older one that PostgreSQL has not missed yet: see wal_sender_timeout); ' +
@@ -108,9 +112,14 @@ async function requireSlot(scope: ServerScope, status: RemoteStatus): Promise<bo
   return true;
 }
 
-/** Bytes. */
-export function segmentSizeOf(status: RemoteStatus): number {
-  return typeof status.xlog_segment_size === 'number' ? status.xlog_segment_size : DEFAULT_SEGMENT_SIZE;
+/** The status is from before we had the lock: the receiver that held it may have ended meanwhile. */
+async function isStillActive({ postgres }: ServerScope, slotName: string): Promise<boolean> {
+  try {
+    return (await postgres?.slot(slotName))?.active === true;
+  } catch (error) {
+    if (error instanceof PostgresError) return true;
+    throw error;
+  }
 }
 
 /**

@@ -5,15 +5,13 @@ import { constants } from 'node:fs';
 import { open, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareBytes, listNames, makeDirectory, syncDirectory } from '../../host/files.ts';
-import type { SlotState } from '../../postgres/connections.ts';
 import { errnoOf, WalError } from '../../domain/errors.ts';
-import { parseLsn } from '../../domain/wal/lsn.ts';
 import { parseWalName, segmentOfLsn } from '../../domain/wal/wal.ts';
 import type { CommandContext } from '../../server/context.ts';
-import { type RemoteStatus, remoteStatus } from '../../server/status.ts';
+import { askServerStatus } from '../../server/ask-status.ts';
 import type { ServerScope } from '../../server/scope.ts';
-import { segmentSizeOf } from './receive.ts';
 import { withLock } from '../../server/locks.ts';
+import { segmentSizeOf, type ServerStatus } from '../../server/server-status.ts';
 
 /** Makes the next receive-wal start at the slot's position; the caller has asked mayStream. Reports what it does and why it cannot. */
 export async function resetReceiver(scope: ServerScope): Promise<void> {
@@ -21,7 +19,8 @@ export async function resetReceiver(scope: ServerScope): Promise<void> {
 }
 
 async function reset(scope: ServerScope): Promise<void> {
-  const { current, restart } = positions(scope, await remoteStatus(scope));
+  // Asked under the lock: until we had it, a receiver may have moved the slot.
+  const { current, restart } = positions(scope, await askServerStatus(scope));
   const directory = scope.config.streamingWalsDirectory;
   const newest = await newestReceived(directory);
   const partial = `${restart}.partial`;
@@ -41,16 +40,15 @@ async function reset(scope: ServerScope): Promise<void> {
   await syncDirectory(directory);
 }
 
-function positions(scope: ServerScope, status: RemoteStatus): { readonly current: string; readonly restart: string } {
-  const currentLsn = parseLsn(String(status.current_lsn));
-  const timeline = status.timeline;
-  if (currentLsn === undefined || typeof timeline !== 'number') {
+function positions(scope: ServerScope, status: ServerStatus): { readonly current: string; readonly restart: string } {
+  const { currentLsn, slot } = status.sql;
+  const timeline = status.replication.identity?.timeline;
+  if (currentLsn === null || timeline === undefined) {
     throw new WalError(`the current WAL position of server '${scope.name}' is not known`, {
       hint: `run 'barman check ${scope.name}'`,
     });
   }
   const segmentSize = segmentSizeOf(status);
-  const slot = status.replication_slot as SlotState | null | undefined;
   return {
     current: segmentOfLsn(timeline, currentLsn, segmentSize).name,
     restart: segmentOfLsn(timeline, slot?.restartLsn ?? currentLsn, segmentSize).name,

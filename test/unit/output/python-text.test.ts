@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { parseLsn } from '../../../src/domain/wal/lsn.ts';
 import { pythonRepr } from '../../../src/domain/text/python-repr.ts';
 import { pythonSet, pythonText } from '../../../src/output/python-text.ts';
 
@@ -28,11 +27,6 @@ describe('pythonText', () => {
     [[''], "['']"],
     [['a', 1, null], "['a', 1, None]"],
     [new Map([['a', 1]]), "{'a': 1}"],
-    [
-      { slotName: 'barman', active: true, restartLsn: parseLsn('0/F000000') },
-      "Record(slot_name='barman', active=True, restart_lsn='0/F000000')",
-    ],
-    [{ slotName: 'b', active: false, restartLsn: null }, "Record(slot_name='b', active=False, restart_lsn=None)"],
   ])('%o is %s', (value, text) => {
     expect(pythonText(value)).toBe(text);
   });

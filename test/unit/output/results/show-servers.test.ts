@@ -1,23 +1,23 @@
 import { expect, it } from 'vitest';
-import { parseLsn } from '../../../../src/domain/wal/lsn.ts';
 import { showServersResult } from '../../../../src/output/results/show-servers.ts';
 
 const paint = { red: String, green: String, yellow: String };
 
 it('shows every value sorted by key, without passwords, and keeps types in JSON', () => {
-  const slot = { slotName: 's', active: true, restartLsn: parseLsn('0/1') };
   const result = showServersResult({
     name: 'pg',
     state: 'disabled',
-    values: {
+    status: {
       timeline: 1,
+      current_size: '24076561',
+      replication_slot: "Record(slot_name='s', active=True, restart_lsn='0/1')",
+      synchronous_standby_names: [''],
+    },
+    values: {
       active: true,
       conninfo: "host=h password='a b' user=u",
-      current_size: '24076561',
       description: null,
       last_backup_maximum_age: null,
-      replication_slot: slot,
-      synchronous_standby_names: [''],
       tablespace_bandwidth_limit: new Map([['a', 1]]),
     },
   });
