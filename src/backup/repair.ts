@@ -13,11 +13,15 @@ import { messageOf } from '../domain/errors.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { withLock } from '../server/locks.ts';
 
-/** For cron: looks for traces of interrupted backups and, only when there are some, takes the lock and repairs them. */
-export async function repairInterruptedBackups(scope: ServerScope): Promise<void> {
+/** Traces of backups that may have been interrupted, or are being made: only under the lock can that be told. */
+export async function hasInterruptedBackups(scope: ServerScope): Promise<boolean> {
   const { backups, damaged } = await scope.catalog.listBackups();
   const known = new Set([...backups, ...damaged].map(({ backupId }) => backupId));
-  if (!backups.some(isUnfinished) && (await unusedClaims(scope, known)).length === 0) return;
+  return backups.some(isUnfinished) || (await unusedClaims(scope, known)).length > 0;
+}
+
+/** For cron. A backup that is being made holds the lock: nothing is done then. */
+export async function repairInterruptedBackups(scope: ServerScope): Promise<void> {
   await withLock(scope, 'repair backups', () => repairUnderLock(scope));
 }
 

@@ -4,36 +4,23 @@
  *
  * Servers are handled a few at a time and reported in name order. Nothing here opens a PostgreSQL connection.
  */
-import { listNames, unlinkIfPresent } from '../host/files.ts';
+import { unlinkIfPresent } from '../host/files.ts';
 import { type HeldLock } from '../host/lock.ts';
 import { startEachInBackground, startInBackground } from '../host/self.ts';
-import { importedId } from '../catalog/layout.ts';
 import type { ServerInForce } from '../config/in-force.ts';
 import { BarmanError, LockDeniedError, messageOf, withHint } from '../domain/errors.ts';
 import type { Output } from '../output/output.ts';
 import { takeTurns, type Turn } from '../output/ordered.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import { stateOf } from '../domain/server-role.ts';
-import { repairInterruptedBackups } from '../backup/repair.ts';
-import { applyChanges } from './config-update/apply.ts';
 import type { CommandContext } from '../server/context.ts';
-import { isInterruptedDelete } from './delete/interrupted.ts';
-import { removeLeftovers } from './leftovers.ts';
-import { cleanLockDirectory } from './lock-cleanup.ts';
-import { removeStaleStages, stagingFolder } from '../restore/stage.ts';
 import { allServers, reportConflicts } from '../server/select.ts';
 import { openServer } from '../server/open.ts';
 import { needsReceiver, stopReceiver } from './receiver.ts';
+import { HOME_REPAIRS, repair, SERVER_REPAIRS } from './repairs.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { useWalConninfo } from '../server/wal-conninfo.ts';
-import {
-  CONFIGURATION_BUSY,
-  archiving,
-  heldBackup,
-  holderOf,
-  takeLock,
-  withConfigurationLock,
-} from '../server/locks.ts';
+import { archiving, heldBackup, holderOf, takeLock } from '../server/locks.ts';
 
 export interface CronOptions {
   /** Children write to our standard output and error. */
@@ -58,7 +45,7 @@ interface Visit {
  */
 export async function runCron(ctx: CommandContext, options: CronOptions): Promise<void> {
   if (reportConflicts(ctx)) return;
-  await applyPendingChanges(ctx);
+  await repair(HOME_REPAIRS, 'before the work', ctx);
   const hosts = allServers(ctx).map((server) => useWalConninfo(server));
   for (const { note } of hosts) if (note !== null) ctx.output.info(note);
   const turns = takeTurns(ctx.output, hosts.length);
@@ -75,21 +62,7 @@ export async function runCron(ctx: CommandContext, options: CronOptions): Promis
     await endVisit(visit);
   });
   ctx.signal.throwIfAborted();
-  await removeStaleStages(
-    ctx,
-    hosts.map(({ server }) => stagingFolder(server.config)),
-  );
-  if (ctx.configuration.global.lockDirectoryCleanup) await cleanLockDirectory(ctx);
-}
-
-/** What config-update could not finish. Its failure keeps no server from its maintenance. */
-async function applyPendingChanges(ctx: CommandContext): Promise<void> {
-  try {
-    const outcome = await withConfigurationLock(ctx, { wait: false }, () => applyChanges(ctx));
-    if (outcome === 'busy') ctx.output.warning(CONFIGURATION_BUSY);
-  } catch (error) {
-    ctx.output.error(messageOf(error));
-  }
+  await repair(HOME_REPAIRS, 'after the work', ctx);
 }
 
 /** One server's trouble never keeps the others from their maintenance. */
@@ -173,13 +146,12 @@ async function decide(visit: Visit): Promise<void> {
     await stopReceiver(scope, `Server '${scope.name}' is inactive: stopping receive-wal subprocess`);
     return;
   }
+  await repair(SERVER_REPAIRS, 'before the work', scope);
   if (scope.role.visit === 'follow') {
     scope.output.warning(
       `Server '${scope.name}' is a passive node: its synchronisation with the primary is not available in this release`,
     );
   } else {
-    await repairInterruptedBackups(scope);
-    await repairInterruptedImports(scope);
     await decideArchiving(visit);
     if (!scope.config.streamingArchiver) await stopReceiver(scope);
     else if (await needsReceiver(scope)) visit.children.push(['receive-wal', scope.name]);
@@ -212,24 +184,8 @@ async function decideBackupCheck({ scope, children }: Visit): Promise<void> {
 
 async function enforcePolicy(scope: ServerScope): Promise<void> {
   if (!scope.role.isMaintained) return;
-  await removeLeftovers(scope);
-  const hasPolicy = scope.config.retentionPolicy !== null;
-  if (!hasPolicy && !(await hasUnfinishedDelete(scope))) return;
-  const { enforceRetention, finishInterruptedDeletes } = await import('./retention.ts');
-  await finishInterruptedDeletes(scope);
+  await repair(SERVER_REPAIRS, 'after the work', scope);
+  if (scope.config.retentionPolicy === null) return;
+  const { enforceRetention } = await import('./retention.ts');
   await enforceRetention(scope);
-}
-
-async function hasUnfinishedDelete({ catalog }: ServerScope): Promise<boolean> {
-  const { backups } = await catalog.listBackups();
-  if (backups.some(isInterruptedDelete)) return true;
-  return (await listNames(catalog.layout.metaDirectory)).some((name) => name.endsWith('-delete_this'));
-}
-
-/** Loaded only when there is one. */
-async function repairInterruptedImports(scope: ServerScope): Promise<void> {
-  const names = await listNames(scope.catalog.layout.baseDirectory);
-  if (!names.some((name) => importedId(name) !== undefined)) return;
-  const { finishInterruptedImports } = await import('../exchange/import/publish.ts');
-  await finishInterruptedImports(scope);
 }

@@ -19,7 +19,18 @@ const TEMPORARY_RECORD = /^\d{8}T\d{6}-(?:backup\.info|keep|delete_this)\.tmp$/;
 /** What put-wal of either make receives into: `.PID-NAME`. */
 const ARRIVING = /^\.(\d{1,10})-(.+)$/;
 
+export async function hasLeftovers(scope: ServerScope): Promise<boolean> {
+  return (await leftovers(scope)).length > 0;
+}
+
 export async function removeLeftovers(scope: ServerScope): Promise<void> {
+  for (const path of await leftovers(scope)) {
+    await unlinkIfPresent(path);
+    scope.log.named('barman.server').info(`removed '${path}' of server ${scope.name}: what wrote it was killed`);
+  }
+}
+
+async function leftovers(scope: ServerScope): Promise<readonly string[]> {
   const { backupDirectory, metaDirectory, xlogdb, identity } = scope.catalog.layout;
   const candidates = [`${identity}.tmp`, join(backupDirectory, '.active-model.auto.tmp')];
   for (const name of await listNames(metaDirectory)) {
@@ -32,11 +43,9 @@ export async function removeLeftovers(scope: ServerScope): Promise<void> {
     // A sender may be slow: its receiver is alive then.
     if (parseWalName(wal) !== undefined && !existsSync(`/proc/${pid}`)) candidates.push(join(incomingDirectory, name));
   }
-  for (const path of candidates) {
-    if (!(await isAbandoned(path, scope.now()))) continue;
-    await unlinkIfPresent(path);
-    scope.log.named('barman.server').info(`removed '${path}' of server ${scope.name}: what wrote it was killed`);
-  }
+  const found: string[] = [];
+  for (const path of candidates) if (await isAbandoned(path, scope.now())) found.push(path);
+  return found;
 }
 
 async function isAbandoned(path: string, now: Date): Promise<boolean> {

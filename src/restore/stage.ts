@@ -49,15 +49,25 @@ function notRemoved(ctx: CommandContext, stage: string, error: unknown): void {
   ctx.log.named('barman.recovery_executor').warning(`cannot remove '${stage}': ${messageOf(error)}`);
 }
 
+/** True when there is one in these folders, in use or stale. */
+export async function hasStages(folders: Iterable<string>): Promise<boolean> {
+  return (await stages(folders)).length > 0;
+}
+
 /** Removes what killed restores of this user left in these folders. What cannot be looked at or removed stays. */
 export async function removeStaleStages(ctx: CommandContext, folders: Iterable<string>): Promise<void> {
+  for (const stage of await stages(folders)) {
+    await removeIfStale(ctx, stage).catch((error: unknown) => notRemoved(ctx, stage, error));
+  }
+}
+
+async function stages(folders: Iterable<string>): Promise<readonly string[]> {
+  const found: string[] = [];
   for (const folder of new Set(folders)) {
     const names = await readdir(folder).catch((): string[] => []);
-    for (const name of names.filter((text) => text.startsWith(PREFIX))) {
-      const stage = join(folder, name);
-      await removeIfStale(ctx, stage).catch((error: unknown) => notRemoved(ctx, stage, error));
-    }
+    found.push(...names.filter((name) => name.startsWith(PREFIX)).map((name) => join(folder, name)));
   }
+  return found;
 }
 
 async function removeIfStale(ctx: CommandContext, stage: string): Promise<void> {

@@ -75,7 +75,6 @@ function unlessTaken(error: unknown): void {
 export async function finishInterruptedImports(scope: ServerScope): Promise<void> {
   const { layout } = scope.catalog;
   const ids = (await listNames(layout.baseDirectory)).flatMap((name) => importedId(name) ?? []);
-  if (ids.length === 0) return;
   await withLock(scope, 'repair backups', async () => {
     for (const backupId of ids) await finishImport(scope, backupId);
   });

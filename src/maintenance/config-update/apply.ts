@@ -16,6 +16,7 @@ import { putInForce } from '../../config/in-force.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { withoutSecret } from '../../config/option-json.ts';
 import { restartReceiver } from '../receiver.ts';
+import { CONFIGURATION_BUSY, withConfigurationLock } from '../../server/locks.ts';
 import { withServer } from '../../server/with-server.ts';
 import { type QueuedChange, queued, readQueue, writeQueue } from './queue-file.ts';
 import { automaticFile, type Change, type ChangeSet, valueProblem } from './change.ts';
@@ -57,6 +58,16 @@ export async function applyChanges(ctx: CommandContext, added?: readonly ChangeS
     await save(waiting.slice(index + 1));
   }
   for (const section of changed) await restart(ctx, section);
+}
+
+/** For cron: what config-update could not finish. Its failure keeps no server from its maintenance. */
+export async function applyPendingChanges(ctx: CommandContext): Promise<void> {
+  try {
+    const outcome = await withConfigurationLock(ctx, { wait: false }, () => applyChanges(ctx));
+    if (outcome === 'busy') ctx.output.warning(CONFIGURATION_BUSY);
+  } catch (error) {
+    ctx.output.error(messageOf(error));
+  }
 }
 
 /** What is left of a waiting set when `newer` was applied: the newest value of an option is the one that counts. */
