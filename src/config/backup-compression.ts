@@ -1,5 +1,6 @@
 /** Which pg_basebackup compression works with which programs. Source: docs/behaviour/config.md 7. */
-import { has, type PostgresVersion } from '../domain/postgres-version.ts';
+import { type BaseBackupUse, CODECS } from '../domain/codecs.ts';
+import { firstWith, has, type PostgresVersion } from '../domain/postgres-version.ts';
 import type { ServerConfig } from './options.ts';
 
 export interface CompressionVersions {
@@ -30,67 +31,38 @@ function placeProblems(config: ServerConfig, { client, server }: CompressionVers
   return problems;
 }
 
-function algorithmProblems(config: ServerConfig, versions: CompressionVersions): string[] {
-  switch (config.backupCompression) {
-    case 'gzip':
-      return gzipProblems(config, versions);
-    case 'lz4':
-      return lz4Problems(config, versions);
-    case 'zstd':
-      return zstdProblems(config, versions);
-    case 'none':
-      return noneProblems(config);
-    default:
-      return [];
-  }
-}
-
-function gzipProblems(config: ServerConfig, { client }: CompressionVersions): string[] {
-  const { backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
+function algorithmProblems(config: ServerConfig, { client }: CompressionVersions): string[] {
+  const { backupCompression: name, backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
+  if (name === null) return [];
+  if (name === 'none') return noneProblems(config);
+  const { needs, levels, hasWorkers }: BaseBackupUse = CODECS[name].baseBackup;
   const problems: string[] = [];
-  const refusesZero = has(client, 'basebackupCompressionMethods');
-  if (level !== null && level !== -1 && (level < (refusesZero ? 1 : 0) || level > 9)) {
-    const range = refusesZero ? '1 and 9' : '-1 and 9';
-    const advice =
-      level === 0
-        ? '\nIf you need to create an archive not compressed, you should set `backup_compression = none`.'
-        : '';
+  if (needs !== null && !has(client, needs)) {
+    problems.push(`backup_compression = ${name} requires pg_basebackup ${firstWith(needs)} or greater`);
+  }
+  // To compress nothing: a method of its own since there are methods.
+  const takesZero = needs === null && !has(client, 'basebackupCompressionMethods');
+  const isKnown = level === null || level === levels.usual || (level >= levels.min && level <= levels.max);
+  if (!isKnown && !(takesZero && level === 0)) {
     problems.push(
-      `backup_compression_level ${level} unsupported by compression algorithm. gzip expects a compression level between ${range} (-1 will use default compression level).${advice}`,
+      `backup_compression_level ${level} unsupported by compression algorithm. ${quoted(name)} expects a compression level between ${takesZero ? levels.usual : levels.min} and ${levels.max} (${levels.usual} will use default compression level).${name === 'gzip' && level === 0 ? ZERO_ADVICE : ''}`,
     );
   }
-  if (workers !== null) problems.push('backup_compression_workers is not compatible with compression gzip');
-  return problems;
-}
-
-function lz4Problems(config: ServerConfig, { client }: CompressionVersions): string[] {
-  const { backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
-  const problems: string[] = [];
-  if (!has(client, 'basebackupCompressionMethods'))
-    problems.push('backup_compression = lz4 requires pg_basebackup 15 or greater');
-  if (level !== null && (level < 0 || level > 12)) {
-    problems.push(
-      `backup_compression_level ${level} unsupported by compression algorithm. lz4 expects a compression level between 1 and 12 (0 will use default compression level).`,
-    );
-  }
-  if (workers !== null) problems.push('backup_compression_workers is not compatible with compression lz4.');
-  return problems;
-}
-
-function zstdProblems(config: ServerConfig, { client }: CompressionVersions): string[] {
-  const { backupCompressionLevel: level, backupCompressionWorkers: workers } = config;
-  const problems: string[] = [];
-  if (!has(client, 'basebackupCompressionMethods'))
-    problems.push('backup_compression = zstd requires pg_basebackup 15 or greater');
-  if (level !== null && (level < -131_072 || level > 22)) {
-    problems.push(
-      `backup_compression_level ${level} unsupported by compression algorithm. 'zstd' expects a compression level between -131072 and 22 (3 will use default compression level).`,
-    );
-  }
-  if (workers !== null && workers < 0) {
+  if (workers !== null && !hasWorkers) {
+    // compat 3.20.1: a full stop behind every name but gzip.
+    const stop = name === 'gzip' ? '' : '.';
+    problems.push(`backup_compression_workers is not compatible with compression ${name}${stop}`);
+  } else if (workers !== null && workers < 0) {
     problems.push(`backup_compression_workers should be a positive integer: '${workers}' is invalid.`);
   }
   return problems;
+}
+
+const ZERO_ADVICE = '\nIf you need to create an archive not compressed, you should set `backup_compression = none`.';
+
+/** compat 3.20.1: only one of the names has quotes. */
+function quoted(name: string): string {
+  return name === 'zstd' ? `'${name}'` : name;
 }
 
 function noneProblems(config: ServerConfig): string[] {

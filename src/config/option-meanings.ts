@@ -2,6 +2,7 @@
  * What each option of options.ts is for, by subject: the text of docs/configuration.md (`npm run docs`). No command loads it.
  * `since` is the first release of Barman that knows the name, or `ours`.
  */
+import { BACKUP_COMPRESSIONS, COMPRESSIONS } from '../domain/codecs.ts';
 import type { OptionName } from './options.ts';
 
 /** `allowed`: every word that may be written, or a few of words on it where the parser's name does not say enough. */
@@ -79,7 +80,7 @@ export const SUBJECTS: readonly Subject[] = [
     ['network_compression', '1.3.0', 'let rsync compress on the way'],
     ['basebackup_retry_times', '1.3.3', 'how often a copy that failed is tried again'],
     ['basebackup_retry_sleep', '1.3.3', 'seconds in front of each new try'],
-    ['backup_compression', '3.0.0', 'what pg_basebackup compresses with', ['gzip', 'lz4', 'zstd', 'none']],
+    ['backup_compression', '3.0.0', 'what pg_basebackup compresses with', BACKUP_COMPRESSIONS],
     ['backup_compression_level', '3.0.0', 'its level; which ones there are depends on the algorithm'],
     ['backup_compression_workers', '3.1.0', 'its threads, with zstd'],
     ['backup_compression_location', '3.0.0', 'who compresses: pg_basebackup, or PostgreSQL (15 and newer)', ['client', 'server']],
@@ -93,7 +94,7 @@ export const SUBJECTS: readonly Subject[] = [
     ['archiver_batch_size', '2.0', 'at most so many of these files in one run; 0 for all'],
     ['streaming_archiver', '1.6.0', 'receive WAL with pg_receivewal and archive it'],
     ['streaming_archiver_batch_size', '2.0', 'at most so many of these files in one run; 0 for all'],
-    ['compression', '1.0.0', 'what archived WAL is compressed with ([wal-storage.md](wal-storage.md): which program or library does it)', ['gzip', 'pygzip', 'pigz', 'bzip2', 'pybzip2', 'xz', 'zstd', 'lz4', 'snappy', 'custom']],
+    ['compression', '1.0.0', 'what archived WAL is compressed with ([wal-storage.md](wal-storage.md): which program or library does it)', COMPRESSIONS],
     ['compression_level', '3.14.0', 'how hard; a number outside of what the algorithm has is moved to its nearest', '`low`, `medium`, `high` or a number'],
     ['custom_compression_filter', '1.0.0', 'with `compression = custom`: plain WAL in, compressed WAL out', 'command line'],
     ['custom_decompression_filter', '1.0.0', 'the way back', 'command line'],

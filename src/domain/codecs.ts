@@ -14,8 +14,8 @@ export interface Program {
 
 /** What pg_basebackup makes of a format. */
 export interface BaseBackupUse {
-  /** Its first release that knows the format. */
-  readonly since: number;
+  /** What pg_basebackup must have; null: every one knows the format. */
+  readonly needs: 'basebackupCompressionMethods' | null;
   /** Of backup_compression_level; `usual` leaves it to the format. */
   readonly levels: { readonly min: number; readonly max: number; readonly usual: number };
   readonly hasWorkers: boolean;
@@ -51,7 +51,7 @@ export const CODECS = {
     args: byLevel,
     library: 'node',
     levels: { low: 1, medium: 6, high: 9, min: 1, max: 9 },
-    baseBackup: { since: 0, levels: { min: 1, max: 9, usual: -1 }, hasWorkers: false, tar: ['--gzip'] },
+    baseBackup: { needs: null, levels: { min: 1, max: 9, usual: -1 }, hasWorkers: false, tar: ['--gzip'] },
     exportLevels: { min: 1, usual: 9 },
   },
   bzip2: {
@@ -82,7 +82,7 @@ export const CODECS = {
     library: '@mongodb-js/zstd',
     levels: { low: 1, medium: 4, high: 9, min: -22, max: 22 },
     baseBackup: {
-      since: 15,
+      needs: 'basebackupCompressionMethods',
       levels: { min: -131_072, max: 22, usual: 3 },
       hasWorkers: true,
       tar: ['--use-compress-program', 'zstd'],
@@ -98,7 +98,7 @@ export const CODECS = {
     library: null,
     levels: { low: 0, medium: 6, high: 10, min: 0, max: 16 },
     baseBackup: {
-      since: 15,
+      needs: 'basebackupCompressionMethods',
       levels: { min: 1, max: 12, usual: 0 },
       hasWorkers: false,
       tar: ['--use-compress-program', 'lz4'],

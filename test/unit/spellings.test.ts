@@ -48,6 +48,18 @@ const SPELLINGS: readonly Spelling[] = [
       'if (!config.active) return;',
     ],
   },
+  {
+    what: 'a fact about a compression format',
+    pattern:
+      /0x1f, 0x8b|0x28, 0xb5|0x42, 0x5a|['.](?:tar\.)?(?:gz|bz2|xz|zst|lz4)['`]|--use-compress-program|'gzip', '(?:bzip2', '(?:xz|py)|lz4)/,
+    home: 'domain/codecs.ts',
+    examples: [
+      "gzip: { suffix: '.tar.gz', args: ['-xzf'] },",
+      "['zstd', [0x28, 0xb5, 0x2f, 0xfd]],",
+      "lz4: { program: 'lz4', option: ['--use-compress-program', 'lz4'] },",
+      "oneOf(['gzip', 'bzip2', 'xz'])",
+    ],
+  },
 ];
 
 function sources(): { readonly name: string; readonly code: readonly string[] }[] {
