@@ -4,12 +4,12 @@
  */
 import { type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { exists, makeDirectory, openToRead, renameDurably, syncFile } from '../host/files.ts';
+import { exists, isLink, makeDirectory, openToRead, renameDurably, syncFile } from '../host/files.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { Catalog, KeepTarget } from './catalog.ts';
 import { annotationPath, backupPath, type CatalogLayout } from './layout.ts';
-import { isLink, unlinkDurably } from './paths.ts';
-import { systemReason } from './reason.ts';
+import { unlinkDurably } from './paths.ts';
+import { systemReason } from '../host/system-reason.ts';
 import { writeInMeta } from './records.ts';
 
 type Key = 'keep' | 'delete_this';

@@ -6,7 +6,7 @@ import { BackupError, errnoOf } from '../domain/errors.ts';
 import { isObject } from '../domain/location.ts';
 import type { Catalog, CatalogListing, DamagedBackup } from './catalog.ts';
 import { backupPath, type CatalogLayout, infoPath } from './layout.ts';
-import { systemReason } from './reason.ts';
+import { systemReason } from '../host/system-reason.ts';
 import { damagedError, readRecord, recordedIds, recordOrder, removeRecord, writeRecord } from './records.ts';
 
 type BackupCatalog = Pick<

@@ -3,8 +3,8 @@
  * make; every write is durable when its promise resolves. Source: docs/behaviour/catalog.md.
  */
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
-import type { WalFile } from '../domain/wal/wal.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
+import type { WalStore } from '../storage/wal-store.ts';
 import type { CatalogLayout } from './layout.ts';
 
 export type KeepTarget = 'full' | 'standalone';
@@ -114,19 +114,8 @@ export interface Catalog {
    */
   rebuildXlogdb(): Promise<RebuildCounts>;
 
-  /** Path of an archived file (whether it exists or not). @throws WalError for a name that is no WAL name */
-  walPath(name: string): string;
-  /**
-   * Every archived segment with its bytes on disk, from the directories themselves, in name order. `visit` may use this
-   * catalog: no lock is held.
-   */
-  eachSegment(visit: (file: WalFile, bytes: number) => void): Promise<void>;
-  /** The archived segments from `begin` to `end` (one timeline), in name order: only their directories are looked at. */
-  eachSegmentBetween(begin: WalFile, end: WalFile, visit: (file: WalFile) => void): Promise<void>;
-  /** What the file itself tells: size, time, form; undefined when there is none. */
-  describeWal(name: string): WalRecord | undefined;
-  /** The highest archived plain segment of each timeline, from the directories themselves. */
-  lastArchivedWals(): Promise<ReadonlyMap<number, string>>;
+  /** The archived WAL files themselves, whatever the index says of them; no lock is held. */
+  readonly walStore: WalStore;
 }
 
 /** Where a catalog says what the administrator should know; `log` is for the log alone. */

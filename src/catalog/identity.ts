@@ -4,7 +4,7 @@ import { makeDirectory, openToRead, writeDurably } from '../host/files.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { Catalog, Identity } from './catalog.ts';
 import type { CatalogLayout } from './layout.ts';
-import { systemReason } from './reason.ts';
+import { systemReason } from '../host/system-reason.ts';
 
 /** No identity is larger. Bytes. */
 const MAX_IDENTITY = 64 * 1024;

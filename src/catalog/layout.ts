@@ -1,10 +1,9 @@
 /** Where everything of one server is. Source: docs/behaviour/catalog.md 1. */
 import { join } from 'node:path';
 import type { GlobalConfig, ServerConfig } from '../config/options.ts';
-import { BackupError, WalError } from '../domain/errors.ts';
+import { BackupError } from '../domain/errors.ts';
 import { type BackupInfo, backupType, isBackupId } from '../domain/backup/backup-info.ts';
 import { formatLocation, isObject, type Location } from '../domain/location.ts';
-import { hashDir, parseWalName } from '../domain/wal/wal.ts';
 
 export interface CatalogLayout {
   readonly server: string;
@@ -100,13 +99,6 @@ export function legacyInfoPath(layout: CatalogLayout, backupId: string): string 
 /** `meta/<id>-keep` and `meta/<id>-delete_this`. */
 export function annotationPath(layout: CatalogLayout, backupId: string, key: 'keep' | 'delete_this'): string {
   return join(layout.metaDirectory, `${safeId(backupId)}-${key}`);
-}
-
-/** Path of an archived WAL file. @throws WalError for a text that is no WAL name */
-export function archivedWalPath(layout: CatalogLayout, name: string): string {
-  const file = parseWalName(name);
-  if (!file) throw new WalError(`invalid WAL segment name '${name}'`);
-  return join(layout.walsDirectory, hashDir(file), name);
 }
 
 export type ServerActivity = 'cron' | 'backup' | 'archive-wal' | 'receive-wal' | 'xlogdb' | 'sync-wal';

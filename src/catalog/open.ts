@@ -9,7 +9,7 @@ import type { Catalog, Notify } from './catalog.ts';
 import { openIdentity } from './identity.ts';
 import { type CatalogLayout, catalogLayout } from './layout.ts';
 import { isDirectory } from './paths.ts';
-import { systemReason } from './reason.ts';
+import { systemReason } from '../host/system-reason.ts';
 import { openWals } from './wals.ts';
 
 export function openCatalog(

@@ -3,11 +3,6 @@ import { lstat, stat } from 'node:fs/promises';
 import { syncDirectory, unlinkIfPresent } from '../host/files.ts';
 import { errnoOf } from '../domain/errors.ts';
 
-/** True for a symbolic link, wherever it leads. */
-export async function isLink(path: string): Promise<boolean> {
-  return (await unlessMissing(lstat(path)))?.isSymbolicLink() ?? false;
-}
-
 /** True for a directory, also through a symbolic link: the roots of a server are the administrator's own. */
 export async function isDirectory(path: string): Promise<boolean> {
   return (await unlessMissing(stat(path)))?.isDirectory() ?? false;

@@ -3,14 +3,14 @@
  * never the same as absent. Source: docs/behaviour/catalog.md 1 and 3.
  */
 import { closeSync, existsSync, fstatSync, opendirSync, readFileSync } from 'node:fs';
-import { exists, listNames, makeDirectory, openToReadSync, writeDurably } from '../host/files.ts';
+import { exists, isLink, listNames, makeDirectory, openToReadSync, writeDurably } from '../host/files.ts';
 import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';
 import { formatBackupInfo, parseBackupInfo } from '../domain/backup/backup-info-file.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { DamagedBackup } from './catalog.ts';
 import { backupPath, type CatalogLayout, infoPath, legacyInfoPath } from './layout.ts';
-import { isLink, unlinkDurably } from './paths.ts';
-import { systemReason } from './reason.ts';
+import { unlinkDurably } from './paths.ts';
+import { systemReason } from '../host/system-reason.ts';
 
 export type RecordState =
   | { readonly kind: 'good'; readonly info: BackupInfo }

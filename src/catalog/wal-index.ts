@@ -9,7 +9,7 @@ import { makeDirectory, openNoFollow, syncDirectory, unlinkIfPresent } from '../
 import { errnoOf, WalError } from '../domain/errors.ts';
 import { formatWalLine, isWholeLine, type WalRecord } from '../domain/wal/xlogdb.ts';
 import { modeOf } from './paths.ts';
-import { systemReason } from './reason.ts';
+import { systemReason } from '../host/system-reason.ts';
 
 const BLOCK_BYTES = 512 * 1024;
 /** Longer than any line: the names are 40 characters at most, the compressions words. */

@@ -3,16 +3,13 @@
  * then the index is replaced. A kill at any instant leaves at worst lines whose obsolete file is gone, which the next run
  * takes out; never a needed file gone. Source: docs/behaviour/wal.md 9, faults.md REF1, REF5.
  */
-import { unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { compareBytes, rmdirIfEmpty, syncDirectory } from '../host/files.ts';
-import { errnoOf } from '../domain/errors.ts';
+import { compareBytes } from '../host/files.ts';
 import { parseWalName } from '../domain/wal/wal.ts';
 import { parseWalLine, type WalRecord } from '../domain/wal/xlogdb.ts';
+import type { WalRemoval, WalStore } from '../storage/wal-store.ts';
 import type { Catalog, Notify } from './catalog.ts';
-import { archivedWalPath, type CatalogLayout } from './layout.ts';
-import { isLink } from './paths.ts';
-import { systemReason } from './reason.ts';
+import type { CatalogLayout } from './layout.ts';
+import { systemReason } from '../host/system-reason.ts';
 import { replaceIndex, scanLines } from './wal-index.ts';
 
 type Predicate = Parameters<Catalog['removeWals']>[0];
@@ -24,13 +21,14 @@ const AT_ONCE = 32;
 /** The caller holds the xlogdb lock and the index is there. */
 export async function removeObsolete(
   layout: CatalogLayout,
+  store: WalStore,
   notify: Notify,
   isObsolete: Predicate,
   hooks: Hooks,
 ): Promise<readonly WalRecord[]> {
   const obsolete = await findObsolete(layout, notify, isObsolete);
   if (obsolete.length === 0) return [];
-  const removal = new Removal(layout, notify);
+  const removal = new Removal(layout, store.removal(), notify);
   try {
     const step = hooks.before || hooks.after ? 1 : AT_ONCE;
     for (let from = 0; from < obsolete.length; from += step) {
@@ -68,29 +66,22 @@ class Removal {
   readonly gone = new Set<string>();
   private readonly layout: CatalogLayout;
   private readonly notify: Notify;
+  private readonly files: WalRemoval;
   private readonly missing: string[] = [];
-  private readonly directories = new Map<string, Promise<boolean>>();
 
-  constructor(layout: CatalogLayout, notify: Notify) {
+  constructor(layout: CatalogLayout, files: WalRemoval, notify: Notify) {
     this.layout = layout;
+    this.files = files;
     this.notify = notify;
   }
 
   async remove(record: WalRecord, hooks: Hooks): Promise<void> {
-    const path = archivedWalPath(this.layout, record.name);
-    const directory = dirname(path);
-    const isOutside = this.directories.get(directory) ?? isLink(directory);
-    this.directories.set(directory, isOutside);
     await hooks.before?.(record);
     try {
-      if (await isOutside) throw new Error(`'${directory}' is a symbolic link`);
-      await unlink(path);
+      if (!(await this.files.remove(record.name))) this.missing.push(record.name);
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') {
-        this.notify.warning(this.ignoring(record.name, systemReason(error)));
-        return;
-      }
-      this.missing.push(record.name);
+      this.notify.warning(this.ignoring(record.name, systemReason(error)));
+      return;
     }
     this.gone.add(record.name);
     hooks.gone?.(record);
@@ -99,11 +90,7 @@ class Removal {
 
   /** Makes durable what was done so far, and takes it out of the index. */
   async settle(): Promise<void> {
-    for (const [directory, isOutside] of this.directories) {
-      if (await isOutside) continue;
-      if (!(await rmdirIfEmpty(directory))) await flush(directory);
-    }
-    await flush(this.layout.walsDirectory);
+    await this.files.settle();
     await replaceIndex(this.layout.xlogdb, async (write) => {
       await scanLines(this.layout.xlogdb, (line) => {
         if (!this.gone.has(nameOf(line))) write(`${line}\n`);
@@ -131,13 +118,4 @@ class Removal {
 function nameOf(line: string): string {
   const end = line.search(/\s/);
   return end < 0 ? line : line.slice(0, end);
-}
-
-/** A directory that is gone needs no flush. */
-async function flush(directory: string): Promise<void> {
-  try {
-    await syncDirectory(directory);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-  }
 }

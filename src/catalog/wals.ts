@@ -3,48 +3,32 @@
  * Source: docs/behaviour/wal.md 2.
  */
 import { lstatSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
-import { compareBytes, exists } from '../host/files.ts';
+import { dirname } from 'node:path';
+import { compareBytes } from '../host/files.ts';
 import { withLock } from '../host/lock.ts';
 import type { ServerConfig } from '../config/options.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
+import { openWalDirectory } from '../storage/directory/wal-directory.ts';
+import type { Misplaced, WalStore } from '../storage/wal-store.ts';
 import { formatLiteral } from '../domain/text/python-literal.ts';
-import { hashDir, parseWalName, type WalFile } from '../domain/wal/wal.ts';
+import { parseWalName, type WalFile } from '../domain/wal/wal.ts';
+import { parseMagic } from '../domain/wal/wal-content.ts';
 import { formatWalLine, parseWalLine, type WalRecord } from '../domain/wal/xlogdb.ts';
 import { isObject } from '../domain/location.ts';
 import type { Catalog, Notify, RebuildCounts } from './catalog.ts';
-import { archivedWalPath, type CatalogLayout, serverLock } from './layout.ts';
+import { type CatalogLayout, serverLock } from './layout.ts';
 import { isDirectory, modeOf, sizeOf, unlinkDurably } from './paths.ts';
-import {
-  archivedFiles,
-  type CustomForm,
-  customForm,
-  describeWal,
-  eachSegment,
-  eachSegmentBetween,
-  lastArchivedWals,
-  type Unlisted,
-} from './wal-files.ts';
 import { appendLines, isLineAt, repairTail, replaceIndex, scanLines } from './wal-index.ts';
 import { removeObsolete } from './wal-removal.ts';
 
 type WalCatalog = Pick<
   Catalog,
-  | 'readWals'
-  | 'appendWals'
-  | 'mergeWals'
-  | 'removeWals'
-  | 'hasWals'
-  | 'rebuildXlogdb'
-  | 'walPath'
-  | 'eachSegment'
-  | 'eachSegmentBetween'
-  | 'lastArchivedWals'
-  | 'describeWal'
+  'readWals' | 'appendWals' | 'mergeWals' | 'removeWals' | 'hasWals' | 'rebuildXlogdb' | 'walStore'
 >;
 
 export function openWals(layout: CatalogLayout, config: ServerConfig, notify: Notify): WalCatalog {
-  const archive = new Archive(layout, config, notify);
+  const walStore = openStore(layout, config);
+  const archive = new Archive(layout, walStore, notify);
   return {
     readWals: (visit, options = {}) => archive.read(visit, options),
     appendWals: (records) => archive.append(records),
@@ -52,16 +36,21 @@ export function openWals(layout: CatalogLayout, config: ServerConfig, notify: No
     removeWals: (isObsolete, hooks = {}) =>
       archive.locked(async () => {
         if (!(await archive.prepare())) return [];
-        return removeObsolete(layout, notify, isObsolete, hooks);
+        return removeObsolete(layout, walStore, notify, isObsolete, hooks);
       }),
     hasWals: () => archive.hasContent(),
     rebuildXlogdb: () => archive.locked(() => archive.rebuild(NO_NAMES, true)),
-    walPath: (name) => archivedWalPath(layout, name),
-    describeWal: (name) => describeWal(archivedWalPath(layout, name), name, customForm(config)),
-    eachSegment: (visit) => eachSegment(layout, visit),
-    eachSegmentBetween: (begin, end, visit) => eachSegmentBetween(layout, begin, end, visit),
-    lastArchivedWals: () => lastArchivedWals(layout),
+    walStore,
   };
+}
+
+/** The index lies among the files that it lists. */
+function openStore({ server, walsDirectory }: CatalogLayout, config: ServerConfig): WalStore {
+  return openWalDirectory({
+    root: walsDirectory,
+    custom: config.compression === 'custom' ? { magic: parseMagic(config.customCompressionMagic) } : undefined,
+    isForeign: (name) => name.startsWith(`${server}-xlog.db`) || name === 'xlog.db',
+  });
 }
 
 /** What to type when the index is damaged. compat 3.20.1: its words; which file it is, is ours. */
@@ -82,12 +71,12 @@ const TAB = 9;
 
 class Archive {
   private readonly layout: CatalogLayout;
-  private readonly config: ServerConfig;
+  private readonly store: WalStore;
   private readonly notify: Notify;
 
-  constructor(layout: CatalogLayout, config: ServerConfig, notify: Notify) {
+  constructor(layout: CatalogLayout, store: WalStore, notify: Notify) {
     this.layout = layout;
-    this.config = config;
+    this.store = store;
     this.notify = notify;
   }
 
@@ -149,11 +138,18 @@ class Archive {
   private async withoutListed(records: readonly WalRecord[]): Promise<readonly WalRecord[]> {
     const { layout } = this;
     const born = bornAt(layout.xlogdb);
-    const isOlder = ({ name }: WalRecord) => changedAt(archivedWalPath(layout, name)) <= (born ?? 0) + CLOCK_STEP;
-    if (born === undefined || !records.some(isOlder)) return records;
+    if (born === undefined || !(await this.isAnyNamedBefore(records, born + CLOCK_STEP))) return records;
     const missing = new Map(records.map((record) => [record.name, record]));
     await scanLines(layout.xlogdb, (line) => void missing.delete(nameOf(line)));
     return [...missing.values()];
+  }
+
+  private async isAnyNamedBefore(records: readonly WalRecord[], time: number): Promise<boolean> {
+    for (const { name } of records) {
+      const facts = await this.store.facts(name);
+      if (facts !== undefined && facts.namedMs <= time) return true;
+    }
+    return false;
   }
 
   async hasContent(): Promise<boolean> {
@@ -187,15 +183,14 @@ class Archive {
       throw new WalError('Rebuilding xlogdb is not supported for servers using cloud storage');
     }
     const counts = { history: 0, labels: 0, segments: 0, unread: 0 };
-    const custom = customForm(this.config);
     await replaceIndex(layout.xlogdb, async (write) => {
-      const onUnlisted = (thing: Unlisted) => {
+      const onMisplaced = (thing: Misplaced) => {
         if (thing.error !== undefined) counts.unread += 1;
         this.tellUnlisted(thing, isAsked);
       };
-      for await (const { file, path } of archivedFiles(layout, onUnlisted)) {
+      for await (const file of this.store.list({ onMisplaced })) {
         if (except.has(file.name)) continue;
-        const record = this.describe(path, file, custom, () => (counts.unread += 1));
+        const record = await this.describe(file, () => (counts.unread += 1));
         if (record === undefined) continue;
         write(formatWalLine(record));
         counts[file.kind === 'history' ? 'history' : file.kind === 'label' ? 'labels' : 'segments'] += 1;
@@ -227,8 +222,7 @@ class Archive {
   private async recall(torn: string): Promise<WalRecord | undefined> {
     const [name = '', ...others] = torn.split('\t');
     if (others.length === 0 || !parseWalName(name)) return undefined;
-    const path = archivedWalPath(this.layout, name);
-    return (await exists(path)) ? describeWal(path, name, customForm(this.config)) : undefined;
+    return this.store.describe(name);
   }
 
   private badLine(line: string): WalError {
@@ -236,11 +230,11 @@ class Archive {
   }
 
   /** What cannot be read, or holds nothing, is left out with a warning: the other files are worth an index. */
-  private describe(path: string, file: WalFile, custom: CustomForm, onUnread: () => void): WalRecord | undefined {
+  private async describe({ name }: WalFile, onUnread: () => void): Promise<WalRecord | undefined> {
     try {
-      const record = describeWal(path, file.name, custom);
+      const record = await this.store.describe(name);
       if (record === undefined || record.size > 0) return record;
-      this.notify.warning(`'${path}' is empty: it is not listed in the WAL index`);
+      this.notify.warning(`'${this.store.locate(name)}' is empty: it is not listed in the WAL index`);
     } catch (error) {
       if (!(error instanceof WalError)) throw error;
       onUnread();
@@ -249,26 +243,25 @@ class Archive {
     return undefined;
   }
 
-  private tellUnlisted({ path, reason, error }: Unlisted, isAsked: boolean): void {
-    const name = basename(path);
+  private tellUnlisted(thing: Misplaced, isAsked: boolean): void {
+    const { name, location, reason, error } = thing;
     const isKnown = name.endsWith('.partial') || name.startsWith('.') || name === SYNC_STATE || reason === 'temporary';
     if (error !== undefined) this.notify.warning(`${error.message}: nothing in it is listed in the WAL index`);
-    else if (reason === 'link') this.notify.warning(`'${path}' is a symbolic link: it is not listed in the WAL index`);
+    else if (reason === 'link')
+      this.notify.warning(`'${location}' is a symbolic link: it is not listed in the WAL index`);
     else if (isAsked && !isKnown)
-      this.notify.warning(`'${path}' ${misfit(name, reason)}: it is not listed in the WAL index`);
-    else if (reason === 'temporary') this.notify.log?.(`temporary file found rebuilding the wal database: ${path}`);
-    else this.notify.log?.(`unexpected ${reason} found rebuilding the wal database: ${path}`);
+      this.notify.warning(`'${location}' ${misfit(thing)}: it is not listed in the WAL index`);
+    else if (reason === 'temporary') this.notify.log?.(`temporary file found rebuilding the wal database: ${location}`);
+    else this.notify.log?.(`unexpected ${reason} found rebuilding the wal database: ${location}`);
   }
 }
 
 /** Why something that lies in the archive is no part of it. */
-function misfit(name: string, reason: Unlisted['reason']): string {
-  if (reason === 'directory') return parseWalName(name) ? 'is a directory, not a WAL file' : 'is a directory';
-  const file = parseWalName(name);
-  if (file === undefined) return 'is no WAL file';
-  return reason === 'file'
-    ? `lies in the wrong directory (it belongs into '${hashDir(file) || '.'}')`
-    : 'is no regular file';
+function misfit({ name, reason, belongs }: Misplaced): string {
+  const isWalName = parseWalName(name) !== undefined;
+  if (reason === 'directory') return isWalName ? 'is a directory, not a WAL file' : 'is a directory';
+  if (!isWalName) return 'is no WAL file';
+  return belongs === undefined ? 'is no regular file' : `lies in the wrong directory (it belongs into '${belongs}')`;
 }
 
 function nameOf(line: string): string {
@@ -278,9 +271,4 @@ function nameOf(line: string): string {
 /** When the index got its inode, milliseconds; undefined where there is none, or the file system does not know. */
 function bornAt(path: string): number | undefined {
   return lstatSync(path, { throwIfNoEntry: false })?.birthtimeMs || undefined;
-}
-
-/** When the file got its name, milliseconds; infinite for one that is not there. */
-function changedAt(path: string): number {
-  return lstatSync(path, { throwIfNoEntry: false })?.ctimeMs ?? Number.POSITIVE_INFINITY;
 }

@@ -75,7 +75,7 @@ function warnOfIndex(scope: ServerScope, found: ArchivedRange): void {
   const { xlogdb } = scope.catalog.layout;
   const repair = `run "barman rebuild-xlogdb ${scope.name}"`;
   const { unlisted, indexProblem } = found;
-  const listedOnly = found.listedOnly.map((name) => scope.catalog.walPath(name));
+  const listedOnly = found.listedOnly.map((name) => scope.catalog.walStore.locate(name));
   if (indexProblem !== undefined) {
     scope.output.warning(
       `the WAL index '${xlogdb}' cannot be compared with the files: ${indexProblem.message}\n${repair}`,

@@ -148,6 +148,16 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
+/** True for a symbolic link, wherever it leads; a missing parent is like a missing file. */
+export async function isLink(path: string): Promise<boolean> {
+  try {
+    return (await lstat(path)).isSymbolicLink();
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
 /** The names in a directory in byte order; [] when it does not exist. */
 export async function listNames(path: string): Promise<string[]> {
   try {

@@ -1,9 +1,8 @@
 /** The files that belong to a backup: its own, and its WAL. Source: docs/behaviour/catalog.md 11. */
 import { type Dirent, opendirSync, statSync } from 'node:fs';
-import { compareBytes } from '../host/files.ts';
-import { isLink } from '../catalog/paths.ts';
+import { compareBytes, isLink } from '../host/files.ts';
 import { backupPath } from '../catalog/layout.ts';
-import { systemReason } from '../catalog/reason.ts';
+import { systemReason } from '../host/system-reason.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { neighbours } from '../domain/backup/backup-selector.ts';
 import { BackupError, errnoOf, WalError } from '../domain/errors.ts';
@@ -96,7 +95,7 @@ export function eachRequiredWal({ catalog }: ServerScope, info: BackupInfo, onPa
   if (!isSound || segmentPosition(end, size) - segmentPosition(begin, size) > MOST_REQUIRED) {
     throw new WalError(`the record of backup ${info.backupId} cannot be right: WAL from ${begin.name} to ${end.name}`);
   }
-  for (const name of segmentRange(begin, end, size)) onPath(catalog.walPath(name));
+  for (const name of segmentRange(begin, end, size)) onPath(catalog.walStore.locate(name));
 }
 
 /**
@@ -113,10 +112,10 @@ export async function eachArchivedWal(scope: ServerScope, info: BackupInfo, onPa
     ({ name }) => {
       const file = parseWalName(name);
       if (file === undefined) throw badWalName(scope, name);
-      if (file.kind === 'history') onPath(catalog.walPath(name));
+      if (file.kind === 'history') onPath(catalog.walStore.locate(name));
       if (file.kind !== 'segment' || file.timeline > begin.timeline || name < begin.name) return true;
       if (limit !== null && name > limit) return false;
-      onPath(catalog.walPath(name));
+      onPath(catalog.walStore.locate(name));
       return true;
     },
     { from: begin.name },

@@ -4,7 +4,6 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { detectFileForm } from '../codec/file-form.ts';
 import { listNames } from '../host/files.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { chainOf } from '../domain/backup/backup-selector.ts';
@@ -22,6 +21,7 @@ import { DEFAULT_SEGMENT_SIZE, lsnOfSegment, parseWalName, type WalFile } from '
 import { isPlain, PLAIN } from '../domain/wal/wal-content.ts';
 import { reportDamaged } from '../server/find-backup.ts';
 import type { ServerScope } from '../server/scope.ts';
+import { archivedForm } from '../wal/content/content.ts';
 import { readHistory } from '../wal/timeline-histories.ts';
 
 export async function measureCoverage(scope: ServerScope): Promise<ServerCoverage> {
@@ -52,7 +52,7 @@ function hasWholeChain(info: BackupInfo, all: readonly BackupInfo[]): boolean {
 }
 
 async function timeOf({ catalog }: ServerScope, name: string): Promise<number> {
-  return (await stat(catalog.walPath(name))).mtimeMs / 1000;
+  return ((await catalog.walStore.facts(name))?.mtimeMs ?? 0) / 1000;
 }
 
 async function historyOf(scope: ServerScope, timeline: number): Promise<readonly TimelineSwitch[] | undefined> {
@@ -71,16 +71,23 @@ async function soundSegments(scope: ServerScope, segmentSize: number): Promise<S
   const listedSize = await listedSizes(scope, segmentSize);
   const sound = new SegmentSet(segmentSize);
   const doubtful: { file: WalFile; bytes: number }[] = [];
-  await scope.catalog.eachSegment((file, bytes) => {
+  const { walStore } = scope.catalog;
+  for await (const file of walStore.list()) {
+    if (file.kind !== 'segment') continue;
+    // What vanishes meanwhile is passed over.
+    const bytes = (await walStore.facts(file.name))?.size;
+    if (bytes === undefined) continue;
     const isExpected = bytes > 0 && (bytes === segmentSize || listedSize(file) === bytes);
     if (isExpected) sound.add(file);
     else doubtful.push({ file, bytes });
-  });
+  }
   for (const { file, bytes } of doubtful) {
-    const path = scope.catalog.walPath(file.name);
-    const form = bytes === 0 ? PLAIN : await detectFileForm(path, scope.config.customCompressionMagic);
+    const form = bytes === 0 ? PLAIN : await archivedForm(walStore, file.name, scope.config.customCompressionMagic);
     if (!isPlain(form)) sound.add(file);
-    else scope.output.warning(`'${path}' has ${bytes} bytes instead of ${segmentSize}: it counts as missing`);
+    else
+      scope.output.warning(
+        `'${walStore.locate(file.name)}' has ${bytes} bytes instead of ${segmentSize}: it counts as missing`,
+      );
   }
   return sound;
 }
@@ -149,18 +156,18 @@ interface Received {
 
 /** The last complete segment on this host, in the archive or waiting for it. */
 async function lastReceived(scope: ServerScope, archived: WalFile | null): Promise<Received | null> {
-  const { catalog, config } = scope;
-  let last: { file: WalFile; path: string } | null = null;
+  const { config } = scope;
+  let last: { file: WalFile; path: string | null } | null = archived && { file: archived, path: null };
   const consider = (file: WalFile, path: string) => {
     if (last === null || file.name > last.file.name) last = { file, path };
   };
-  if (archived !== null) consider(archived, catalog.walPath(archived.name));
   for (const directory of [config.incomingWalsDirectory, config.streamingWalsDirectory]) {
     for (const name of await listNames(directory)) {
       const file = parseWalName(name);
       if (file?.kind === 'segment') consider(file, join(directory, name));
     }
   }
-  const found = last as { file: WalFile; path: string } | null;
-  return found && { file: found.file, time: (await stat(found.path)).mtimeMs / 1000 };
+  if (last === null) return null;
+  const { file, path } = last;
+  return { file, time: path === null ? await timeOf(scope, file.name) : (await stat(path)).mtimeMs / 1000 };
 }

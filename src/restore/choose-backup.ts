@@ -9,7 +9,7 @@ import { givenTargets, type RestoreRequest } from './request.ts';
 
 /** The highest timeline of which the archive holds a segment; 0 for an empty archive. */
 export async function latestTimeline(scope: ServerScope): Promise<number> {
-  const timelines = [...(await scope.catalog.lastArchivedWals()).keys()];
+  const timelines = [...(await scope.catalog.walStore.lastOfTimelines()).keys()];
   return timelines.reduce((highest, timeline) => Math.max(highest, timeline), 0);
 }
 

@@ -7,7 +7,7 @@ import { access, lstat, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { makeDirectory } from '../host/files.ts';
 import type { ServerConfig } from '../config/options.ts';
-import { systemReason } from '../catalog/reason.ts';
+import { systemReason } from '../host/system-reason.ts';
 import { errnoOf, RecoveryError } from '../domain/errors.ts';
 import { formatLocation, isObject, parseLocation } from '../domain/location.ts';
 import { checkDeltaDestination, refuseStrangers } from './stages/delta.ts';

@@ -4,7 +4,6 @@
  */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { detectFileForm } from '../codec/file-form.ts';
 import { rebuildHint } from '../catalog/wals.ts';
 import { inParallel } from '../domain/in-parallel.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
@@ -22,6 +21,8 @@ import {
 import { isPlain, PLAIN, type StoredForm } from '../domain/wal/wal-content.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
 import type { ServerScope } from '../server/scope.ts';
+import type { WalStore } from '../storage/wal-store.ts';
+import { archivedForm } from '../wal/content/content.ts';
 
 export interface NeededWal extends StoredForm {
   /** Its name in the archive. */
@@ -69,6 +70,7 @@ export async function planWals(scope: ServerScope, info: BackupInfo, selection: 
   const { usable, unusable } = await examine(
     [...chosen.histories, ...chosen.segments].map((record) => needed(scope, record, record.name)),
     info.xlogSegmentSize,
+    scope.catalog.walStore,
     scope.config.customCompressionMagic,
   );
   for (const name of unusable) present.delete(name);
@@ -142,11 +144,18 @@ function upperBound(goal: RecoveryGoal, timeline: number, end: WalFile, segmentS
   return holding ? nextSegmentName(holding, segmentSize) : null;
 }
 
+/** Files are copied and expanded from a path: `restore` of WAL that is not on this host is refused by its plan. */
+function localPath({ catalog: { walStore } }: ServerScope, name: string): string {
+  const path = walStore.localPath(name);
+  if (path === null) throw new RecoveryError(`WAL file '${walStore.locate(name)}' is not on this host`);
+  return path;
+}
+
 function needed(scope: ServerScope, record: WalRecord, deliveredAs: string): NeededWal {
   return {
     name: record.name,
     deliveredAs,
-    path: scope.catalog.walPath(record.name),
+    path: localPath(scope, record.name),
     size: record.size,
     compression: record.compression,
     encryption: record.encryption,
@@ -160,15 +169,17 @@ function needed(scope: ServerScope, record: WalRecord, deliveredAs: string): Nee
 async function examine(
   files: readonly NeededWal[],
   segmentSize: number,
+  store: WalStore,
   customMagic: string | null,
 ): Promise<{ usable: readonly NeededWal[]; unusable: ReadonlySet<string> }> {
   const unusable = new Set<string>();
   const forms = new Map<string, StoredForm>();
   await inParallel(files, 8, async (file) => {
-    const size = await regularFileSize(file.path);
+    const facts = await store.facts(file.name);
+    const size = facts?.isFile === true ? facts.size : null;
     const isWhole = !isPlain(file) || parseWalName(file.name)?.kind !== 'segment' || size === segmentSize;
     if (size !== null && size > 0 && isWhole) return;
-    const found = size === null ? PLAIN : await detectFileForm(file.path, customMagic);
+    const found = size === null ? PLAIN : await archivedForm(store, file.name, customMagic);
     if (isPlain(found)) unusable.add(file.name);
     else forms.set(file.name, found);
   });

@@ -46,13 +46,14 @@ export async function examineRange(
   const { listed, indexProblem } = await listedPositions(scope, begin, end, segmentSize);
   const gaps = new GapFinder(begin, end, segmentSize);
   const unlisted: string[] = [];
-  await catalog.eachSegmentBetween(begin, end, (file) => {
+  for await (const file of catalog.walStore.list({ between: { begin, end } })) {
+    if (file.kind !== 'segment') continue;
     const position = segmentPosition(file, segmentSize);
     // A name in small letters, or of another segment size, is not the file that PostgreSQL will ask for.
-    if (file.name !== segmentAt(begin.timeline, position, segmentSize)) return;
+    if (file.name !== segmentAt(begin.timeline, position, segmentSize)) continue;
     gaps.see(position);
-    if (listed !== undefined && !listed.delete(position)) unlisted.push(catalog.walPath(file.name));
-  });
+    if (listed !== undefined && !listed.delete(position)) unlisted.push(catalog.walStore.locate(file.name));
+  }
   const listedOnly = [...(listed ?? [])]
     .sort((left, right) => left - right)
     .map((position) => segmentAt(begin.timeline, position, segmentSize));

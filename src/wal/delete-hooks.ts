@@ -18,6 +18,12 @@ export interface WalDeleteHooks {
 export function walDeleteHooks(scope: ServerScope): WalDeleteHooks {
   if (!hasHooks(scope.config, 'wal_delete')) return {};
   const run = (phase: 'pre' | 'post') => (record: WalRecord) =>
-    runHooks(scope, scope.config, 'wal_delete', phase, walHookVariables(record, scope.catalog.walPath(record.name)));
+    runHooks(
+      scope,
+      scope.config,
+      'wal_delete',
+      phase,
+      walHookVariables(record, scope.catalog.walStore.locate(record.name)),
+    );
   return { before: run('pre'), after: run('post') };
 }

@@ -10,8 +10,9 @@ import { exists } from '../host/files.ts';
 import { DECRYPTION_HINT, gpgReason } from '../codec/gpg.ts';
 import { formatOf } from '../domain/codecs.ts';
 import { BarmanError, errnoOf, WalError } from '../domain/errors.ts';
-import { hashDir, parseWalName, segmentName, type WalFile } from '../domain/wal/wal.ts';
+import { parseWalName, segmentName, type WalFile } from '../domain/wal/wal.ts';
 import type { StoredForm } from '../domain/wal/wal-content.ts';
+import type { OpenWal } from '../storage/wal-store.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { decrypted, openWal, streamOf } from './content/content.ts';
 import { examineWal } from './content/examine.ts';
@@ -41,14 +42,15 @@ export type Delivery = 'plain' | 'gzip' | 'bzip2' | 'keep';
  */
 export async function findWal(scope: ServerScope, file: WalFile, options: FindOptions): Promise<FoundWal | undefined> {
   const settings = scope.codecs;
-  for (const path of lookupOrder(scope, file, options.partial)) {
-    const handle = await openIfThere(path);
-    if (handle === undefined) continue;
+  const { walStore } = scope.catalog;
+  for (const { name, queue } of lookupOrder(scope, file, options.partial)) {
+    const path = queue === null ? walStore.locate(name) : join(queue, name);
+    const found = await (queue === null ? walStore.open(name) : openQueued(path));
+    if (found === undefined || found === 'no file') continue;
+    const { handle, stats } = found;
     let isTaken = false;
     try {
-      const named = parseWalName(path.slice(path.lastIndexOf('/') + 1)) ?? file;
-      const stats = await handle.stat({ bigint: true });
-      if (!stats.isFile()) continue;
+      const named = parseWalName(name) ?? file;
       const { problem, ...form } = await examineWal(named, handle, stats, settings, null);
       if (form.encryption !== null && settings.encryptionPassphraseCommand === null) {
         throw new WalError(
@@ -109,8 +111,8 @@ export async function deliverWal(
  */
 export async function peekWals(scope: ServerScope, file: WalFile, limit: number): Promise<readonly string[]> {
   const isThere = async (candidate: WalFile) => {
-    for (const directory of directoriesOf(scope, candidate))
-      if (await exists(join(directory, candidate.name))) return true;
+    if (await scope.catalog.walStore.has(candidate.name)) return true;
+    for (const queue of queuesOf(scope)) if (await exists(join(queue, candidate.name))) return true;
     return false;
   };
   if (!(await isThere(file))) return [];
@@ -134,38 +136,36 @@ export async function peekWals(scope: ServerScope, file: WalFile, limit: number)
   return names;
 }
 
-function directoriesOf(
-  { catalog, config }: ServerScope,
-  file: WalFile,
-): readonly [archive: string, incoming: string, streaming: string] {
-  return [
-    join(catalog.layout.walsDirectory, hashDir(file)),
-    config.incomingWalsDirectory,
-    config.streamingWalsDirectory,
-  ];
+function queuesOf({ config }: ServerScope): readonly [incoming: string, streaming: string] {
+  return [config.incomingWalsDirectory, config.streamingWalsDirectory];
 }
 
-function lookupOrder(scope: ServerScope, file: WalFile, partial: boolean): readonly string[] {
-  const [archive, incoming, streaming] = directoriesOf(scope, file);
-  const complete = [join(archive, file.name), join(incoming, file.name), join(streaming, file.name)];
-  if (!partial || file.kind !== 'segment') return [...complete, join(archive, file.name)];
+/** `queue` null: the archive. */
+interface Lookup {
+  readonly name: string;
+  readonly queue: string | null;
+}
+
+function lookupOrder(scope: ServerScope, file: WalFile, partial: boolean): readonly Lookup[] {
+  const [incoming, streaming] = queuesOf(scope);
+  const at = (queue: string | null, name: string = file.name): Lookup => ({ name, queue });
+  const complete = [at(null), at(incoming), at(streaming)];
+  if (!partial || file.kind !== 'segment') return [...complete, at(null)];
   const name = `${file.name}.partial`;
-  return [
-    ...complete,
-    join(streaming, name),
-    join(streaming, file.name),
-    join(archive, name),
-    join(incoming, name),
-    join(archive, file.name),
-  ];
+  return [...complete, at(streaming, name), at(streaming), at(null, name), at(incoming, name), at(null)];
 }
 
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
+async function openQueued(path: string): Promise<OpenWal | undefined> {
+  let handle: FileHandle;
   try {
-    return await openWal(path);
+    handle = await openWal(path);
   } catch (error) {
     const code = errnoOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP') return undefined;
     throw error;
   }
+  const stats = await handle.stat({ bigint: true });
+  if (stats.isFile()) return { handle, stats };
+  await handle.close();
+  return undefined;
 }

@@ -2,10 +2,8 @@
  * Is the WAL between the begin and the end of a backup archived? Sets WAITING_FOR_WALS, DONE or FAILED.
  * Source: docs/behaviour/catalog.md 4, backup.md 3.5.
  */
-import { stat } from 'node:fs/promises';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { BackupInfo, BackupStatus } from '../domain/backup/backup-info.ts';
-import { errnoOf } from '../domain/errors.ts';
 import { parseWalName, segmentRange, timelineName, type WalFile } from '../domain/wal/wal.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { withLock } from '../server/locks.ts';
@@ -61,7 +59,7 @@ async function judgeAndSave(scope: ServerScope, info: BackupInfo): Promise<Backu
 }
 
 /** The rule itself; null when the backup has not ended, so there is nothing to judge. */
-export async function judge(catalog: Catalog, info: BackupInfo): Promise<Verdict | null> {
+export async function judge({ walStore }: Pick<Catalog, 'walStore'>, info: BackupInfo): Promise<Verdict | null> {
   const begin = info.beginWal === null ? undefined : parseWalName(info.beginWal);
   const end = info.endWal === null ? undefined : parseWalName(info.endWal);
   if (begin === undefined || end === undefined) return null;
@@ -70,11 +68,12 @@ export async function judge(catalog: Catalog, info: BackupInfo): Promise<Verdict
       `Backups spanning multiple timelines are not supported. The backup starts in timeline ${timelineName(begin.timeline)} and ends in timeline ${timelineName(end.timeline)}.`,
     );
   }
-  const last = parseWalName((await catalog.lastArchivedWals()).get(begin.timeline) ?? '');
+  const last = parseWalName((await walStore.lastOfTimelines()).get(begin.timeline) ?? '');
   if (last === undefined || isBefore(last, begin)) return { status: 'WAITING_FOR_WALS', error: info.error };
   const until = isBefore(last, end) ? last : end;
   for (const name of segmentRange(begin, until, info.xlogSegmentSize)) {
-    if (!(await isArchived(catalog.walPath(name)))) {
+    // An empty file holds no WAL: it counts as missing.
+    if (!((await walStore.facts(name))?.size ?? 0)) {
       return failed(`At least one WAL file is missing. The first missing WAL file is ${name}`);
     }
   }
@@ -87,14 +86,4 @@ function failed(error: string): Verdict {
 
 function isBefore(left: WalFile, right: WalFile): boolean {
   return left.log < right.log || (left.log === right.log && left.segment < right.segment);
-}
-
-/** An empty file holds no WAL: it counts as missing. */
-async function isArchived(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).size > 0;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false;
-    throw error;
-  }
 }

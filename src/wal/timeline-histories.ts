@@ -1,11 +1,10 @@
 /** The timeline history files of the archive, decrypted, decompressed and read. */
-import type { FileHandle } from 'node:fs/promises';
-import { errnoOf, WalError } from '../domain/errors.ts';
+import { WalError } from '../domain/errors.ts';
 import { parseTimelineHistory, type TimelineSwitch } from '../domain/wal/timeline-history.ts';
 import { timelineName } from '../domain/wal/wal.ts';
 import { detectForm } from '../domain/wal/wal-content.ts';
 import type { ServerScope } from '../server/scope.ts';
-import { openWal, plainStream, readHead } from './content/content.ts';
+import { plainStream, readHead } from './content/content.ts';
 
 /** No history file is longer, bytes. */
 const MAX_HISTORY = 1024 * 1024;
@@ -19,13 +18,16 @@ export async function readHistory(
   timeline: number,
 ): Promise<readonly TimelineSwitch[] | undefined> {
   const name = `${timelineName(timeline)}.history`;
-  const text = await historyText(scope, scope.catalog.walPath(name));
+  const text = await historyText(scope, name);
   return text === undefined ? undefined : parseTimelineHistory(text, name);
 }
 
-async function historyText(scope: ServerScope, path: string): Promise<string | undefined> {
-  const handle = await openIfThere(path);
-  if (handle === undefined) return undefined;
+async function historyText(scope: ServerScope, name: string): Promise<string | undefined> {
+  const { walStore } = scope.catalog;
+  const found = await walStore.open(name);
+  if (found === undefined) return undefined;
+  if (found === 'no file') throw new WalError(`'${walStore.locate(name)}' is no regular file`);
+  const { handle } = found;
   try {
     const form = detectForm(await readHead(handle), scope.config.customCompressionMagic);
     const chunks: Buffer[] = [];
@@ -38,14 +40,5 @@ async function historyText(scope: ServerScope, path: string): Promise<string | u
     return Buffer.concat(chunks).toString('utf8');
   } finally {
     await handle.close();
-  }
-}
-
-async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    return await openWal(path);
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
   }
 }

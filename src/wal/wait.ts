@@ -3,7 +3,6 @@
  * Source: docs/behaviour/wal.md 7, backup.md 3.6.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { exists } from '../host/files.ts';
 import type { CommandContext } from '../server/context.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { archiveWals } from './archive/archive.ts';
@@ -47,10 +46,10 @@ export async function waitForWal(scope: ServerScope, name: string | null, option
 
 async function arrivalTest(scope: ServerScope, name: string | null): Promise<() => Promise<boolean>> {
   if (name !== null) {
-    const path = scope.catalog.walPath(name);
-    return () => exists(path);
+    scope.catalog.walStore.locate(name);
+    return () => scope.catalog.walStore.has(name);
   }
-  const newest = async () => JSON.stringify([...(await scope.catalog.lastArchivedWals())]);
+  const newest = async () => JSON.stringify([...(await scope.catalog.walStore.lastOfTimelines())]);
   const before = await newest();
   return async () => (await newest()) !== before;
 }

@@ -13,6 +13,7 @@ const FLOORS = [
   ['config'],
   ['host'],
   ['codec', 'postgres', 'transfer'],
+  ['storage'],
   ['catalog'],
   ['server'],
   ['wal'],

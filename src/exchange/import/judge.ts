@@ -142,13 +142,16 @@ export async function conflicting(
 
 /** The archive has no such file, or one with the same content. */
 async function isFree(scope: ServerScope, staging: string, name: string): Promise<boolean> {
-  const path = scope.catalog.walPath(name);
-  if (!(await exists(path))) return true;
-  const [left, right] = [await openWal(stagedWal(staging, name)), await openWal(path)];
+  const found = await scope.catalog.walStore.open(name);
+  if (found === undefined || found === 'no file') return found === undefined;
   try {
-    return await haveSameContent(left, right, scope.codecs);
+    const staged = await openWal(stagedWal(staging, name));
+    try {
+      return await haveSameContent(staged, found.handle, scope.codecs);
+    } finally {
+      await staged.close();
+    }
   } finally {
-    await left.close();
-    await right.close();
+    await found.handle.close();
   }
 }

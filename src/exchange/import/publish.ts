@@ -3,20 +3,10 @@
  * repeated: a kill is completed by the next cron or import, never undone. Files, WAL, keep, and the record last.
  */
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { linkOrCopy } from '../../host/copy-file.ts';
-import {
-  exists,
-  listNames,
-  makeDirectory,
-  renameDurably,
-  syncDirectory,
-  unlinkIfPresent,
-  writeDurably,
-} from '../../host/files.ts';
+import { join } from 'node:path';
+import { exists, listNames, renameDurably, syncDirectory, unlinkIfPresent, writeDurably } from '../../host/files.ts';
 import { backupPath, importedId, importPath } from '../../catalog/layout.ts';
 import { formatBackupInfo, parseBackupInfo } from '../../domain/backup/backup-info-file.ts';
-import { errnoOf } from '../../domain/errors.ts';
 import { formatWalLine, parseWalLine, type WalRecord } from '../../domain/wal/xlogdb.ts';
 import { removeTree } from '../../transfer/backup-tree.ts';
 import type { ServerScope } from '../../server/scope.ts';
@@ -55,20 +45,11 @@ async function stagedRecords(staging: string): Promise<readonly WalRecord[]> {
 }
 
 async function publishWals({ catalog }: ServerScope, staging: string, records: readonly WalRecord[]): Promise<void> {
-  const directories = new Set<string>();
-  for (const { name } of records) {
-    const path = catalog.walPath(name);
-    directories.add(dirname(path));
-    await makeDirectory(dirname(path));
-    // It is there already: the same content, as was judged.
-    if (!(await exists(path))) await linkOrCopy(stagedWal(staging, name), path).catch(unlessTaken);
-  }
-  for (const directory of directories) await syncDirectory(directory);
+  const { walStore } = catalog;
+  // One that is there already has the same content, as was judged.
+  for (const { name } of records) await walStore.adopt(name, stagedWal(staging, name));
+  await walStore.flush(records.map(({ name }) => name));
   await catalog.mergeWals(records);
-}
-
-function unlessTaken(error: unknown): void {
-  if (errnoOf(error) !== 'EEXIST') throw error;
 }
 
 /** For cron: completes imports that were killed when they were decided, and removes what the others left. */

@@ -7,7 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import type { TarMember } from '../../codec/tar-reader.ts';
 import { createNew, makeDirectory } from '../../host/files.ts';
 import { backupPath, type CatalogLayout, importPath } from '../../catalog/layout.ts';
-import { systemReason } from '../../catalog/reason.ts';
+import { systemReason } from '../../host/system-reason.ts';
 import { isBackupId } from '../../domain/backup/backup-info.ts';
 import { BackupError, errnoOf } from '../../domain/errors.ts';
 import { hashDir, parseWalName } from '../../domain/wal/wal.ts';

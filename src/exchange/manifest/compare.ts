@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import { digestFile } from '../../host/file-digest.ts';
 import { compareBytes, openToRead } from '../../host/files.ts';
 import { backupPath } from '../../catalog/layout.ts';
-import { systemReason } from '../../catalog/reason.ts';
+import { systemReason } from '../../host/system-reason.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import {
   MANIFEST_NAME,

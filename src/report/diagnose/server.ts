@@ -66,8 +66,8 @@ function localIso(time: Timestamp | null): string | null {
 
 async function describeWals({ catalog }: ServerScope): Promise<JsonObject> {
   const last: Record<string, Json> = {};
-  for (const [timeline, name] of await catalog.lastArchivedWals()) {
-    const record = catalog.describeWal(name);
+  for (const [timeline, name] of await catalog.walStore.lastOfTimelines()) {
+    const record = await catalog.walStore.describe(name);
     if (record) last[timelineName(timeline)] = { ...record, time: new JsonFloat(record.time) };
   }
   return last;

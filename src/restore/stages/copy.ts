@@ -7,7 +7,7 @@
 import { constants } from 'node:fs';
 import { chmod, lstat, mkdir, open, readdir, realpath } from 'node:fs/promises';
 import { copyFileDurably, type Throttle } from '../../host/copy-file.ts';
-import { systemReason } from '../../catalog/reason.ts';
+import { systemReason } from '../../host/system-reason.ts';
 import { errnoOf, RecoveryError } from '../../domain/errors.ts';
 import { inParallel } from '../../domain/in-parallel.ts';
 import { syncFile } from '../../host/files.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { CodecSettings } from '../../codec/settings.ts';
 import { copyFileDurably, createThrottle } from '../../host/copy-file.ts';
 import { makeDirectory, openNoFollow, syncDirectory } from '../../host/files.ts';
-import { systemReason } from '../../catalog/reason.ts';
+import { systemReason } from '../../host/system-reason.ts';
 import { RecoveryError } from '../../domain/errors.ts';
 import { parseWalName } from '../../domain/wal/wal.ts';
 import { isPlain } from '../../domain/wal/wal-content.ts';

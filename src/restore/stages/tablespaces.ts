@@ -2,7 +2,7 @@
 import { lstat, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory, syncDirectory } from '../../host/files.ts';
-import { systemReason } from '../../catalog/reason.ts';
+import { systemReason } from '../../host/system-reason.ts';
 import { RecoveryError } from '../../domain/errors.ts';
 import type { PlannedTablespace } from '../plan.ts';
 

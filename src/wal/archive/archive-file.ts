@@ -1,19 +1,19 @@
 /** What happens to one file of a queue: stored, dropped as an identical twin, rejected, or left for later. */
 import type { BigIntStats } from 'node:fs';
 import { type FileHandle, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { makeDirectory } from '../../host/files.ts';
+import { join } from 'node:path';
 import { runHooks, walHookVariables } from '../../host/hooks.ts';
 import { BarmanError, errnoOf, HookAbortError, messageOf, WalError } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
 import type { WalProblem } from '../../domain/wal/wal-header.ts';
-import type { WalRecord } from '../../domain/wal/xlogdb.ts';
+import { type WalRecord, walTime } from '../../domain/wal/xlogdb.ts';
+import type { PreparedWal } from '../../storage/wal-store.ts';
 import type { ArchiveRun } from './archive-run.ts';
 import { openWal } from '../content/content.ts';
 import { examineWal } from '../content/examine.ts';
 import type { Queue } from './queue.ts';
 import { moveToErrors } from '../rejects/rejects.ts';
-import { mtimeOf, type PreparedWal, prepareWal, type StoreRequest } from './store.ts';
+import { newWal, recordOf, type StoreRequest } from './stored-form.ts';
 import { judgeTwin } from './twins.ts';
 import type { QueuedWal } from './queued-wal.ts';
 
@@ -79,9 +79,8 @@ export async function beginFile(run: ArchiveRun, queue: Queue, file: WalFile): P
 
 /** Undefined for a file whose name is in the archive: that is decided in its turn. */
 async function prepareNew(run: ArchiveRun, queued: QueuedWal): Promise<PreparedWal | undefined> {
-  const hashDirectory = dirname(run.scope.catalog.walPath(queued.file.name));
-  if ((await run.namesIn(hashDirectory)).has(queued.file.name)) return undefined;
-  return prepareInto(hashDirectory, storeRequest(run, queued, hashDirectory));
+  if (await run.writer.has(queued.file.name)) return undefined;
+  return run.writer.prepare(newWal(storeRequest(run, queued)));
 }
 
 async function openQueued(run: ArchiveRun, path: string, file: WalFile): Promise<FileHandle | undefined> {
@@ -143,27 +142,24 @@ async function refuse(
 /** The source goes with the next commit. */
 async function place(run: ArchiveRun, queued: QueuedWal, prepared?: PreparedWal): Promise<WalRecord | undefined> {
   const { file, path, stats } = queued;
-  const target = run.scope.catalog.walPath(file.name);
-  const hashDirectory = dirname(target);
-  const names = await run.namesIn(hashDirectory);
-  if (names.has(file.name)) {
-    const verdict = await judgeTwin(run, queued, target);
+  const source = { name: file.name, sourcePath: path, inode: stats.ino };
+  if (await run.writer.has(file.name)) {
+    const verdict = await judgeTwin(run, queued);
     if (verdict === 'kept') return undefined;
     if (verdict !== 'replaced') {
       const record = verdict.isListed ? null : verdict.record;
-      await run.add({ sourcePath: path, inode: stats.ino, record, hashDirectory, isLinked: false });
+      await run.add({ ...source, record, isLinked: false });
       return undefined;
     }
-    names.delete(file.name);
   }
-  const request = storeRequest(run, queued, hashDirectory);
-  const { record, isLinked } = await (prepared ?? (await prepareInto(hashDirectory, request))).publish();
-  names.add(file.name);
-  await run.add({ sourcePath: path, inode: stats.ino, record, hashDirectory, isLinked });
+  const request = storeRequest(run, queued);
+  const { size, isLinked } = await (prepared ?? (await run.writer.prepare(newWal(request)))).publish();
+  const record = recordOf(request, size);
+  await run.add({ ...source, record, isLinked });
   return record;
 }
 
-function storeRequest(run: ArchiveRun, queued: QueuedWal, hashDirectory: string): StoreRequest {
+function storeRequest(run: ArchiveRun, queued: QueuedWal): StoreRequest {
   return {
     file: queued.file,
     source: queued.handle,
@@ -173,20 +169,6 @@ function storeRequest(run: ArchiveRun, queued: QueuedWal, hashDirectory: string)
     compression: run.scope.config.compression,
     encryption: run.scope.config.encryption,
     settings: run.settings,
-    hashDirectory,
-  };
-}
-
-/** A removal of other WAL may have taken the empty directory away meanwhile. */
-async function prepareInto(hashDirectory: string, request: StoreRequest): Promise<PreparedWal> {
-  const again = async (error: unknown) => {
-    if (errnoOf(error) !== 'ENOENT' || !(await makeDirectory(hashDirectory))) throw error;
-    return prepareWal(request);
-  };
-  const prepared = await prepareWal(request).catch(again);
-  return {
-    publish: () => prepared.publish().catch(async (error: unknown) => (await again(error)).publish()),
-    discard: () => prepared.discard(),
   };
 }
 
@@ -197,11 +179,12 @@ async function withHooks(
   body: () => Promise<WalRecord | undefined>,
 ): Promise<void> {
   const { scope } = run;
+  const { walStore } = scope.catalog;
   const { file, path, stats, form } = queued;
   const before: WalRecord = {
     name: file.name,
     size: Number(stats.size),
-    time: mtimeOf(stats),
+    time: walTime(stats.mtimeNs),
     ...form,
   };
   try {
@@ -215,7 +198,7 @@ async function withHooks(
     throw error;
   }
   const after = (record: WalRecord, error: string | null) =>
-    runHooks(scope, scope.config, 'archive', 'post', walHookVariables(record, scope.catalog.walPath(file.name), error));
+    runHooks(scope, scope.config, 'archive', 'post', walHookVariables(record, walStore.locate(file.name), error));
   let record: WalRecord | undefined;
   try {
     record = await body();

@@ -1,26 +1,26 @@
 /**
- * One pass of the archiver: what is in the hash directories, and the files that are stored but not committed yet. A
+ * One pass of the archiver: its writer into the store, and the files that are stored but not committed yet. A
  * commit makes a group of them durable at once: directories, lines of xlog.db, and only then the end of the sources.
  */
-import { lstat, readdir, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { lstat, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { CodecSettings } from '../../codec/settings.ts';
-import { makeDirectory, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
+import { syncDirectory } from '../../host/files.ts';
 import { hasHooks } from '../../host/hooks.ts';
 import type { Log } from '../../host/log.ts';
 import { errnoOf } from '../../domain/errors.ts';
-import { parseWalName } from '../../domain/wal/wal.ts';
 import type { WalRecord } from '../../domain/wal/xlogdb.ts';
+import type { WalWriter } from '../../storage/wal-store.ts';
 import type { Output } from '../../output/output.ts';
 import type { ServerScope } from '../../server/scope.ts';
 
 /** A source file whose content is in the archive. */
 export interface StoredWal {
+  readonly name: string;
   readonly sourcePath: string;
   readonly inode: bigint;
   /** The line to append; null when xlog.db has it. */
   readonly record: WalRecord | null;
-  readonly hashDirectory: string;
   /** True when source and archived file are one file under two names: waiting for the commit costs no space. */
   readonly isLinked: boolean;
 }
@@ -33,14 +33,13 @@ export interface ArchiveRun {
   readonly output: Output;
   /** Logger `barman.wal_archiver`. */
   readonly log: Log;
+  readonly writer: WalWriter;
   readonly settings: CodecSettings;
   readonly hasHooks: boolean;
   readonly archived: string[];
   readonly told: GrowingFiles;
   /** System identifier of the archive; null while no backup has written it down. */
   systemId(): Promise<string | null>;
-  /** The names in a hash directory, which is created; what dead runs left there is removed first. */
-  namesIn(hashDirectory: string): Promise<Set<string>>;
   /** Hands over a stored file; commits when enough of them have come together. */
   add(stored: StoredWal): Promise<void>;
   commit(): Promise<void>;
@@ -49,12 +48,9 @@ export interface ArchiveRun {
 /** One commit for so many files. Copies count more: until then they take their space twice. */
 const GROUP = 64;
 const COPY_WEIGHT = 16;
-/** Ours and the reference's names of unfinished work, after the name of a WAL file. */
-const LEFTOVER = /^(.+?)\.(?:tmp|compressed|uncompressed|(?:compressed\.)?gpg)$/;
 
 /** Opens a pass; the caller holds the archive-wal lock. */
 export function openRun(scope: ServerScope, told: GrowingFiles = new Map()): ArchiveRun {
-  const directories = new Map<string, Promise<Set<string>>>();
   const archived: string[] = [];
   let identity: Promise<string | null> | undefined;
   let group: StoredWal[] = [];
@@ -65,7 +61,7 @@ export function openRun(scope: ServerScope, told: GrowingFiles = new Map()): Arc
     group = [];
     weight = 0;
     if (stored.length === 0) return;
-    for (const directory of new Set(stored.map(({ hashDirectory }) => hashDirectory))) await syncDirectory(directory);
+    await scope.catalog.walStore.flush(stored.map(({ name }) => name));
     const records = stored.flatMap(({ record }) => (record === null ? [] : [record]));
     if (records.length > 0) await scope.catalog.appendWals(records);
     archived.push(...records.map(({ name }) => name));
@@ -75,6 +71,7 @@ export function openRun(scope: ServerScope, told: GrowingFiles = new Map()): Arc
     scope,
     output: scope.output,
     log: scope.log.named('barman.wal_archiver'),
+    writer: scope.catalog.walStore.writer(),
     // A copy: a passphrase that was refused in one pass is asked for again in the next.
     settings: { ...scope.codecs },
     hasHooks: runsHooks,
@@ -84,14 +81,6 @@ export function openRun(scope: ServerScope, told: GrowingFiles = new Map()): Arc
       identity ??= scope.catalog.readIdentity().then((known) => known?.systemid ?? null);
       return identity;
     },
-    namesIn: (hashDirectory) => {
-      let names = directories.get(hashDirectory);
-      if (names === undefined) {
-        names = openDirectory(hashDirectory);
-        directories.set(hashDirectory, names);
-      }
-      return names;
-    },
     add: async (stored) => {
       group.push(stored);
       weight += stored.isLinked ? 1 : COPY_WEIGHT;
@@ -99,18 +88,6 @@ export function openRun(scope: ServerScope, told: GrowingFiles = new Map()): Arc
     },
     commit,
   };
-}
-
-async function openDirectory(path: string): Promise<Set<string>> {
-  await makeDirectory(path);
-  const names = new Set<string>();
-  for (const name of await readdir(path)) {
-    // The lock is ours: nobody is at work on these.
-    const base = LEFTOVER.exec(name)?.[1];
-    if (base !== undefined && parseWalName(base) !== undefined) await unlinkIfPresent(join(path, name));
-    else names.add(name);
-  }
-  return names;
 }
 
 async function removeSources(stored: readonly StoredWal[]): Promise<void> {

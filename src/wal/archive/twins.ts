@@ -1,19 +1,18 @@
 /** A WAL whose name is in the archive already. Source: docs/behaviour/wal.md 3 step 3; faults.md REF2, REF4, B9. */
-import { type FileHandle, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, unlink } from 'node:fs/promises';
 import type { CodecSettings } from '../../codec/settings.ts';
 import { formatOf } from '../../domain/codecs.ts';
-import { errnoOf, WalError, withHint } from '../../domain/errors.ts';
+import { WalError, withHint } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
 import type { StoredForm } from '../../domain/wal/wal-content.ts';
 import { parseWalHeader } from '../../domain/wal/wal-header.ts';
-import type { WalRecord } from '../../domain/wal/xlogdb.ts';
-
+import { type WalRecord, walTime } from '../../domain/wal/xlogdb.ts';
 import type { ArchiveRun } from './archive-run.ts';
-import { canDecrypt, haveSameContent, measurePlain, openWal, recognise } from '../content/content.ts';
+import { canDecrypt, haveSameContent, measurePlain, recognise } from '../content/content.ts';
 import { contentProblem } from '../content/examine.ts';
 import { isListed } from './listed.ts';
 import { moveToErrors } from '../rejects/rejects.ts';
-import { mtimeOf } from './store.ts';
+import type { OpenWal } from '../../storage/wal-store.ts';
 import type { QueuedWal } from './queued-wal.ts';
 
 /**
@@ -22,23 +21,25 @@ import type { QueuedWal } from './queued-wal.ts';
  */
 export type TwinVerdict = { readonly isListed: boolean; readonly record: WalRecord } | 'replaced' | 'kept';
 
-export async function judgeTwin(run: ArchiveRun, queued: QueuedWal, target: string): Promise<TwinVerdict> {
+export async function judgeTwin(run: ArchiveRun, queued: QueuedWal): Promise<TwinVerdict> {
   const { file } = queued;
-  const stored = await openStored(target);
+  const found = await run.scope.catalog.walStore.open(file.name);
+  if (found === undefined) throw new WalError(`'${run.scope.catalog.walStore.locate(file.name)}' vanished`);
+  if (found === 'no file') return replace(run, queued, 'damaged');
+  const stored = found.handle;
   try {
-    if (stored === undefined) return await replace(run, queued, target, 'damaged');
     const form = await recognise(stored, run.settings);
     if (await haveSameContent(queued.handle, stored, run.settings)) {
       // The reference renames first and flushes later: this copy is about to be the only one.
       await stored.sync();
-      return await identical(run, queued, target, form);
+      return await identical(run, queued, found, form);
     }
     if (!(await canDecrypt(stored, form, run.settings))) {
-      const verdict = await judgeSealed(run, queued, target, stored);
+      const verdict = await judgeSealed(run, queued, found);
       if (verdict !== undefined) return verdict;
-    } else if (!(await isSound(file, stored, run.settings))) return await replace(run, queued, target, 'damaged');
+    } else if (!(await isSound(file, stored, run.settings))) return await replace(run, queued, 'damaged');
   } finally {
-    await stored?.close();
+    await stored.close();
   }
   const { name, config } = run.scope;
   await moveToErrors(config.errorsDirectory, queued.path, file.name, 'duplicate', run.scope.now());
@@ -53,42 +54,28 @@ export async function judgeTwin(run: ArchiveRun, queued: QueuedWal, target: stri
 async function judgeSealed(
   run: ArchiveRun,
   queued: QueuedWal,
-  target: string,
-  stored: FileHandle,
+  stored: OpenWal,
 ): Promise<'replaced' | 'kept' | undefined> {
   const listed = await isKnown(run, queued);
   if (listed === true) return undefined;
   if (listed === 'unknown') return 'kept';
   // Made of this very file? The time of a source is given to its archived copy, to the microsecond.
-  if (Math.abs(mtimeOf(await stored.stat({ bigint: true })) - mtimeOf(queued.stats)) > 2e-6) {
-    return replace(run, queued, target, 'not in xlog.db and cannot be decrypted');
+  if (Math.abs(walTime(stored.stats.mtimeNs) - walTime(queued.stats.mtimeNs)) > 2e-6) {
+    return replace(run, queued, 'not in xlog.db and cannot be decrypted');
   }
   run.log.warning(`WAL file ${queued.file.name} was archived without its line in xlog.db: archiving it again`);
-  await unlink(target);
+  await run.writer.takeOut(queued.file.name, unlink);
   return 'replaced';
 }
 
-/** Undefined for what is no regular file. */
-async function openStored(target: string): Promise<FileHandle | undefined> {
-  try {
-    const handle = await openWal(target);
-    if ((await handle.stat()).isFile()) return handle;
-    await handle.close();
-    return undefined;
-  } catch (error) {
-    if (errnoOf(error) === 'ELOOP') return undefined;
-    throw error;
-  }
-}
-
-async function identical(run: ArchiveRun, queued: QueuedWal, target: string, form: StoredForm): Promise<TwinVerdict> {
+async function identical(run: ArchiveRun, queued: QueuedWal, stored: OpenWal, form: StoredForm): Promise<TwinVerdict> {
   const { file, stats } = queued;
   const configured = run.scope.config.compression;
   const isConfigured = configured !== null && (form.encryption !== null || form.compression === formatOf(configured));
   const record: WalRecord = {
     name: file.name,
-    size: (await stat(target)).size,
-    time: mtimeOf(stats),
+    size: Number(stored.stats.size),
+    time: walTime(stats.mtimeNs),
     compression: isConfigured ? configured : form.compression,
     encryption: form.encryption,
   };
@@ -125,9 +112,11 @@ export async function isSound(file: WalFile, stored: FileHandle, settings: Codec
 }
 
 /** A valid file beats an invalid one. compat 3.20.1: the first one stays there whatever it is. */
-async function replace(run: ArchiveRun, { file }: QueuedWal, target: string, what: string): Promise<'replaced'> {
+async function replace(run: ArchiveRun, { file }: QueuedWal, what: string): Promise<'replaced'> {
   const { name, config, catalog } = run.scope;
-  const moved = await moveToErrors(config.errorsDirectory, target, file.name, 'duplicate', run.scope.now());
+  const moved = await run.writer.takeOut(file.name, (path) =>
+    moveToErrors(config.errorsDirectory, path, file.name, 'duplicate', run.scope.now()),
+  );
   await catalog.removeWals((record) => record.name === file.name);
   run.output.warning(
     `the archived WAL file '${file.name}' of server '${name}' was ${what}: it is replaced by the one that arrived now. Moved to '${moved}'`,

@@ -5,7 +5,8 @@ import { constants as Z, gunzipSync } from 'node:zlib';
 import { decompressor } from '../../codec/compression.ts';
 import type { CodecSettings } from '../../codec/settings.ts';
 import { decryptor } from '../../codec/gpg.ts';
-import { detectForm, HEAD_LENGTH, isPlain, type StoredForm } from '../../domain/wal/wal-content.ts';
+import { detectForm, HEAD_LENGTH, isPlain, PLAIN, type StoredForm } from '../../domain/wal/wal-content.ts';
+import type { WalStore } from '../../storage/wal-store.ts';
 import { LARGEST_SEGMENT, parseWalHeader, WAL_HEADER_LENGTH, type WalContent } from '../../domain/wal/wal-header.ts';
 import { openToRead } from '../../host/files.ts';
 
@@ -13,9 +14,20 @@ const BLOCK = 1_048_576;
 /** Enough compressed bytes to yield the header of a segment. */
 const GZIP_HEAD = 4_096;
 
-/** Opens a regular file for reading; a symbolic link is refused (ELOOP). */
+/** Opens a file that is not in the archive: in a queue, or refused. A symbolic link is no WAL (ELOOP). */
 export function openWal(path: string): Promise<FileHandle> {
   return openToRead(path);
+}
+
+/** How an archived file is stored, by its first bytes; plain where there is none to look at. */
+export async function archivedForm(store: WalStore, name: string, customMagic: string | null): Promise<StoredForm> {
+  const found = await store.open(name);
+  if (found === undefined || found === 'no file') return PLAIN;
+  try {
+    return detectForm(await readHead(found.handle), customMagic);
+  } finally {
+    await found.handle.close();
+  }
 }
 
 /** The first bytes of an open file. */

@@ -33,13 +33,32 @@ export async function judgeArrival(run: PutRun, arrival: Arrival): Promise<Verdi
     run.scope.output.error(withHint(`WAL file '${file.name}' ${examined.problem.text}: refused${run.where}`, hint));
     return 'refused';
   }
-  const queued = join(run.scope.config.incomingWalsDirectory, file.name);
   // The archiver publishes in the archive before it removes from the queue: in this order nothing slips through.
-  for (const path of [queued, run.scope.catalog.walPath(file.name)]) {
-    const verdict = await compareWith(run, arrival, path, path === queued);
-    if (verdict !== 'new') return verdict;
-  }
-  return 'new';
+  const beside = await compareWith(run, arrival, queuedCopy(run, file.name), true);
+  return beside === 'new' ? compareWith(run, arrival, archivedCopy(run, file.name), false) : beside;
+}
+
+/** Where a file of the same name may be already. */
+interface Copy {
+  readonly location: string;
+  open(): Promise<FileHandle | 'no file' | undefined>;
+  /** Makes its name durable. */
+  flush(): Promise<void>;
+}
+
+function queuedCopy({ scope }: PutRun, name: string): Copy {
+  const { incomingWalsDirectory } = scope.config;
+  const location = join(incomingWalsDirectory, name);
+  return { location, open: () => openExisting(location), flush: () => syncDirectory(incomingWalsDirectory) };
+}
+
+function archivedCopy({ scope }: PutRun, name: string): Copy {
+  const { walStore } = scope.catalog;
+  const open = async () => {
+    const found = await walStore.open(name);
+    return typeof found === 'object' ? found.handle : found;
+  };
+  return { location: walStore.locate(name), open, flush: () => walStore.flush([name]) };
 }
 
 async function examine(run: PutRun, { file }: Pick<Arrival, 'file'>, handle: FileHandle): Promise<Examined> {
@@ -53,22 +72,23 @@ async function examine(run: PutRun, { file }: Pick<Arrival, 'file'>, handle: Fil
   return { ...examined, problem: contentProblem(file, content, run.systemId) };
 }
 
-async function compareWith(run: PutRun, arrival: Arrival, path: string, isQueued: boolean): Promise<Verdict> {
-  const existing = await openExisting(path);
+async function compareWith(run: PutRun, arrival: Arrival, copy: Copy, isQueued: boolean): Promise<Verdict> {
+  const { location } = copy;
+  const existing = await copy.open();
   if (existing === undefined) return 'new';
   try {
     if (existing !== 'no file') {
       if (await haveSameContent(arrival.handle, existing, run.settings)) {
         // It may be a copy that was never flushed: we answer for it now.
         await existing.sync();
-        await syncDirectory(join(path, '..'));
+        await copy.flush();
         await arrival.discard();
         return 'known';
       }
       const { problem, ...form } = await examine(run, arrival, existing);
       // The archiver decides about what cannot be decrypted here, and replaces what is damaged in the archive.
       if (!isQueued && (problem !== null || !(await canDecrypt(existing, form, run.settings)))) return 'new';
-      if (problem === null) return refuseOther(run, arrival, path);
+      if (problem === null) return refuseOther(run, arrival, location);
     }
   } finally {
     if (existing !== 'no file') await existing.close();
@@ -76,13 +96,13 @@ async function compareWith(run: PutRun, arrival: Arrival, path: string, isQueued
   if (!isQueued) return 'new';
   const moved = await moveToErrors(
     run.scope.config.errorsDirectory,
-    path,
+    location,
     arrival.file.name,
     'unknown',
     run.scope.now(),
   );
   run.scope.output.warning(
-    `'${path}' was no complete WAL file: replaced by the one that arrived now. Moved to '${moved}'${run.where}`,
+    `'${location}' was no complete WAL file: replaced by the one that arrived now. Moved to '${moved}'${run.where}`,
   );
   return 'new';
 }

@@ -2,11 +2,11 @@
  * What the files in the errors directory are, and what may safely be done with each: a copy of an archived WAL, or the
  * beginning of one, may go; a sound WAL that the archive lacks goes back into the queue; everything else is for a person.
  */
-import { lstat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, lstat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { linkOrCopy } from '../../host/copy-file.ts';
 import { exists, listNames, makeDirectory, syncDirectory } from '../../host/files.ts';
-import { errnoOf, messageOf, WalError } from '../../domain/errors.ts';
+import { messageOf, WalError } from '../../domain/errors.ts';
 import { parseWalName, type WalFile } from '../../domain/wal/wal.ts';
 import type { JudgedReject } from '../../domain/wal/rejected-wal.ts';
 import { parseWalHeader } from '../../domain/wal/wal-header.ts';
@@ -125,13 +125,11 @@ function judgeBeside(
   };
 }
 
-async function openStored(scope: ServerScope, { name }: WalFile) {
-  try {
-    return await openWal(scope.catalog.walPath(name));
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+async function openStored(scope: ServerScope, { name }: WalFile): Promise<FileHandle | undefined> {
+  const { walStore } = scope.catalog;
+  const found = await walStore.open(name);
+  if (found === 'no file') throw new WalError(`'${walStore.locate(name)}' is no regular file`);
+  return found?.handle;
 }
 
 /**
@@ -156,15 +154,17 @@ export async function resolveRejects(scope: ServerScope): Promise<ReadonlySet<st
 }
 
 /** The archived copy must be on disk before this one goes. */
-async function removeReject({ catalog, config }: ServerScope, file: string, walName: string): Promise<void> {
-  const archived = catalog.walPath(walName);
-  const handle = await openWal(archived);
+async function removeReject(scope: ServerScope, file: string, walName: string): Promise<void> {
+  const { catalog, config } = scope;
+  const wal = parseWalName(walName);
+  const stored = wal && (await openStored(scope, wal));
+  if (stored === undefined) throw new WalError(`'${catalog.walStore.locate(walName)}' vanished`);
   try {
-    await handle.sync();
+    await stored.sync();
   } finally {
-    await handle.close();
+    await stored.close();
   }
-  await syncDirectory(dirname(archived));
+  await catalog.walStore.flush([walName]);
   await unlink(join(config.errorsDirectory, file));
   await syncDirectory(config.errorsDirectory);
 }

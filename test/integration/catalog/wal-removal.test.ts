@@ -57,7 +57,7 @@ it('survives SIGKILL at any moment: no needed file goes, every file is listed, t
   await archiveAll(segments(0, 4095));
   let wasCut = false;
   for (let run = 0; run < 6; run += 1) {
-    await killWhenGone(child, [home.root, horizon], home.catalog.walPath(segmentName(1, 0, run * 590)));
+    await killWhenGone(child, [home.root, horizon], home.catalog.walStore.locate(segmentName(1, 0, run * 590)));
     const names = await listed();
     const files = present();
     expect(files.slice(-1096)).toEqual(segments(3000, 4095));

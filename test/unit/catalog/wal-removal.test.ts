@@ -99,7 +99,7 @@ describe('removeWals', () => {
 
   it('says in the words of the reference that one file is gone', async () => {
     await archiveAll(segments(0, 2));
-    rmSync(home.catalog.walPath(segmentName(1, 0, 1)));
+    rmSync(home.catalog.walStore.locate(segmentName(1, 0, 1)));
     await home.catalog.removeWals(olderThan(segmentName(1, 0, 2)));
     expect(home.warnings).toEqual([
       `Ignoring deletion of WAL file ${segmentName(1, 0, 1)} for server pg: No such file or directory`,
@@ -109,7 +109,7 @@ describe('removeWals', () => {
 
   it('keeps the line of a file that it cannot remove', async () => {
     await archiveAll(segments(0, 2));
-    const stuck = home.catalog.walPath(segmentName(1, 0, 1));
+    const stuck = home.catalog.walStore.locate(segmentName(1, 0, 1));
     rmSync(stuck);
     mkdirSync(join(stuck, 'in the way'), { recursive: true });
     const removed = await home.catalog.removeWals(olderThan(segmentName(1, 0, 2)));
@@ -159,7 +159,7 @@ describe('removeWals', () => {
     const see =
       (when: string) =>
       async ({ name }: WalRecord) => {
-        calls.push(`${when} ${name.slice(-1)} ${existsSync(home.catalog.walPath(name))}`);
+        calls.push(`${when} ${name.slice(-1)} ${existsSync(home.catalog.walStore.locate(name))}`);
         if (when === 'before' && name === segmentName(1, 0, 2)) throw new HookAbortError('veto');
       };
     const removal = home.catalog.removeWals(() => true, { before: see('before'), after: see('after') });

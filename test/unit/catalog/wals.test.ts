@@ -300,7 +300,7 @@ describe('rebuildXlogdb', () => {
   });
 });
 
-describe('lastArchivedWals', () => {
+describe('the last of each timeline', () => {
   it('is the highest plain segment of each timeline, whatever else lies there', async () => {
     for (const name of [
       '0000000100000000000000FE',
@@ -315,7 +315,7 @@ describe('lastArchivedWals', () => {
     mkdirSync(home.path('wals', '0000000100000002'));
     writeFileSync(home.path('wals', '0000000500000000'), 'a file');
     appendFileSync(home.path('wals', '0000000300000000', '0000000300000000000000FF.tmp'), '');
-    expect([...(await home.catalog.lastArchivedWals())]).toEqual([
+    expect([...(await home.catalog.walStore.lastOfTimelines())]).toEqual([
       [1, '0000000100000000000000FF'],
       [2, '0000000200000001000000A0'],
       [3, '0000000300000000000000AA'],
@@ -323,16 +323,16 @@ describe('lastArchivedWals', () => {
   });
 
   it('is empty without an archive', async () => {
-    expect([...(await home.catalog.lastArchivedWals())]).toEqual([]);
+    expect([...(await home.catalog.walStore.lastOfTimelines())]).toEqual([]);
   });
 });
 
-it('walPath knows every kind of name and refuses the rest', () => {
-  expect(home.catalog.walPath('00000001000000020000000A.partial')).toBe(
+it('the place of a WAL file is known for every kind of name, and refused for the rest', () => {
+  expect(home.catalog.walStore.locate('00000001000000020000000A.partial')).toBe(
     home.path('wals', '0000000100000002', '00000001000000020000000A.partial'),
   );
-  expect(home.catalog.walPath('0000000A.history')).toBe(home.path('wals', '0000000A.history'));
+  expect(home.catalog.walStore.locate('0000000A.history')).toBe(home.path('wals', '0000000A.history'));
   for (const name of ['', '..', '../../etc/passwd', '00000001000000020000000A/../x']) {
-    expect(() => home.catalog.walPath(name)).toThrow(new WalError(`invalid WAL segment name '${name}'`));
+    expect(() => home.catalog.walStore.locate(name)).toThrow(new WalError(`invalid WAL segment name '${name}'`));
   }
 });

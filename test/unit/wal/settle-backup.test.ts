@@ -1,9 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Catalog } from '../../../src/catalog/catalog.ts';
 import { emptyBackupInfo, type BackupInfo } from '../../../src/domain/backup/backup-info.ts';
+import { openWalDirectory } from '../../../src/storage/directory/wal-directory.ts';
 import { judge } from '../../../src/wal/settle-backup.ts';
 
 const MEBIBYTE = 1024 * 1024;
@@ -15,17 +16,13 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 /** An archive that holds these segments of timeline 1; `last` of each timeline as the directories would tell. */
-function archive(
-  names: readonly string[],
-  empty: readonly string[] = [],
-): Pick<Catalog, 'lastArchivedWals' | 'walPath'> {
-  mkdirSync(join(root, 'wals'), { recursive: true });
-  for (const name of names) writeFileSync(join(root, 'wals', name), empty.includes(name) ? '' : name);
-  const last = [...names].sort().at(-1);
-  return {
-    lastArchivedWals: async () => new Map(last === undefined ? [] : [[1, last]]),
-    walPath: (name) => join(root, 'wals', name),
-  };
+function archive(names: readonly string[], empty: readonly string[] = []): Pick<Catalog, 'walStore'> {
+  const walStore = openWalDirectory({ root: join(root, 'wals') });
+  for (const name of names) {
+    mkdirSync(dirname(walStore.locate(name)), { recursive: true });
+    writeFileSync(walStore.locate(name), empty.includes(name) ? '' : name);
+  }
+  return { walStore };
 }
 
 function backup(begin: string | null, end: string | null, xlogSegmentSize = 16 * MEBIBYTE): BackupInfo {
@@ -66,16 +63,16 @@ it.each([
     missing(wal(0x100)),
   ],
 ] as const)('%s', async (_, names, info, verdict) => {
-  expect(await judge(archive(names) as Catalog, info)).toEqual(verdict);
+  expect(await judge(archive(names), info)).toEqual(verdict);
 });
 
 it('an empty file holds no WAL', async () => {
-  const catalog = archive([wal(5), wal(6), wal(7)], [wal(6)]) as Catalog;
+  const catalog = archive([wal(5), wal(6), wal(7)], [wal(6)]);
   expect(await judge(catalog, backup(wal(5), wal(7)))).toEqual(missing(wal(6)));
 });
 
 it('a backup must stay on one timeline', async () => {
-  expect(await judge(archive([]) as Catalog, backup(wal(5), wal(7, 2)))).toEqual({
+  expect(await judge(archive([]), backup(wal(5), wal(7, 2)))).toEqual({
     status: 'FAILED',
     error:
       'Backups spanning multiple timelines are not supported. The backup starts in timeline 00000001 and ends in timeline 00000002.',
@@ -83,5 +80,5 @@ it('a backup must stay on one timeline', async () => {
 });
 
 it('says nothing of a backup that has not ended', async () => {
-  expect(await judge(archive([]) as Catalog, backup(wal(5), null))).toBeNull();
+  expect(await judge(archive([]), backup(wal(5), null))).toBeNull();
 });

@@ -21,7 +21,7 @@ it('compares WAL by a filter whose program is found in path_prefix only', async 
     const masked = walSegment(one).map((byte) => byte + 1);
     for (const name of [one, two]) {
       await put(stagedWal(pg.root, name), walSegment(name));
-      await put(pg.scope.catalog.walPath(name), masked);
+      await put(pg.scope.catalog.walStore.locate(name), masked);
     }
     const records = [one, two].map((name) => ({ name, size: 1_048_576, time: 0, compression: null, encryption: null }));
     expect(await conflicting(pg.scope, pg.root, records)).toEqual([two]);

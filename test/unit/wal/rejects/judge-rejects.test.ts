@@ -94,7 +94,7 @@ describe('the errors directory', () => {
     expect(judged).toMatchObject({ relation: 'longer', action: 'queue' });
     await resolveRejects(box.scope);
     await archiveWals(box.scope, { verbose: false });
-    expect(gunzipSync(await readFile(box.scope.catalog.walPath(three))).equals(walSegment(three))).toBe(true);
+    expect(gunzipSync(await readFile(box.scope.catalog.walStore.locate(three))).equals(walSegment(three))).toBe(true);
     expect((await judgeRejects(box.scope)).map(({ relation }) => relation)).toContain('prefix');
   });
 
@@ -118,6 +118,8 @@ describe('the errors directory', () => {
     expect(second).toMatchObject({ relation: 'different', action: null });
     await resolveRejects(box.scope);
     await archiveWals(box.scope, { verbose: false });
-    expect((await readFile(box.scope.catalog.walPath(one))).equals(gzipSync(walSegment(one), { level: 1 }))).toBe(true);
+    expect(
+      (await readFile(box.scope.catalog.walStore.locate(one))).equals(gzipSync(walSegment(one), { level: 1 })),
+    ).toBe(true);
   });
 });
