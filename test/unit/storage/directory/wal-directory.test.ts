@@ -9,45 +9,16 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openWalDirectory } from '../../../../src/storage/directory/wal-directory.ts';
 import type { Misplaced, WalStore } from '../../../../src/storage/wal-store.ts';
+import { makeDirectoryStore } from '../../../support/directory-store.ts';
 import { describeWalStore } from '../../../support/wal-store-conformance.ts';
 
-describeWalStore('hash directories', () => {
-  const root = mkdtempSync(join(tmpdir(), 'w-'));
-  const store = openWalDirectory({ root });
-  const sockets: (() => void)[] = [];
-  return {
-    store,
-    again: () => openWalDirectory({ root }),
-    plant: async (name, what) => {
-      const path = store.locate(name);
-      mkdirSync(dirname(path), { recursive: true });
-      if (what === 'link') symlinkSync('/etc/hostname', path);
-      else if (what === 'directory') mkdirSync(path);
-      else {
-        const server = createServer();
-        await new Promise<void>((resolve) => void server.listen(path, resolve));
-        sockets.push(() => void server.close());
-      }
-      return true;
-    },
-    litter: async (name) => {
-      const path = store.locate(name);
-      mkdirSync(dirname(path), { recursive: true });
-      for (const suffix of ['.tmp', '.compressed', '.compressed.gpg']) writeFileSync(path + suffix, 'half');
-      writeFileSync(join(dirname(path), 'notes'), 'not ours');
-    },
-    dispose: () => {
-      for (const close of sockets) close();
-      rmSync(root, { recursive: true, force: true });
-    },
-  };
-});
+// Special files take a program: test/integration has them.
+describeWalStore('hash directories', () => makeDirectoryStore());
 
 describe('hash directories under wals_directory', () => {
   const A = '00000001000000000000000A';
