@@ -10,6 +10,7 @@ import { prettySize } from '../domain/text/size.ts';
 import { checkBackup } from '../wal/settle-backup.ts';
 import type { CommandContext } from '../server/context.ts';
 import type { ServerScope } from '../server/scope.ts';
+import { clockText, dateText, localReading } from '../domain/time/civil-time.ts';
 import { waitForWal } from '../wal/wait.ts';
 import { purgeOlderWals } from './first-backup.ts';
 import { syncTree } from '../transfer/measure.ts';
@@ -47,10 +48,9 @@ function sizeText({ size, deduplicatedSize }: BackupInfo, links: boolean): strin
 
 /** Python's `str(datetime)` in local time, microseconds included. */
 function localTime(date: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0');
+  const reading = localReading(date);
   const micros = `${String(date.getMilliseconds()).padStart(3, '0')}000`;
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${micros}`;
+  return `${dateText(reading)} ${clockText(reading)}.${micros}`;
 }
 
 /** `--wait`: still under the server's backup lock. */

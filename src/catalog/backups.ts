@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { exists, makeDirectory, rmdirIfEmpty, syncDirectory } from '../host/files.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { compactText, localReading } from '../domain/time/civil-time.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import { isObject } from '../domain/location.ts';
 import type { Catalog, CatalogListing, DamagedBackup } from './catalog.ts';
@@ -80,7 +81,7 @@ async function claimId(layout: CatalogLayout, now: Date): Promise<string> {
   }
   await makeDirectory(layout.baseDirectory);
   for (let time = now.getTime(); ; time += 1000) {
-    const backupId = idOf(new Date(time));
+    const backupId = compactText(localReading(new Date(time)));
     if (await exists(infoPath(layout, backupId))) continue;
     if (!(await makeClaim(backupPath(layout, backupId)))) continue;
     if (await exists(infoPath(layout, backupId))) {
@@ -100,11 +101,4 @@ async function makeClaim(path: string): Promise<boolean> {
     if (errnoOf(error) === 'EEXIST') return false;
     throw new BackupError(`cannot create the backup directory '${path}': ${systemReason(error)}`, { cause: error });
   }
-}
-
-/** Local time as `YYYYMMDDThhmmss`. */
-function idOf(time: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0');
-  const day = `${String(time.getFullYear()).padStart(4, '0')}${two(time.getMonth() + 1)}${two(time.getDate())}`;
-  return `${day}T${two(time.getHours())}${two(time.getMinutes())}${two(time.getSeconds())}`;
 }

@@ -4,7 +4,7 @@
  */
 import { localExecutor } from '../host/executor/local.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
-import { isoTimestamp } from '../domain/time/timestamp.ts';
+import { isoTimestamp, timestampOf } from '../domain/time/timestamp.ts';
 import { COMPATIBLE_VERSION } from '../domain/version.ts';
 import type { CommandContext } from '../server/context.ts';
 import { globalConfiguration, modelConfiguration, presenter } from '../report/diagnose/configuration.ts';
@@ -38,16 +38,16 @@ export async function run(ctx: CommandContext, options: DiagnoseOptions): Promis
   const document: Json = {
     global: {
       config: globalConfiguration(config, present),
-      system_info: { ...(await system), barman_ver: COMPATIBLE_VERSION, timestamp: timestampOf(ctx.now()) },
+      system_info: {
+        ...(await system),
+        barman_ver: COMPATIBLE_VERSION,
+        timestamp: isoTimestamp(timestampOf(ctx.now())),
+      },
     },
     models: Object.fromEntries(models) as JsonObject,
     servers: Object.fromEntries(described),
   };
   ctx.output.result(documentResult(jsonText(withoutSecrets(document), 4)));
-}
-
-function timestampOf(now: Date): string {
-  return isoTimestamp({ epochMicros: BigInt(now.getTime()) * 1000n, offsetMinutes: -now.getTimezoneOffset() });
 }
 
 /** Whatever a value is: settings of PostgreSQL and messages of errors hold passwords too. */

@@ -1,4 +1,5 @@
 /** The rules of backup_method = snapshot. Source: docs/behaviour/config.md 7. */
+import { civilTime, isRealDate } from '../domain/time/civil-time.ts';
 import type { ServerConfig } from './options.ts';
 
 /** One message per mistake, in Barman's order. */
@@ -81,8 +82,6 @@ function lockProblems(config: ServerConfig): string[] {
 
 /** False for a 31 February or a 25 o'clock. */
 function isMoment(text: string): boolean {
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = (text.match(/\d+/g) ?? []).map(Number);
-  const moment = new Date(Date.UTC(year, month - 1, day));
-  const isDay = moment.getUTCMonth() === month - 1 && moment.getUTCDate() === day;
-  return isDay && hour <= 23 && minute <= 59 && second <= 61;
+  const time = civilTime(...(text.match(/\d+/g) ?? []));
+  return isRealDate(time) && time.hour <= 23 && time.minute <= 59 && time.second <= 61;
 }

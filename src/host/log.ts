@@ -7,6 +7,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, statSync, writeSync } from '
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import type { Logger as PinoLogger } from 'pino';
+import { clockText, dateText, localReading } from '../domain/time/civil-time.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical';
 
@@ -158,8 +159,6 @@ function renderLine(format: string, line: { level: LogLevel; name: string; messa
 }
 
 function asctime(time: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0');
-  const date = `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
-  const clock = `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
-  return `${date} ${clock},${String(time.getMilliseconds()).padStart(3, '0')}`;
+  const reading = localReading(time);
+  return `${dateText(reading)} ${clockText(reading)},${String(time.getMilliseconds()).padStart(3, '0')}`;
 }

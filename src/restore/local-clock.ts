@@ -1,21 +1,15 @@
 /** The clock and zone of this host, as reading a --target-time needs them. */
-import type { CivilTime, Clock } from '../domain/time/target-time.ts';
+import { localOffset, localReading } from '../domain/time/civil-time.ts';
+import type { Clock } from '../domain/time/target-time.ts';
 
 /** English spellings differ in which abbreviations they know: CET is British, EST American, AEST Australian. */
 const LOCALES = ['en-US', 'en-GB', 'en-AU', 'en-CA'];
 
 export function localClock(now: Date): Clock {
   return {
-    today: { year: now.getFullYear(), month: now.getMonth() + 1, day: now.getDate() },
-    zone: { offsetMinutes, names: zoneNames(now) },
+    today: localReading(now),
+    zone: { offsetMinutes: localOffset, names: zoneNames(now) },
   };
-}
-
-function offsetMinutes({ year, month, day, hour, minute, second }: CivilTime): number {
-  const date = new Date(2000, 0, 1, hour, minute, second);
-  date.setFullYear(year, month - 1, day);
-  date.setHours(hour, minute, second);
-  return -date.getTimezoneOffset();
 }
 
 /** Standard and summer name; offsets such as GMT+1, which Intl gives where it knows no name, are none. */

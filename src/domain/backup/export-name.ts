@@ -4,6 +4,7 @@
  */
 import { CODECS, EXPORT_COMPRESSIONS, type ExportCompression } from '../codecs.ts';
 import { BackupError } from '../errors.ts';
+import { civilTime, compactText, isRealTime, utcReading } from '../time/civil-time.ts';
 
 const suffixOf = (compression: ExportCompression | null) =>
   compression === null ? '.tar' : `.tar${CODECS[compression].suffix}`;
@@ -13,7 +14,7 @@ export const CHECKSUM_DIGITS = 8;
 
 /** What stands before the checksum; `made` is the moment of the export, told in UTC. */
 export function exportStem(server: string, backupId: string, made: Date): string {
-  return `backup-export-${server}-${backupId}-${made.toISOString().slice(0, 19).replace(/[-:]/g, '')}`;
+  return `backup-export-${server}-${backupId}-${compactText(utcReading(made))}`;
 }
 
 /** The name of the finished file; `sha256` is that of its bytes, in hexadecimal digits. */
@@ -53,9 +54,5 @@ export function parseExportName(name: string, server: string): ExportName {
 /** `YYYYMMDDTHHMMSS` of a moment that the calendar has. */
 function isMoment(text: string): boolean {
   const form = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)$/.exec(text);
-  if (form === null) return false;
-  const [, year, month, day, hour, minute, second] = form;
-  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
-  const moment = new Date(`${iso}Z`);
-  return !Number.isNaN(moment.getTime()) && moment.toISOString().startsWith(iso);
+  return form !== null && isRealTime(civilTime(...form.slice(1)));
 }

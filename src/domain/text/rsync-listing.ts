@@ -2,6 +2,7 @@
  * What `rsync --list-only --no-human-readable` prints of a tree, one line each. Names are byte strings (latin1), because
  * a file name is bytes. Source: rsync(1), "--list-only", "--8-bit-output".
  */
+import { civilTime, epochOf } from '../time/civil-time.ts';
 
 export interface ListedEntry {
   /** `-` file, `d` directory, `l` link, `p` `s` `b` `c` the rest. */
@@ -25,8 +26,8 @@ export function parseListLine(line: string): ListedEntry | undefined {
   const [, type = '', permissions = '', size, year, month, day, hour, minute, second, name = ''] = match;
   const path = unescapeName(name);
   if (path !== '.' && path.split('/').some((part) => part === '' || part === '.' || part === '..')) return undefined;
-  const mtime = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
-  return { type, mode: modeOf(permissions), size: Number(size), mtime: mtime / 1000, path };
+  const mtime = epochOf(civilTime(year, month, day, hour, minute, second)) / 1000;
+  return { type, mode: modeOf(permissions), size: Number(size), mtime, path };
 }
 
 /** `rwxr-x--t` -> bits. */

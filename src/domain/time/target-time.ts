@@ -4,16 +4,7 @@
  * guessed moment is worse than one that does not start.
  */
 import type { Timestamp } from '../backup/backup-info.ts';
-
-/** A wall clock reading; `month` counts from 1. */
-export interface CivilTime {
-  readonly year: number;
-  readonly month: number;
-  readonly day: number;
-  readonly hour: number;
-  readonly minute: number;
-  readonly second: number;
-}
+import { type CivilDate, type CivilTime, daysIn, epochMicrosOf, microsOf } from './civil-time.ts';
 
 /** The zone of this host. */
 export interface LocalZone {
@@ -24,7 +15,7 @@ export interface LocalZone {
 }
 
 export interface Clock {
-  readonly today: { readonly year: number; readonly month: number; readonly day: number };
+  readonly today: CivilDate;
   readonly zone: LocalZone;
 }
 
@@ -45,7 +36,7 @@ export function parseTargetTime(text: string, clock: Clock): ParsedTime {
     const zone = parseZone(zoneText, clock.zone);
     const offsetMinutes = zone === 'local' || zone === null ? clock.zone.offsetMinutes(civil) : zone;
     return {
-      time: { epochMicros: epochMicros(civil, time.micros, offsetMinutes), offsetMinutes },
+      time: { epochMicros: epochMicrosOf(civil, time.micros, offsetMinutes * 60), offsetMinutes },
       zoneAssumed: zone === null,
     };
   } catch (error) {
@@ -110,15 +101,12 @@ function timeOfDay(hour = '0', minute = '0', second = '0', fraction = '', half =
     if (hours < 1 || hours > 12) throw new Refused('Invalid hour specified for 12-hour clock');
     hours = (hours % 12) + (half.toLowerCase() === 'p' ? 12 : 0);
   }
-  const micros = Number(fraction.padEnd(6, '0').slice(0, 6));
-  return { hour: hours, minute: Number(minute), second: Number(second), micros };
+  return { hour: hours, minute: Number(minute), second: Number(second), micros: microsOf(fraction) };
 }
-
-type CivilDate = Pick<CivilTime, 'year' | 'month' | 'day'>;
 
 function parseDate(text: string, today: CivilDate): CivilDate {
   const plain = text.replace(/^,|,$/g, '').trim();
-  if (plain === '') return { year: today.year, month: today.month, day: today.day };
+  if (plain === '') return today;
   const iso = /^(\d{4})([-/.]?)(\d{2})\2(\d{2})$/.exec(plain) ?? /^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})$/.exec(plain);
   if (iso) return civilDate(iso[1], iso[3], iso[4]);
   const american = /^(\d{1,2})([-/.])(\d{1,2})\2(\d{4})$/.exec(plain);
@@ -166,11 +154,6 @@ function checkRanges({ year, month, day, hour, minute, second }: CivilTime): voi
   if (second > 59) throw new Refused('second must be in 0..59');
 }
 
-function daysIn(year: number, month: number): number {
-  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
-  return month === 2 ? (leap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31;
-}
-
 /** Minutes east of UTC, 'local' for a name of the local zone, null when none was given. */
 function parseZone(text: string, zone: LocalZone): number | 'local' | null {
   if (text === '') return null;
@@ -187,15 +170,4 @@ function parseZone(text: string, zone: LocalZone): number | 'local' | null {
   // compat 3.20.1: `UTC+3` is read the POSIX way, as a clock that is 3 hours behind UTC.
   const east = sign === '+' ? name === '' : name !== '';
   return offset === 0 ? 0 : east ? offset : -offset;
-}
-
-function epochMicros(
-  { year, month, day, hour, minute, second }: CivilTime,
-  micros: number,
-  offsetMinutes: number,
-): bigint {
-  const date = new Date(0);
-  date.setUTCFullYear(year, month - 1, day);
-  date.setUTCHours(hour, minute, second);
-  return BigInt(date.getTime() - offsetMinutes * 60_000) * 1000n + BigInt(micros);
 }

@@ -5,6 +5,7 @@
 import { arch, hostname, release, type, version } from 'node:os';
 import { run } from '../../host/process.ts';
 import { CommandError } from '../../domain/errors.ts';
+import { isoTimestamp, timestampOf } from '../../domain/time/timestamp.ts';
 import { COMPATIBLE_VERSION } from '../../domain/version.ts';
 import { jsonText } from '../../output/json-text.ts';
 
@@ -25,7 +26,7 @@ export async function describeEnvironment(now: Date, env: NodeJS.ProcessEnv): Pr
       release: system,
       rsync_ver: rsync.split('\n')[0] ?? '',
       ssh_ver: ssh,
-      timestamp: localTime(now),
+      timestamp: isoTimestamp(timestampOf(now)),
     },
     4,
   );
@@ -44,12 +45,4 @@ async function answer(command: string, args: readonly string[], env: NodeJS.Proc
     if (error instanceof CommandError) return '';
     throw error;
   }
-}
-
-/** `2026-11-27T17:05:51.900000+00:00`. */
-function localTime(now: Date): string {
-  const offset = -now.getTimezoneOffset();
-  const two = (value: number) => String(Math.floor(value)).padStart(2, '0');
-  const local = new Date(now.getTime() + offset * 60_000).toISOString().slice(0, 23);
-  return `${local}000${offset < 0 ? '-' : '+'}${two(Math.abs(offset) / 60)}:${two(Math.abs(offset) % 60)}`;
 }

@@ -1,5 +1,6 @@
 /** PostgreSQL's texts as values: nothing loses precision on the way (pg's own types would cut microseconds). */
 import type { Timestamp } from '../../domain/backup/backup-info.ts';
+import { civilTime, epochMicrosOf, microsOf } from '../../domain/time/civil-time.ts';
 import { PostgresError } from '../../domain/errors.ts';
 import { type Lsn, parseLsn } from '../../domain/wal/lsn.ts';
 import { parsePostgresVersion, type PostgresVersion } from '../../domain/postgres-version.ts';
@@ -29,9 +30,8 @@ export function readTimestamp(text: string): Timestamp {
   if (!match) throw new PostgresError(`cannot read the time '${text}' that PostgreSQL reported`);
   const [, year, month, day, hour, minute, second, fraction = '', sign, zoneHours, zoneMinutes = '0'] = match;
   const offset = (sign === '-' ? -1 : 1) * (Number(zoneHours) * 60 + Number(zoneMinutes));
-  const local = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
-  const micros = BigInt(fraction.padEnd(6, '0'));
-  return { epochMicros: BigInt(local - offset * 60_000) * 1000n + micros, offsetMinutes: offset };
+  const time = civilTime(year, month, day, hour, minute, second);
+  return { epochMicros: epochMicrosOf(time, microsOf(fraction), offset * 60), offsetMinutes: offset };
 }
 
 /** A nullable timestamptz. */

@@ -1,6 +1,7 @@
 /** One server in the document of `diagnose`. Source: docs/behaviour/check.md 6, cli.md 6.9. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackupInfo, Timestamp } from '../../domain/backup/backup-info.ts';
+import { offsetOf } from '../../domain/time/civil-time.ts';
 import { BarmanError } from '../../domain/errors.ts';
 import { isoTimestamp } from '../../domain/time/timestamp.ts';
 import { timelineName } from '../../domain/wal/wal.ts';
@@ -60,7 +61,7 @@ function describeBackup(info: BackupInfo): JsonObject {
 
 function localIso(time: Timestamp | null): string | null {
   if (time === null) return null;
-  const offsetMinutes = -new Date(Number(time.epochMicros / 1000n)).getTimezoneOffset();
+  const offsetMinutes = offsetOf(new Date(Number(time.epochMicros / 1000n)));
   return isoTimestamp({ ...time, offsetMinutes });
 }
 

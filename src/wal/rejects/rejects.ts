@@ -3,6 +3,7 @@ import { copyFile, lstat, rename, unlink } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { exists, makeDirectory, syncDirectory, syncFile } from '../../host/files.ts';
+import { compactText, utcReading } from '../../domain/time/civil-time.ts';
 import { errnoOf, WalError } from '../../domain/errors.ts';
 
 export type RejectReason = 'duplicate' | 'unknown';
@@ -50,8 +51,7 @@ export async function moveToErrors(
 
 async function freeName(directory: string, name: string, reason: RejectReason, now: Date): Promise<string> {
   for (let time = now.getTime(); ; time += 1_000) {
-    const stamp = new Date(time).toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
-    const target = join(directory, `${name}.${stamp}.${reason}`);
+    const target = join(directory, `${name}.${compactText(utcReading(new Date(time)))}Z.${reason}`);
     if (!(await exists(target))) return target;
   }
 }
