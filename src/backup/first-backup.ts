@@ -3,10 +3,11 @@
  * Source: docs/behaviour/backup.md 4.5, wal.md 9; faults.md REF7.
  */
 import { listNames } from '../host/files.ts';
-import { type BackupInfo, isBackupId, isCopyDone } from '../domain/backup/backup-info.ts';
 import { messageOf } from '../domain/errors.ts';
 import { parseWalName } from '../domain/wal/wal.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
+import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import { isBackupId } from '../domain/backup/backup-id.ts';
 import { walDeleteHooks } from '../wal/delete-hooks.ts';
 import type { ServerScope } from '../server/scope.ts';
 

@@ -8,10 +8,11 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listNames, rmdirIfEmpty } from '../host/files.ts';
 import { backupPath } from '../catalog/layout.ts';
-import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';
 import { messageOf } from '../domain/errors.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { withLock } from '../server/locks.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { isBackupId } from '../domain/backup/backup-id.ts';
 
 /** Traces of backups that may have been interrupted, or are being made: only under the lock can that be told. */
 export async function hasInterruptedBackups(scope: ServerScope): Promise<boolean> {

@@ -2,8 +2,9 @@
 import { join } from 'node:path';
 import type { GlobalConfig, ServerConfig } from '../config/options.ts';
 import { BackupError } from '../domain/errors.ts';
-import { type BackupInfo, backupType, isBackupId } from '../domain/backup/backup-info.ts';
+import { type BackupInfo, backupType } from '../domain/backup/backup-info.ts';
 import { formatLocation, isObject, type Location } from '../domain/location.ts';
+import { isBackupId } from '../domain/backup/backup-id.ts';
 
 export interface CatalogLayout {
   readonly server: string;

@@ -4,8 +4,9 @@
  */
 import { closeSync, existsSync, fstatSync, opendirSync, readFileSync } from 'node:fs';
 import { exists, isLink, listNames, makeDirectory, openToReadSync, writeDurably } from '../host/files.ts';
-import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';
 import { formatBackupInfo, parseBackupInfo } from '../domain/backup/backup-info-file.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { isBackupId } from '../domain/backup/backup-id.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import type { DamagedBackup } from './catalog.ts';
 import { backupPath, type CatalogLayout, infoPath, legacyInfoPath } from './layout.ts';

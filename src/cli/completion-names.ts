@@ -2,7 +2,7 @@
 import { listNames } from '../host/files.ts';
 import { catalogLayout } from '../catalog/layout.ts';
 import { loadConfig, readMainFile, type Config } from '../config/load.ts';
-import { isBackupId } from '../domain/backup/backup-info.ts';
+import { isBackupId } from '../domain/backup/backup-id.ts';
 
 /** Where names come from; reads only what is asked for. */
 export interface Names {

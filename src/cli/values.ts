@@ -2,7 +2,7 @@
  * Validators of option values: each returns the value or throws the text that follows `argument X: `.
  * Source: docs/behaviour/cli.md 1.3.
  */
-import { isBackupId } from '../domain/backup/backup-info.ts';
+import { isBackupId } from '../domain/backup/backup-id.ts';
 
 /** Why a value was refused. */
 export class ValueRefused extends Error {}

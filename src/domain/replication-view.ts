@@ -1,8 +1,8 @@
 /**
  * How a client of pg_stat_replication is seen: what it is and how far it follows. Source: docs/behaviour/check.md 4.
  */
-import type { Timestamp } from './backup/backup-info.ts';
 import type { Lsn } from './wal/lsn.ts';
+import type { Timestamp } from './time/timestamp.ts';
 
 export interface Positions {
   readonly currentLsn: Lsn | null;

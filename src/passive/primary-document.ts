@@ -1,6 +1,6 @@
 /** What a primary prints for a passive node, checked before anything in it is believed. Source: docs/behaviour/wal.md 11. */
 import * as z from 'zod/mini';
-import { isBackupId } from '../domain/backup/backup-info.ts';
+import { isBackupId } from '../domain/backup/backup-id.ts';
 import { CommandError } from '../domain/errors.ts';
 import { parseWalName } from '../domain/wal/wal.ts';
 

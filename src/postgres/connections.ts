@@ -2,10 +2,11 @@
  * The questions this program asks PostgreSQL, one method each. Version differences stay behind this file.
  * Source: docs/behaviour/check.md 2, backup.md 2 and 3.
  */
-import type { Tablespace, Timestamp } from '../domain/backup/backup-info.ts';
 import type { Lsn } from '../domain/wal/lsn.ts';
 import type { PostgresVersion } from '../domain/postgres-version.ts';
 import type { ArchiverStatus, ReplicationStatus, SlotState, SqlStatus, SystemIdentity } from './status.ts';
+import type { Timestamp } from '../domain/time/timestamp.ts';
+import type { Tablespace } from '../domain/backup/backup-info-values.ts';
 
 /** Where the WAL stands: on a standby the file name and offset are null. */
 export interface WalPosition {

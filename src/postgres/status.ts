@@ -2,7 +2,7 @@
  * What PostgreSQL tells about itself. A question that failed, or that was not asked, has the answer null; where one
  * question has several answers they stand and fall together. Source: docs/behaviour/check.md 2.
  */
-import type { Timestamp } from '../domain/backup/backup-info.ts';
+import type { Timestamp } from '../domain/time/timestamp.ts';
 import type { PostgresVersion } from '../domain/postgres-version.ts';
 import type { Lsn } from '../domain/wal/lsn.ts';
 

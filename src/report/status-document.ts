@@ -1,5 +1,5 @@
 /** The state of a server under the keys that show-servers and diagnose give it. Source: docs/behaviour/check.md 2, 5, 6. */
-import type { Timestamp } from '../domain/backup/backup-info.ts';
+import type { Timestamp } from '../domain/time/timestamp.ts';
 import { pythonRepr } from '../domain/text/python-repr.ts';
 import { formatTimestamp, isoTimestamp } from '../domain/time/timestamp.ts';
 import { formatLsn } from '../domain/wal/lsn.ts';

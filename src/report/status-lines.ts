@@ -2,7 +2,7 @@
 import { fixedText } from '../domain/text/fixed-text.ts';
 import { prettySize } from '../domain/text/size.ts';
 import { ctime } from '../domain/time/timestamp.ts';
-import type { Timestamp } from '../domain/backup/backup-info.ts';
+import type { Timestamp } from '../domain/time/timestamp.ts';
 import type { StatusItem } from '../output/results/status.ts';
 import type { ArchiverStatistics, ArchiverStatus, SqlStatus } from '../postgres/status.ts';
 import type { ServerStatus } from '../server/server-status.ts';

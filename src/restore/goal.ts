@@ -1,7 +1,6 @@
 /**
  * The target options of a request -> a RecoveryGoal, checked against the backup. Source: docs/behaviour/recovery.md 5.
  */
-import { type BackupInfo, type Timestamp } from '../domain/backup/backup-info.ts';
 import { RecoveryError } from '../domain/errors.ts';
 import { formatLsn, parseLsn } from '../domain/wal/lsn.ts';
 import {
@@ -11,9 +10,10 @@ import {
   versionProblem,
 } from '../domain/recovery/recovery-target.ts';
 import { parseTargetTime } from '../domain/time/target-time.ts';
-import { formatTimestamp } from '../domain/time/timestamp.ts';
 import type { CommandContext } from '../server/context.ts';
 import type { PostgresVersion } from '../domain/postgres-version.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { formatTimestamp, type Timestamp } from '../domain/time/timestamp.ts';
 import { localClock } from './local-clock.ts';
 import type { RestoreRequest } from './request.ts';
 

@@ -5,13 +5,14 @@
 import { join, resolve } from 'node:path';
 import { dataPath, tablespacePath } from '../catalog/layout.ts';
 import type { ServerConfig } from '../config/options.ts';
-import { type BackupInfo, backupType, isCopyDone, type Tablespace } from '../domain/backup/backup-info.ts';
 import { RecoveryError } from '../domain/errors.ts';
 import { breaksLine } from '../domain/recovery/restore-command.ts';
 import { has, type PostgresVersion } from '../domain/postgres-version.ts';
 import { isObject } from '../domain/location.ts';
 import type { CommandContext } from '../server/context.ts';
 import type { ServerScope } from '../server/scope.ts';
+import { type BackupInfo, backupType, isCopyDone } from '../domain/backup/backup-info.ts';
+import type { Tablespace } from '../domain/backup/backup-info-values.ts';
 import { backupVersion } from './goal.ts';
 import type { RestoreRequest } from './request.ts';
 

@@ -4,10 +4,11 @@
  */
 import type { DamagedBackup } from '../catalog/catalog.ts';
 import { backupPath, infoPath } from '../catalog/layout.ts';
-import { type BackupInfo, isBackupId } from '../domain/backup/backup-info.ts';
 import { selectBackup } from '../domain/backup/backup-selector.ts';
 import { closest } from '../domain/text/closest.ts';
 import type { ServerScope } from './scope.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { isBackupId } from '../domain/backup/backup-id.ts';
 
 /**
  * Resolves a shortcut, an id or a name; undefined when that failed, which is reported.

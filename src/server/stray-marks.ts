@@ -4,8 +4,8 @@
  */
 import { exists, listNames } from '../host/files.ts';
 import { backupPath } from '../catalog/layout.ts';
-import { isBackupId } from '../domain/backup/backup-info.ts';
 import type { ServerScope } from './scope.ts';
+import { isBackupId } from '../domain/backup/backup-id.ts';
 
 const MARK = /^(.+)-delete_this$/;
 

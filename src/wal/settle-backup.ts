@@ -3,7 +3,8 @@
  * Source: docs/behaviour/catalog.md 4, backup.md 3.5.
  */
 import type { Catalog } from '../catalog/catalog.ts';
-import type { BackupInfo, BackupStatus } from '../domain/backup/backup-info.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import type { BackupStatus } from '../domain/backup/backup-info-values.ts';
 import { parseWalName, segmentRange, timelineName, type WalFile } from '../domain/wal/wal.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { withLock } from '../server/locks.ts';

@@ -2,9 +2,9 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { run } from '../../host/process.ts';
-import type { Tablespace } from '../../domain/backup/backup-info.ts';
 import { type BackupLabel, parseBackupLabel } from '../../domain/backup/backup-label.ts';
 import { type BackupCompression, backupArchiveOf } from '../../domain/codecs.ts';
+import type { Tablespace } from '../../domain/backup/backup-info-values.ts';
 import { BackupError, errnoOf, messageOf } from '../../domain/errors.ts';
 import type { BackupJob } from '../method.ts';
 

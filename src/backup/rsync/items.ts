@@ -3,9 +3,10 @@
  */
 import { posix } from 'node:path';
 import type { ClusterFacts } from '../../postgres/connections.ts';
-import type { BackupInfo, Tablespace } from '../../domain/backup/backup-info.ts';
 import { shareOfLimit } from '../../transfer/lanes.ts';
 import { majorText } from '../../domain/postgres-version.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import type { Tablespace } from '../../domain/backup/backup-info-values.ts';
 
 export interface DirectoryItem {
   readonly label: string;

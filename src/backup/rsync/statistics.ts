@@ -1,5 +1,5 @@
 /** `copy_stats` of an rsync backup: seconds, whole and by item. Source: docs/behaviour/backup.md 5.6, catalog.md 3. */
-import type { Literal } from '../../domain/backup/backup-info.ts';
+import type { Literal } from '../../domain/text/python-literal.ts';
 
 interface Span {
   begin: number;

@@ -1,5 +1,6 @@
 /** What an administrator types for a backup -> one backup of a list. Source: docs/behaviour/catalog.md 2, cli.md 3. */
-import { type BackupInfo, isBackupId, isCopyDone } from './backup-info.ts';
+import { type BackupInfo, isCopyDone } from './backup-info.ts';
+import { isBackupId } from './backup-id.ts';
 
 export type Selection =
   | { readonly kind: 'found'; readonly info: BackupInfo }

@@ -1,11 +1,10 @@
 /**
  * Where a recovery ends, on which timeline, and what PostgreSQL does then. Source: docs/behaviour/recovery.md 5 and 8.
  */
-import type { Timestamp } from '../backup/backup-info.ts';
 import type { Lsn } from '../wal/lsn.ts';
 import { formatLiteral } from '../text/python-literal.ts';
-import { formatTimestamp } from '../time/timestamp.ts';
 import { firstWith, has, type PostgresVersion } from '../postgres-version.ts';
+import { formatTimestamp, type Timestamp } from '../time/timestamp.ts';
 
 /** As typed: a timeline number or PostgreSQL's words. */
 export type TargetTimeline = number | 'current' | 'latest';

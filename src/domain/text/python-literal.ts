@@ -2,9 +2,11 @@
  * Python literals as `backup.info` holds them: the text form is exactly that of Python's repr(), because both programs
  * rewrite each other's records. Tuples are read as lists. Source: docs/behaviour/catalog.md 3.
  */
-import type { Literal } from '../backup/backup-info.ts';
 import { BackupError } from '../errors.ts';
 import { pythonRepr } from './python-repr.ts';
+
+/** The value of a literal. */
+export type Literal = null | boolean | number | string | readonly Literal[] | { readonly [key: string]: Literal };
 
 /** Deeper nesting than this is no record of ours, and must not exhaust the stack. */
 const MAX_DEPTH = 50;

@@ -3,7 +3,7 @@
  * Source: docs/behaviour/recovery.md 3 and 5. An incomplete or ambiguous date is refused: a recovery that ends at a
  * guessed moment is worse than one that does not start.
  */
-import type { Timestamp } from '../backup/backup-info.ts';
+import type { Timestamp } from './timestamp.ts';
 import { type CivilDate, type CivilTime, daysIn, epochMicrosOf, microsOf } from './civil-time.ts';
 
 /** The zone of this host. */

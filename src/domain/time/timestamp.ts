@@ -2,7 +2,6 @@
  * Moments with the zone PostgreSQL reported. Stored as `2026-11-21 02:35:40.299178+00:00`, read more leniently, shown in
  * the stored zone. Source: docs/behaviour/catalog.md 3.
  */
-import type { Timestamp } from '../backup/backup-info.ts';
 import {
   type CivilTime,
   civilTime,
@@ -16,6 +15,15 @@ import {
   offsetText,
   utcReading,
 } from './civil-time.ts';
+
+/**
+ * A moment with the offset PostgreSQL reported, microseconds kept: Barman shows times in the stored offset.
+ * `epochMicros` is microseconds since 1970 UTC, `offsetMinutes` the zone east of UTC.
+ */
+export interface Timestamp {
+  readonly epochMicros: bigint;
+  readonly offsetMinutes: number;
+}
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;

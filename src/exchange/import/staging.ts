@@ -8,7 +8,7 @@ import type { TarMember } from '../../codec/tar-reader.ts';
 import { createNew, makeDirectory } from '../../host/files.ts';
 import { backupPath, type CatalogLayout, importPath } from '../../catalog/layout.ts';
 import { systemReason } from '../../host/system-reason.ts';
-import { isBackupId } from '../../domain/backup/backup-info.ts';
+import { isBackupId } from '../../domain/backup/backup-id.ts';
 import { BackupError, errnoOf } from '../../domain/errors.ts';
 import { hashDir, parseWalName } from '../../domain/wal/wal.ts';
 import { syncTree } from '../../transfer/measure.ts';

@@ -1,12 +1,13 @@
 /** The WAL that nobody needs once a backup is gone: found by the rule of domain/wal/wal-horizon.ts, removed by name. */
 import { listNames } from '../../host/files.ts';
 import { backupPath } from '../../catalog/layout.ts';
-import { type BackupInfo, isBackupId } from '../../domain/backup/backup-info.ts';
 import { type WalJudge, walsFreedBy } from '../../domain/wal/wal-horizon.ts';
 import { parseWalName } from '../../domain/wal/wal.ts';
 import { readKeeps } from '../../server/backup-verdicts.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { walDeleteHooks } from '../../wal/delete-hooks.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import { isBackupId } from '../../domain/backup/backup-id.ts';
 
 export interface FreedWalsOptions {
   readonly passStandalone: boolean;

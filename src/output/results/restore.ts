@@ -1,9 +1,8 @@
 /** What a restore reports when it is done. Source: docs/behaviour/recovery.md 10, cli.md 6.8. */
-import type { Timestamp } from '../../domain/backup/backup-info.ts';
 import { humanDuration } from '../../domain/time/duration.ts';
 import type { ConfigurationReport, SettingNote } from '../../domain/recovery/postgres-conf.ts';
-import { formatTimestamp } from '../../domain/time/timestamp.ts';
 import { JsonFloat } from '../json-float.ts';
+import { formatTimestamp, type Timestamp } from '../../domain/time/timestamp.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 
 export interface RestoreReport extends ConfigurationReport {

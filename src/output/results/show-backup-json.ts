@@ -1,12 +1,12 @@
 /** The JSON face of `barman show-backup`. Source: docs/behaviour/cli.md 6.3. */
 import { copyFigures, ownBytes, savings } from '../../domain/backup/backup-figures.ts';
-import { type BackupInfo, backupType, isCopyDone, type Timestamp } from '../../domain/backup/backup-info.ts';
 import { humanDuration } from '../../domain/time/duration.ts';
 import { formatLsn } from '../../domain/wal/lsn.ts';
 import { prettySize } from '../../domain/text/size.ts';
-import { formatTimestamp } from '../../domain/time/timestamp.ts';
 import { walCompressionRatio, walRate } from '../../domain/wal/wal-usage.ts';
 import { JsonFloat } from '../json-float.ts';
+import { type BackupInfo, backupType, isCopyDone } from '../../domain/backup/backup-info.ts';
+import { formatTimestamp, type Timestamp } from '../../domain/time/timestamp.ts';
 import type { Json, JsonObject } from '../output.ts';
 import { LATEST, OLDEST, percentText, policyText, rateText, type ShownBackup } from './shown-backup.ts';
 

@@ -3,18 +3,13 @@
  * Source: docs/behaviour/cli.md 6.3. The JSON face is in show-backup-json.ts.
  */
 import { copyFigures, ownBytes, savings } from '../../domain/backup/backup-figures.ts';
-import {
-  type BackupInfo,
-  backupType,
-  isCopyDone,
-  type Literal,
-  type Timestamp,
-} from '../../domain/backup/backup-info.ts';
 import { humanDuration } from '../../domain/time/duration.ts';
 import { formatLsn, type Lsn } from '../../domain/wal/lsn.ts';
 import { prettySize } from '../../domain/text/size.ts';
-import { formatTimestamp } from '../../domain/time/timestamp.ts';
 import { walCompressionRatio, walRate } from '../../domain/wal/wal-usage.ts';
+import { type BackupInfo, backupType, isCopyDone } from '../../domain/backup/backup-info.ts';
+import type { Literal } from '../../domain/text/python-literal.ts';
+import { formatTimestamp, type Timestamp } from '../../domain/time/timestamp.ts';
 import type { Result } from '../output.ts';
 import { shownBackupJson } from './show-backup-json.ts';
 import { LATEST, OLDEST, percentText, policyText, rateText, type ShownBackup } from './shown-backup.ts';

@@ -1,9 +1,9 @@
 /** Settings of the server, one by one and those a backup records. Source: docs/behaviour/check.md 2, backup.md 2.2. */
 import { PostgresError } from '../../domain/errors.ts';
-import type { Tablespace } from '../../domain/backup/backup-info.ts';
 import type { ClusterFacts } from '../connections.ts';
 import { has } from '../../domain/postgres-version.ts';
 import type { ConfigFiles } from '../status.ts';
+import type { Tablespace } from '../../domain/backup/backup-info-values.ts';
 import type { Session } from './session.ts';
 
 /** `SHOW name`. */

@@ -1,6 +1,6 @@
 /** PostgreSQL's texts as values: nothing loses precision on the way (pg's own types would cut microseconds). */
-import type { Timestamp } from '../../domain/backup/backup-info.ts';
 import { civilTime, epochMicrosOf, microsOf } from '../../domain/time/civil-time.ts';
+import type { Timestamp } from '../../domain/time/timestamp.ts';
 import { PostgresError } from '../../domain/errors.ts';
 import { type Lsn, parseLsn } from '../../domain/wal/lsn.ts';
 import { parsePostgresVersion, type PostgresVersion } from '../../domain/postgres-version.ts';

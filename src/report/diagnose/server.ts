@@ -1,15 +1,15 @@
 /** One server in the document of `diagnose`. Source: docs/behaviour/check.md 6, cli.md 6.9. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BackupInfo, Timestamp } from '../../domain/backup/backup-info.ts';
 import { offsetOf } from '../../domain/time/civil-time.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { BarmanError } from '../../domain/errors.ts';
-import { isoTimestamp } from '../../domain/time/timestamp.ts';
+import { isoTimestamp, type Timestamp } from '../../domain/time/timestamp.ts';
 import { timelineName } from '../../domain/wal/wal.ts';
 import { JsonFloat } from '../../output/json-float.ts';
 import type { Json, JsonObject } from '../../output/output.ts';
-import { backupDocument } from '../../output/results/sync-info.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { AS_JSON, statusDocument } from '../status-document.ts';
+import { recordJson } from '../../output/results/backup-record.ts';
 import { type Present, serverConfiguration } from './configuration.ts';
 import { askSystem } from './system-info.ts';
 
@@ -53,10 +53,14 @@ async function describeBackups({ output, catalog }: ServerScope): Promise<JsonOb
   return Object.fromEntries(backups.map((info) => [info.backupId, describeBackup(info)]));
 }
 
-/** The record as sync-info has it, times in ISO form of this host's zone. */
+/** Times in ISO form of this host's zone. */
 function describeBackup(info: BackupInfo): JsonObject {
-  const { begin_time_iso: _begin, end_time_iso: _end, ...document } = backupDocument(info);
-  return { ...document, begin_time: localIso(info.beginTime), end_time: localIso(info.endTime) };
+  return {
+    ...recordJson(info),
+    backup_id: info.backupId,
+    begin_time: localIso(info.beginTime),
+    end_time: localIso(info.endTime),
+  };
 }
 
 function localIso(time: Timestamp | null): string | null {

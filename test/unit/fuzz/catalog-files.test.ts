@@ -2,8 +2,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatBackupInfo, parseBackupInfo } from '../../../src/domain/backup/backup-info-file.ts';
-import { isBackupId } from '../../../src/domain/backup/backup-info.ts';
 import { parseBackupLabel } from '../../../src/domain/backup/backup-label.ts';
+import { isBackupId } from '../../../src/domain/backup/backup-id.ts';
 import { BackupError, WalError } from '../../../src/domain/errors.ts';
 import { formatLiteral, parseLiteral } from '../../../src/domain/text/python-literal.ts';
 import { parseTimelineHistory } from '../../../src/domain/wal/timeline-history.ts';

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BackupInfo, BackupStatus } from '../../../../src/domain/backup/backup-info.ts';
+import type { BackupInfo } from '../../../../src/domain/backup/backup-info.ts';
+import type { BackupStatus } from '../../../../src/domain/backup/backup-info-values.ts';
 import {
   backupVerdicts,
   deletionOrder,

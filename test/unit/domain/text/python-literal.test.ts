@@ -1,8 +1,7 @@
 /** Expected texts were checked against Python's own repr(). */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Literal } from '../../../../src/domain/backup/backup-info.ts';
-import { formatFloat, formatLiteral, parseLiteral } from '../../../../src/domain/text/python-literal.ts';
+import { formatFloat, formatLiteral, parseLiteral, type Literal } from '../../../../src/domain/text/python-literal.ts';
 
 describe('formatFloat', () => {
   it.each([
