@@ -2,6 +2,7 @@
  * `barman backup --incremental`: Barman's own refusals; the backup itself is not part of this release.
  * Source: docs/behaviour/backup.md 1.1.
  */
+import { methodOf } from '../config/methods.ts';
 import { messageOf } from '../domain/errors.ts';
 import { has } from '../domain/postgres-version.ts';
 import type { ServerScope } from '../server/scope.ts';
@@ -20,7 +21,7 @@ async function refusal(scope: ServerScope, parentId: string): Promise<string | n
   if (version !== undefined && !has(version, 'incrementalBackup')) {
     return 'Postgres version 17 or greater is required for incremental backups using the Postgres backup method';
   }
-  if (scope.config.backupMethod !== 'postgres') {
+  if (!methodOf(scope.config).can.incremental) {
     return "Backup using the `--incremental` flag is available only for 'backup_method = postgres'. Check Barman's documentation for more help on this topic.";
   }
   if ((await scope.postgres?.show('summarize_wal')) !== 'on') {

@@ -5,12 +5,10 @@
  * Durable order: record EMPTY -> record STARTED -> copy -> every file flushed -> record WAITING_FOR_WALS. A kill at any
  * instant leaves a record that the next cron marks FAILED (repair.ts) and touches nothing else.
  */
-import type { BackupMethod as MethodName } from '../config/options.ts';
 import { backupPath } from '../catalog/layout.ts';
 import { type BackupInfo, emptyBackupInfo } from '../domain/backup/backup-info.ts';
 import { BarmanError, messageOf } from '../domain/errors.ts';
 import { formatLsn } from '../domain/wal/lsn.ts';
-import { formatLocation, isObject } from '../domain/location.ts';
 import { majorText } from '../domain/postgres-version.ts';
 import { backupResult } from '../output/results/backup.ts';
 import type { ServerScope } from '../server/scope.ts';
@@ -19,6 +17,7 @@ import { recordFailure } from './failure.ts';
 import { runBackupHooks } from './hooks.ts';
 import { refuseIncremental } from './incremental.ts';
 import { type BackupAction, type BackupMethod, beginNow, stopIfInterrupted } from './method.ts';
+import { type AdmittedMethod, admitMethod } from './methods.ts';
 import { repairUnderLock } from './repair.ts';
 import { withLock } from '../server/locks.ts';
 
@@ -32,33 +31,14 @@ export interface BackupRequest {
   readonly waitTimeout: number | null;
 }
 
-interface MethodEntry {
-  /** As recorded in backup.info. */
-  readonly mode: string;
-  readonly load: () => Promise<BackupMethod>;
-}
-
-/** null: the method is part of Barman and not of this release. */
-const METHODS: Record<MethodName, MethodEntry | null> = {
-  postgres: { mode: 'postgres', load: async () => (await import('./postgres/postgres.ts')).postgresBackup },
-  rsync: { mode: 'rsync-concurrent', load: loadRsync },
-  'local-rsync': { mode: 'rsync-concurrent', load: loadRsync },
-  snapshot: null,
-  'local-to-cloud': null,
-};
-
-async function loadRsync(): Promise<BackupMethod> {
-  return (await import('./rsync/rsync.ts')).rsyncBackup;
-}
-
 /**
  * Takes one backup. Failures are reported on the output, not thrown, so that the next server has its turn; what is thrown
  * is a bug or a lock that may not be opened.
  */
 export async function backupServer(scope: ServerScope, request: BackupRequest): Promise<void> {
   if (request.incremental !== undefined && (await refuseIncremental(scope, request.incremental))) return;
-  const entry = admittedMethod(scope);
-  if (entry === null) return;
+  const admitted = admitMethod(scope);
+  if (typeof admitted === 'string') return scope.output.error(`failed to start backup: ${admitted}`);
   const { isReadyForBackup } = await import('../checks/run.ts');
   if (!(await isReadyForBackup(scope, { checkTimeout: scope.config.checkTimeout }))) {
     scope.output.error(
@@ -68,36 +48,10 @@ export async function backupServer(scope: ServerScope, request: BackupRequest): 
   }
   if (!(await prepareCatalog(scope))) return;
   const systemid = await identify(scope);
-  const method = await entry.load();
-  const preparation = { mode: entry.mode, method, systemid };
+  const preparation = { ...admitted, method: await admitted.load(), systemid };
   const info = await withLock(scope, 'backup', () => takeBackup(scope, request, preparation));
   if (info === undefined) return;
   await finishAfterLock(tidyingUp(scope), info);
-}
-
-/** Refuses what this release cannot do, before anything is touched. */
-function admittedMethod(scope: ServerScope): MethodEntry | null {
-  const { config } = scope;
-  const entry = METHODS[config.backupMethod];
-  if (entry === null) {
-    scope.output.error(
-      `failed to start backup: backup_method = ${config.backupMethod} is not available in this release; server '${scope.name}' can use backup_method = postgres, rsync or local-rsync`,
-    );
-    return null;
-  }
-  if (config.encryption !== null) {
-    scope.output.error(
-      `failed to start backup: encryption = ${config.encryption} is not available in this release, and server '${scope.name}' asks for it`,
-    );
-    return null;
-  }
-  if (isObject(config.basebackupsDirectory)) {
-    scope.output.error(
-      `failed to start backup: basebackups_directory = ${formatLocation(config.basebackupsDirectory)} is not available in this release; use a local directory`,
-    );
-    return null;
-  }
-  return entry;
 }
 
 async function prepareCatalog(scope: ServerScope): Promise<boolean> {
@@ -131,8 +85,7 @@ async function identify(scope: ServerScope): Promise<string | null> {
   return systemid;
 }
 
-interface Preparation {
-  readonly mode: string;
+interface Preparation extends AdmittedMethod {
   readonly method: BackupMethod;
   readonly systemid: string | null;
 }
@@ -140,7 +93,7 @@ interface Preparation {
 async function takeBackup(
   scope: ServerScope,
   request: BackupRequest,
-  { mode, method, systemid }: Preparation,
+  { mode, makesManifest, method, systemid }: Preparation,
 ): Promise<BackupInfo> {
   const { catalog } = scope;
   // Whatever is still unfinished under our lock has no process any more.
@@ -193,15 +146,15 @@ async function takeBackup(
     info = await finishUnderLock(scope, info, request);
   }
   await runBackupHooks(tidyingUp(scope), info, 'post');
-  await writeManifest(scope, info);
+  if (!makesManifest) await writeManifest(scope, info);
   // compat 3.20.1: the status as it is under the lock; the archiving that follows may still settle the backup.
   scope.output.result(backupResult(info));
   return info;
 }
 
-/** `autogenerate_manifest`: pg_basebackup makes its own. The backup is good without one. */
+/** `autogenerate_manifest`, where the method makes none. The backup is good without one. */
 async function writeManifest(scope: ServerScope, info: BackupInfo): Promise<void> {
-  const wanted = scope.config.autogenerateManifest && info.mode?.startsWith('rsync') && info.status !== 'FAILED';
+  const wanted = scope.config.autogenerateManifest && info.status !== 'FAILED';
   if (!wanted || scope.signal.aborted) return;
   const { generateManifest } = await import('../exchange/manifest/generate.ts');
   try {

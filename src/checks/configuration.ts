@@ -5,6 +5,7 @@
 import { usesObjectStorage } from '../catalog/layout.ts';
 import { missingFor } from '../codec/compression.ts';
 import { tryEncryption } from '../codec/gpg.ts';
+import { methodOf } from '../config/methods.ts';
 import type { ServerConfig } from '../config/options.ts';
 import type { MaybeVerdict, Verdict } from '../domain/check-verdicts.ts';
 import { CODEC_NAMES } from '../domain/codecs.ts';
@@ -73,7 +74,7 @@ function judgeFilters(config: ServerConfig): Verdict {
 function misconfigured(config: ServerConfig): Verdict | null {
   const option = `Encryption is set as ${config.encryption}, but`;
   if (config.encryptionKeyId === null) return { ok: false, hint: `${option} encryption_key_id is unset` };
-  if (config.backupMethod !== 'postgres') return { ok: false, hint: `${option} backup_method != postgres` };
+  if (!methodOf(config).can.encryption) return { ok: false, hint: `${option} backup_method != postgres` };
   if (config.backupCompression === null) return { ok: false, hint: `${option} backup_compression is unset` };
   if (config.backupCompressionFormat !== 'tar') {
     return { ok: false, hint: `${option} backup_compression_format != tar` };
@@ -107,7 +108,7 @@ function judgeCloud(config: ServerConfig): Verdict {
     );
   }
   if (config.encryption !== null) return failed(`encryption is not supported ${cloud}`);
-  if (config.backupMethod !== 'postgres' && config.backupMethod !== 'local-to-cloud') {
+  if (!methodOf(config).can.objects) {
     return failed(
       "cloud backup destination is only supported with 'backup_method = postgres' or 'backup_method = local-to-cloud'",
     );

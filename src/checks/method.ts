@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { SshExecutor } from '../host/executor/openssh.ts';
 import type { Command } from '../host/executor.ts';
-import type { BackupMethod } from '../config/options.ts';
+import { type MethodNeed, methodOf } from '../config/methods.ts';
 import { isCopyDone } from '../domain/backup/backup-info.ts';
 import { CommandError, messageOf } from '../domain/errors.ts';
 import { has, majorText } from '../domain/postgres-version.ts';
@@ -11,32 +11,22 @@ import { isSupported } from '../server/server-status.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckRun } from './scope.ts';
 
-const CHECKS: Readonly<Record<BackupMethod, (run: CheckRun) => Promise<void>>> = {
-  postgres: checkPgBasebackup,
-  rsync: async (run) => {
-    await checkSsh(run);
-    await checkStrategy(run);
-  },
-  'local-rsync': async (run) => {
-    await checkLocalPgdata(run);
-    await checkStrategy(run);
-  },
-  snapshot: async (run) => {
-    await checkSsh(run);
-    await checkStrategy(run);
-    await refuse(run, 'snapshot');
-  },
-  'local-to-cloud': (run) => refuse(run, 'local-to-cloud'),
+const CHECKS: Readonly<Record<MethodNeed, (run: CheckRun) => Promise<void>>> = {
+  pg_basebackup: checkPgBasebackup,
+  ssh: checkSsh,
+  'local PGDATA': checkLocalPgdata,
+  strategy: checkStrategy,
 };
 
 export async function checkMethod(run: CheckRun): Promise<void> {
-  const { reaches } = run.scope.role;
-  if (reaches === 'Barman primary node') await checkSsh(run);
-  else if (reaches !== null) await CHECKS[run.scope.config.backupMethod](run);
-}
-
-async function refuse(run: CheckRun, method: BackupMethod): Promise<void> {
-  await run.check('backup method', () => ({ ok: false, hint: `backup_method = ${method} is not supported yet` }));
+  const { config, role } = run.scope;
+  if (role.reaches === 'Barman primary node') return checkSsh(run);
+  if (role.reaches === null) return;
+  const { needs, mode } = methodOf(config);
+  for (const need of needs) await CHECKS[need](run);
+  if (mode !== null) return;
+  const hint = `backup_method = ${config.backupMethod} is not supported yet`;
+  await run.check('backup method', () => ({ ok: false, hint }));
 }
 
 async function checkPgBasebackup(run: CheckRun): Promise<void> {

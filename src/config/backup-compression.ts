@@ -1,6 +1,7 @@
 /** Which pg_basebackup compression works with which programs. Source: docs/behaviour/config.md 7. */
 import { type BaseBackupUse, CODECS } from '../domain/codecs.ts';
 import { firstWith, has, type PostgresVersion } from '../domain/postgres-version.ts';
+import { methodOf } from './methods.ts';
 import type { ServerConfig } from './options.ts';
 
 export interface CompressionVersions {
@@ -9,9 +10,9 @@ export interface CompressionVersions {
   readonly server: PostgresVersion;
 }
 
-/** Messages for the server's msg_list; none unless backup_method = postgres with a backup_compression. */
+/** Messages for the server's msg_list; none unless pg_basebackup is to use a backup_compression. */
 export function backupCompressionProblems(config: ServerConfig, versions: CompressionVersions): string[] {
-  if (config.backupMethod !== 'postgres' || config.backupCompression === null) return [];
+  if (!methodOf(config).streams || config.backupCompression === null) return [];
   return [...placeProblems(config, versions), ...algorithmProblems(config, versions)];
 }
 

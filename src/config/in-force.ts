@@ -5,8 +5,8 @@
  */
 import { conninfoProblem } from '../domain/conninfo.ts';
 import { roleOf, type ServerRole } from '../domain/server-role.ts';
-import { type BackupOption, type LogMessage, overrideConfig, type ServerConfig } from './options.ts';
-import { snapshotProblems } from './validate-snapshot.ts';
+import { methodOf } from './methods.ts';
+import { type LogMessage, overrideConfig, type ServerConfig } from './options.ts';
 
 export interface ServerInForce {
   readonly name: string;
@@ -32,9 +32,14 @@ export function putInForce(config: ServerConfig): ServerInForce {
   }
   if (role.asksPostgres) {
     problems.push(...connectionProblems(config));
-    const method = judgeMethod(config, warnings);
-    problems.push(...method.problems);
-    backupOptions = method.backupOptions;
+    const method = methodOf(config);
+    const obstacle = method.obstacle(config);
+    if (obstacle === null) {
+      problems.push(...method.problems(config));
+      backupOptions = method.options(config, warnings);
+    } else {
+      problems.push(obstacle);
+    }
     if (!config.archiver && !config.streamingArchiver) {
       warnings.push(
         `No archiver enabled for server '${config.name}'. Please turn on 'archiver', 'streaming_archiver' or both`,
@@ -67,14 +72,15 @@ export function overrideServer({ config }: ServerInForce, changes: Partial<Serve
   return putInForce(overrideConfig(config, changes));
 }
 
-function usesDefaultStrategy({ backupMethod, backupOptions }: ServerConfig): boolean {
-  if (backupMethod !== 'postgres') return false;
+function usesDefaultStrategy(config: ServerConfig): boolean {
+  const { backupOptions } = config;
+  if (!methodOf(config).streams) return false;
   return !backupOptions.has('concurrent_backup') && !backupOptions.has('exclusive_backup');
 }
 
 function connectionProblems(config: ServerConfig): string[] {
   const problems = [...missingOrBad('PostgreSQL', 'conninfo', config.conninfo, config.name)];
-  if (config.backupMethod === 'postgres' || config.streamingArchiver) {
+  if (methodOf(config).streams || config.streamingArchiver) {
     problems.push(...missingOrBad('Streaming', 'streaming_conninfo', config.streamingConninfo, config.name));
   }
   return problems;
@@ -84,61 +90,4 @@ function missingOrBad(connection: string, option: string, conninfo: string | nul
   if (conninfo === null) return [`${connection} connection: Missing '${option}' parameter for server '${server}'`];
   const problem = conninfoProblem(conninfo);
   return problem === null ? [] : [`${connection} connection: Cannot connect to postgres: ${problem}`];
-}
-
-interface MethodVerdict {
-  readonly problems: readonly string[];
-  readonly backupOptions: ReadonlySet<BackupOption>;
-}
-
-function judgeMethod(config: ServerConfig, warnings: string[]): MethodVerdict {
-  const { backupMethod, backupOptions, name, sshCommand } = config;
-  const hasSsh = sshCommand !== null && sshCommand.trim() !== '';
-  // Without a way to reach the data nothing else about the method is worth saying, and no strategy is chosen.
-  if ((backupMethod === 'rsync' || backupMethod === 'snapshot') && !hasSsh) {
-    return { problems: [`Missing or invalid ssh_command in barman configuration for server ${name}`], backupOptions };
-  }
-  if (backupMethod === 'local-rsync' && sshCommand !== null) {
-    const problem = `Local copy requires ssh_command in barman configuration to be empty for server ${name}`;
-    return { problems: [problem], backupOptions };
-  }
-  switch (backupMethod) {
-    case 'postgres':
-      return { problems: postgresProblems(config), backupOptions: withConcurrentOnly(backupOptions, warnings) };
-    case 'snapshot':
-      return { problems: snapshotProblems(config), backupOptions: withStrategy(config, warnings) };
-    case 'rsync':
-    case 'local-rsync':
-      return { problems: rsyncProblems(config), backupOptions: withStrategy(config, warnings) };
-    default:
-      return { problems: [], backupOptions };
-  }
-}
-
-function withStrategy({ name, backupOptions }: ServerConfig, warnings: string[]): ReadonlySet<BackupOption> {
-  if (backupOptions.has('concurrent_backup') || backupOptions.has('exclusive_backup')) return backupOptions;
-  warnings.push(`No backup strategy set for server '${name}' (using default 'concurrent_backup').`);
-  return new Set([...backupOptions, 'concurrent_backup']);
-}
-
-function withConcurrentOnly(options: ReadonlySet<BackupOption>, warnings: string[]): ReadonlySet<BackupOption> {
-  if (options.has('exclusive_backup')) {
-    warnings.push(
-      "'exclusive_backup' is not a valid backup_option using postgres backup_method. Overriding with 'concurrent_backup'.",
-    );
-  }
-  return new Set([...[...options].filter((option) => option !== 'exclusive_backup'), 'concurrent_backup']);
-}
-
-function rsyncProblems(config: ServerConfig): string[] {
-  if (config.backupCompression === null) return [];
-  return ['backup_compression option is not supported by rsync backup_method'];
-}
-
-function postgresProblems(config: ServerConfig): string[] {
-  const unsupported: string[] = [];
-  if (config.tablespaceBandwidthLimit !== null) unsupported.push('tablespace_bandwidth_limit');
-  if (config.reuseBackup === 'copy' || config.reuseBackup === 'link') unsupported.push('reuse_backup');
-  if (config.networkCompression) unsupported.push('network_compression');
-  return unsupported.map((option) => `${option} option is not supported by postgres backup_method`);
 }

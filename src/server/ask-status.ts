@@ -1,4 +1,5 @@
 /** Asks PostgreSQL and its client programs for the state of a server. Source: docs/behaviour/check.md 2. */
+import { methodOf } from '../config/methods.ts';
 import { has, isOfReleaseOrLater, type PostgresFeature, type PostgresVersion } from '../domain/postgres-version.ts';
 import { type ClientProgram, findClientProgram } from '../postgres/client-programs.ts';
 import type { SqlStatus } from '../postgres/status.ts';
@@ -21,7 +22,7 @@ export async function askServerStatus(scope: ServerScope): Promise<ServerStatus>
     postgres?.status(config.slotName) ?? NOT_ASKED.sql,
     streaming?.status() ?? NOT_ASKED.replication,
     config.streamingArchiver ? find('pg_receivewal', 'pg_receivexlog') : undefined,
-    config.backupMethod === 'postgres' ? find('pg_basebackup') : undefined,
+    methodOf(config).streams ? find('pg_basebackup') : undefined,
   ]);
   // Of the replication connection: the client programs will use that one.
   const { version } = replication;
@@ -32,7 +33,7 @@ export async function askServerStatus(scope: ServerScope): Promise<ServerStatus>
     archiver: config.archiver
       ? ((await postgres?.archiverStatus()) ?? { mode: null, command: null, statistics: null })
       : null,
-    baseBackup: config.backupMethod === 'postgres' ? baseBackupStatus(baseBackup, version) : null,
+    baseBackup: methodOf(config).streams ? baseBackupStatus(baseBackup, version) : null,
   };
 }
 

@@ -9,6 +9,7 @@ import { openPostgres } from '../postgres/sql-connection.ts';
 import { openStreaming } from '../postgres/streaming-connection.ts';
 import { searchPath } from '../host/process.ts';
 import { openCatalog } from '../catalog/open.ts';
+import { methodOf } from '../config/methods.ts';
 import { backupCompressionProblems } from '../config/backup-compression.ts';
 import type { ServerInForce } from '../config/in-force.ts';
 import { conninfoProblem } from '../domain/conninfo.ts';
@@ -81,7 +82,7 @@ interface Connections {
 function makeConnections(ctx: CommandContext, { config, role }: ServerInForce): Connections {
   if (!role.asksPostgres) return { postgres: null, primary: null, streaming: null };
   const { conninfo, primaryConninfo, streamingConninfo } = config;
-  const streams = config.backupMethod === 'postgres' || config.streamingArchiver;
+  const streams = methodOf(config).streams || config.streamingArchiver;
   const postgres = isUsable(conninfo) ? openPostgres(connectionOptions(ctx, conninfo)) : null;
   return {
     postgres,
@@ -128,7 +129,7 @@ async function isStandby(postgres: PostgresConnection): Promise<boolean | undefi
 /** Whether the backup_compression suits pg_basebackup and the server; not judged while one of them cannot be asked. */
 async function withLateProblems(scope: ServerScope): Promise<ServerScope> {
   const { config, postgres, searchPath: path } = scope;
-  if (postgres === null || config.backupMethod !== 'postgres' || config.backupCompression === null) return scope;
+  if (postgres === null || !methodOf(config).streams || config.backupCompression === null) return scope;
   const log = scope.log.named('barman.backup_executor');
   try {
     const client = await findClientProgram(['pg_basebackup'], path, scope.env);
