@@ -3,6 +3,7 @@
  * wait for the WAL, archive, judge. Source: docs/behaviour/backup.md 1.1, 2, 4.5.
  */
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { originOf } from '../domain/backup/backup-layout.ts';
 import { humanDuration } from '../domain/time/duration.ts';
 import { BarmanError, withHint } from '../domain/errors.ts';
 import { fixedText } from '../domain/text/fixed-text.ts';
@@ -31,7 +32,7 @@ export async function announce(
   { began, end }: { readonly began: Beginning; readonly end: string },
 ): Promise<void> {
   // A method that copies by rsync has said already that it is the first.
-  const tell = info.mode === 'postgres' ? 'all' : 'removed';
+  const tell = originOf(info) === 'postgres' ? 'all' : 'removed';
   await purgeOlderWals(scope, info, { tell });
   scope.output.info(`Backup size: ${sizeText(info, scope.config.reuseBackup === 'link')}`);
   scope.output.info(`Backup end at LSN: ${end}`);

@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import type { GlobalConfig, ServerConfig } from '../config/options.ts';
 import { BackupError } from '../domain/errors.ts';
-import { type BackupInfo, backupType } from '../domain/backup/backup-info.ts';
 import { formatLocation, isObject, type Location } from '../domain/location.ts';
 import { isBackupId } from '../domain/backup/backup-id.ts';
 
@@ -52,11 +51,6 @@ export function catalogLayout(global: GlobalConfig, config: ServerConfig): Catal
 /** True when base backups or WAL are objects in a bucket. */
 export function usesObjectStorage({ base, wals }: Pick<CatalogLayout, 'base' | 'wals'>): boolean {
   return isObject(base) || isObject(wals);
-}
-
-/** True for a backup that is no directory of ours: a snapshot of disks, or objects. */
-export function isElsewhere({ base }: CatalogLayout, info: BackupInfo): boolean {
-  return backupType(info) === 'snapshot' || isObject(base);
 }
 
 /** `base/<id>`. @throws BackupError for a text that is no backup id: it must never become a path */

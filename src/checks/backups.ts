@@ -4,6 +4,7 @@
  */
 import type { CatalogListing } from '../catalog/catalog.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import { isFull } from '../domain/backup/backup-layout.ts';
 import {
   judgeBackupAge,
   judgeBackupSize,
@@ -62,7 +63,7 @@ export async function checkRedundancy(run: CheckRun): Promise<void> {
   });
   await run.check('minimum redundancy requirements', async () => {
     const { backups } = await catalog.listBackups();
-    const full = backups.filter((backup) => backup.status === 'DONE' && backup.parentBackupId === null);
+    const full = backups.filter((backup) => backup.status === 'DONE' && isFull(backup));
     return judgeRedundancy(full.length, config.minimumRedundancy);
   });
 }

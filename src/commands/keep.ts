@@ -1,7 +1,8 @@
 /**
  * `barman keep SERVER BACKUP_ID`: protects a backup from retention and deletion. Source: docs/behaviour/cli.md 4.18.
  */
-import { type BackupInfo, backupType } from '../domain/backup/backup-info.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { layoutOf, obstacleTo } from '../domain/backup/backup-layout.ts';
 import { BackupError } from '../domain/errors.ts';
 import type { CommandContext } from '../server/context.ts';
 import { requireBackup } from '../server/find-backup.ts';
@@ -46,23 +47,20 @@ async function keep(scope: ServerScope, options: KeepOptions): Promise<void> {
       if (current === undefined) {
         throw new BackupError(`Unknown backup '${options.backupId}' for server '${scope.name}'`);
       }
-      refuseUnkeepable(current);
+      refuseUnkeepable(scope, current);
       await catalog.setKeep(backupId, target);
     };
     await withLock(scope, 'keep', promise, backupId);
   }
 }
 
-function refuseUnkeepable(info: BackupInfo): void {
+function refuseUnkeepable({ catalog, name }: ServerScope, info: BackupInfo): void {
   const { backupId, status } = info;
   if (status !== 'DONE') {
     throw new BackupError(
       `Cannot add keep to backup ${backupId} because it has status ${status}. Only backups with status DONE can be kept.`,
     );
   }
-  if (backupType(info) === 'incremental') {
-    throw new BackupError(
-      `Unable to execute the keep command on backup ${backupId}: is an incremental backup.\nOnly full backups are eligible for the use of the keep command.`,
-    );
-  }
+  const obstacle = obstacleTo('keep', layoutOf(info, catalog.layout), { backup: backupId, server: name });
+  if (obstacle !== null) throw new BackupError(obstacle.words);
 }

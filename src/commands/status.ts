@@ -3,6 +3,7 @@
  * Source: docs/behaviour/check.md 3, cli.md 6.4.
  */
 import { isCopyDone } from '../domain/backup/backup-info.ts';
+import { isFull } from '../domain/backup/backup-layout.ts';
 import { formatRetentionPolicy } from '../domain/backup/retention-policy.ts';
 import type { CommandContext } from '../server/context.ts';
 import { eachServer } from '../server/each.ts';
@@ -51,7 +52,7 @@ async function backups({ output, catalog, config, role }: ServerScope): Promise<
   // The reference dies on such a record; nothing is hidden by going on, as it is named.
   for (const { path, reason } of listing.damaged) output.warning(`cannot read ${path}: ${reason}`);
   const done = listing.backups.filter((backup) => backup.status === 'DONE');
-  const full = done.filter((backup) => backup.parentBackupId === null).length;
+  const full = done.filter(isFull).length;
   const minimum = config.minimumRedundancy;
   const first = listing.backups.find(isCopyDone)?.backupId ?? 'None';
   const last = listing.backups.findLast(isCopyDone)?.backupId ?? 'None';

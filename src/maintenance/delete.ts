@@ -4,8 +4,9 @@
  */
 import { withHint } from '../domain/errors.ts';
 import { unlinkIfPresent } from '../host/files.ts';
-import { infoPath, isElsewhere } from '../catalog/layout.ts';
+import { infoPath } from '../catalog/layout.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { isFull, layoutOf, obstacleTo } from '../domain/backup/backup-layout.ts';
 import { claims, descendants } from '../domain/backup/retention.ts';
 import { removeBackup, type RemovalOptions } from './delete/remove.ts';
 import type { ServerScope } from '../server/scope.ts';
@@ -31,10 +32,9 @@ export function reportRefusal({ output, name }: ServerScope, { backupId }: Backu
 export async function mayGo(scope: ServerScope, info: BackupInfo): Promise<boolean> {
   const { backupId } = info;
   const skipping = `Skipping delete of backup ${backupId} for server ${scope.name}`;
-  if (isElsewhere(scope.catalog.layout, info)) {
-    scope.output.error(
-      `${skipping}: its data is a disk snapshot or in object storage, which this release cannot delete`,
-    );
+  const obstacle = obstacleTo('delete', layoutOf(info, scope.catalog.layout), { backup: backupId, server: scope.name });
+  if (obstacle !== null) {
+    scope.output.error(obstacle.words);
     return false;
   }
   if ((await scope.catalog.keepOf(backupId)) !== null) {
@@ -50,7 +50,7 @@ export async function mayGo(scope: ServerScope, info: BackupInfo): Promise<boole
     return false;
   }
   const minimum = scope.config.minimumRedundancy;
-  const full = backups.filter((backup) => backup.status === 'DONE' && backup.parentBackupId === null);
+  const full = backups.filter((backup) => backup.status === 'DONE' && isFull(backup));
   if (full.some((backup) => backup.backupId === backupId) && minimum >= full.length) {
     scope.output.warning(
       `${skipping} due to minimum redundancy requirements (minimum redundancy = ${minimum}, current redundancy = ${full.length})`,

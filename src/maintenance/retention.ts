@@ -3,8 +3,9 @@
  * Source: docs/behaviour/config.md 12 "Enforcement", backup.md 7.2.
  */
 import { exists, listNames } from '../host/files.ts';
-import { backupPath, infoPath, isElsewhere } from '../catalog/layout.ts';
+import { backupPath, infoPath } from '../catalog/layout.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import { layoutOf, obstacleTo } from '../domain/backup/backup-layout.ts';
 import { humanDuration } from '../domain/time/duration.ts';
 import { HookAbortError, messageOf } from '../domain/errors.ts';
 import { deletionOrder, descendants, type RetentionVerdict } from '../domain/backup/retention.ts';
@@ -169,7 +170,7 @@ async function reasonToSpare({ name, catalog }: ServerScope, info: BackupInfo): 
   if ((await catalog.keepOf(info.backupId)) !== null) {
     return `The ${about} is not deleted: it has a current keep request`;
   }
-  return isElsewhere(catalog.layout, info)
-    ? `Obsolete ${about} is not deleted: this release cannot delete snapshots and objects`
-    : null;
+  const subject = { backup: info.backupId, server: name };
+  const isStuck = obstacleTo('delete', layoutOf(info, catalog.layout), subject) !== null;
+  return isStuck ? `Obsolete ${about} is not deleted: this release cannot delete snapshots and objects` : null;
 }

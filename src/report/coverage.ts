@@ -6,6 +6,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listNames } from '../host/files.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import { isFull } from '../domain/backup/backup-layout.ts';
 import { chainOf } from '../domain/backup/backup-selector.ts';
 import {
   coverageOf,
@@ -48,7 +49,7 @@ export async function measureCoverage(scope: ServerScope): Promise<ServerCoverag
 
 function hasWholeChain(info: BackupInfo, all: readonly BackupInfo[]): boolean {
   const chain = chainOf(info, all);
-  return chain.every(isCopyDone) && chain.at(-1)?.parentBackupId === null;
+  return chain.every(isCopyDone) && chain.slice(-1).every(isFull);
 }
 
 async function timeOf({ catalog }: ServerScope, name: string): Promise<number> {

@@ -11,13 +11,12 @@ import { has, type PostgresVersion } from '../domain/postgres-version.ts';
 import { isObject } from '../domain/location.ts';
 import type { CommandContext } from '../server/context.ts';
 import type { ServerScope } from '../server/scope.ts';
-import { type BackupInfo, backupType, isCopyDone } from '../domain/backup/backup-info.ts';
+import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import { type BackupLayout, layoutOf, obstacleTo, originOf, stagesOf } from '../domain/backup/backup-layout.ts';
 import type { Tablespace } from '../domain/backup/backup-info-values.ts';
 import { backupVersion } from './goal.ts';
 import type { RestoreRequest } from './request.ts';
-
-/** How the files of the backup are kept. A remote restore, an incremental or an encrypted one will add kinds. */
-export type CopyMethod = 'plain' | 'tar';
+import { checkStaging } from './staging-paths.ts';
 
 export interface PlannedTablespace {
   readonly oid: number;
@@ -31,7 +30,7 @@ export interface PlannedTablespace {
 export interface RecoveryPlan {
   readonly info: BackupInfo;
   readonly version: PostgresVersion;
-  readonly method: CopyMethod;
+  readonly layout: BackupLayout;
   /** As typed. */
   readonly shownDestination: string;
   /** Absolute. */
@@ -48,28 +47,29 @@ export interface RecoveryPlan {
 
 /** Checks everything that needs no look at the disk. Prints deprecation warnings. @throws RecoveryError */
 export function planRecovery(scope: ServerScope, request: RestoreRequest, info: BackupInfo): RecoveryPlan {
+  const layout = layoutOf(info, scope.catalog.layout);
   refuseRelativeStaging(request);
   if (!isCopyDone(info)) {
     throw new RecoveryError(
       `Cannot restore from backup '${request.backupId}' of server '${scope.name}': backup status is not DONE`,
     );
   }
-  checkStaging(scope, scope.config, request, info);
+  checkStaging(scope, request, layout);
   const relocations = parseRelocations(request.tablespace ?? [], info.tablespaces ?? []);
   checkDestinationText(request);
   refuseRelativeRemote(request, relocations);
-  const getWal = request.getWal || needsGetWal(scope, scope.config, request);
+  const getWal = request.getWal || needsGetWal(scope, layout, request);
   if (request.networkCompression === true && request.remoteSshCommand === undefined) {
     throw new RecoveryError('Network compression can only be used with remote recovery.', { hint: REMOTE_HINT });
   }
-  checkDelta(scope.config, request, info);
+  checkDelta(scope.config, request, layout);
   checkSnapshotArguments(request, info, relocations);
-  refuseUnsupported(scope.config, request, info);
+  refuseUnsupported(scope, request, layout);
   const version = backupVersion(info);
   return {
     info,
     version,
-    method: info.compression === null ? 'plain' : 'tar',
+    layout,
     shownDestination: request.destination,
     destination: resolve(request.destination),
     tablespaces: (info.tablespaces ?? []).map(({ oid, name, location }) => {
@@ -116,47 +116,6 @@ function refuseRelativeRemote(request: RestoreRequest, relocations: Readonly<Rec
   );
   if (relative === undefined) return;
   throw new RecoveryError(`Cannot restore to '${relative}' on another host`, { hint: 'give an absolute path' });
-}
-
-function needsStaging(config: ServerConfig, info: BackupInfo): boolean {
-  return !isPlain(info) || isObject(config.basebackupsDirectory);
-}
-
-function isPlain(info: BackupInfo): boolean {
-  return backupType(info) !== 'incremental' && info.compression === null && info.encryption === null;
-}
-
-const STAGING_TAIL =
-  'Please set staging_path and staging_location in the server configuration file, or use their equivalent CLI options --staging-path and --staging-location';
-
-function checkStaging(ctx: CommandContext, config: ServerConfig, request: RestoreRequest, info: BackupInfo): void {
-  if (!needsStaging(config, info) || (request.stagingPath ?? config.stagingPath) !== null) return;
-  const recoveryPath = request.recoveryStagingPath ?? config.recoveryStagingPath;
-  const localPath = request.localStagingPath ?? config.localStagingPath;
-  if (recoveryPath === null && localPath === null) return;
-  const refuse = (reason: string) => {
-    throw new RecoveryError(
-      `Cannot restore from backup '${request.backupId}' of server '${config.name}': ${reason}. ${STAGING_TAIL}`,
-    );
-  };
-  if (info.encryption !== null && localPath === null) {
-    refuse(
-      `backup is encrypted with '${info.encryption}' and it will be decrypted in the barman host but no staging path and location was provided`,
-    );
-  }
-  if (info.compression !== null && recoveryPath === null) {
-    refuse(
-      `backup is compressed with ${info.compression} compression and it will be decompressed in a staging area but no staging path was provided`,
-    );
-  }
-  if (backupType(info) === 'incremental' && localPath === null) {
-    refuse(
-      'backup has to be combined with pg_combinebackup in a staging area but no staging path and location was provided',
-    );
-  }
-  ctx.output.warning(
-    'recovery_staging_path and local_staging_path, and their equivalent CLI options --recovery-staging-path and --local-staging-path, are deprecated and will be removed in a future release. Please use staging_path and staging_location, and their equivalent CLI options --staging-path and --staging-location, instead.',
-  );
 }
 
 /** `NAME:LOCATION` rules; the last one of a name wins. */
@@ -206,17 +165,18 @@ function checkDestinationText({
   }
 }
 
-function needsGetWal(ctx: CommandContext, config: ServerConfig, request: RestoreRequest): boolean {
-  if (!isObject(config.walsDirectory) || request.getWal) return false;
+function needsGetWal(ctx: CommandContext, layout: BackupLayout, request: RestoreRequest): boolean {
+  if (!isObject(layout.walPlace) || request.getWal) return false;
   ctx.output.warning(
     'get-wal is required for servers with WALs stored in cloud storage. Automatically enabling --get-wal.',
   );
   return true;
 }
 
-function checkDelta(config: ServerConfig, request: RestoreRequest, info: BackupInfo): void {
+function checkDelta(config: ServerConfig, request: RestoreRequest, layout: BackupLayout): void {
   if (!request.deltaRestore) return;
-  if (request.remoteSshCommand === undefined && !isPlain(info)) {
+  const isPlain = stagesOf(layout).every((stage) => stage === 'fetch');
+  if (request.remoteSshCommand === undefined && !isPlain) {
     throw new RecoveryError('Cannot restore a backup locally with delta mode when the backup is not plain.');
   }
   const location = request.stagingLocation ?? config.stagingLocation;
@@ -230,7 +190,7 @@ function checkSnapshotArguments(
   info: BackupInfo,
   relocations: Readonly<Record<string, string>>,
 ): void {
-  if (backupType(info) !== 'snapshot') {
+  if (originOf(info) !== 'snapshot') {
     if (instance === undefined) return;
     throw new RecoveryError(
       `Backup ${info.backupId} is not a snapshot backup but the following snapshot arguments have been used: --snapshot-recovery-instance`,
@@ -249,25 +209,13 @@ function checkSnapshotArguments(
 }
 
 /** What this release cannot restore ends here, with nothing touched. */
-function refuseUnsupported(config: ServerConfig, request: RestoreRequest, info: BackupInfo): void {
-  const kind = backupType(info);
-  const reasons: readonly (readonly [boolean, string])[] = [
-    [
-      request.remoteSshCommand !== undefined && info.compression !== null,
-      'restoring a compressed backup to another host',
-    ],
-    [kind === 'snapshot', 'restoring a snapshot backup'],
-    [kind === 'incremental', 'restoring an incremental backup'],
-    [info.encryption !== null, `restoring a backup encrypted with ${info.encryption ?? ''}`],
-    [isObject(config.basebackupsDirectory), 'restoring a backup from cloud storage'],
-    [isObject(config.walsDirectory), 'restoring WAL from cloud storage'],
-  ];
-  const unsupported = reasons.find(([applies]) => applies);
-  if (!unsupported) return;
-  throw new RecoveryError(
-    `Cannot restore from backup '${request.backupId}' of server '${config.name}': ${unsupported[1]} is not supported by this release`,
-    { hint: 'nothing was changed: Barman 3.20.1 can restore this backup from the same catalog' },
-  );
+function refuseUnsupported(scope: ServerScope, request: RestoreRequest, layout: BackupLayout): void {
+  const action = request.remoteSshCommand === undefined ? 'restore here' : 'restore there';
+  const obstacle = obstacleTo(action, layout, { backup: request.backupId, server: scope.name });
+  if (obstacle === null) return;
+  throw new RecoveryError(obstacle.words, {
+    hint: 'nothing was changed: Barman 3.20.1 can restore this backup from the same catalog',
+  });
 }
 
 /** Names in PGDATA that a file of settings must not take. */

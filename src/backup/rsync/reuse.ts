@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { exists } from '../../host/files.ts';
 import { backupPath } from '../../catalog/layout.ts';
 import { type BackupInfo, isCopyDone } from '../../domain/backup/backup-info.ts';
+import { layoutOf, obstacleTo } from '../../domain/backup/backup-layout.ts';
 import { errnoOf, messageOf } from '../../domain/errors.ts';
 import type { BackupJob } from '../method.ts';
 
@@ -36,7 +37,9 @@ export async function chooseReuse(job: BackupJob, workDirectory: string): Promis
     scope.output.warning(`Backup ${previous.backupId} is of another cluster: nothing of it is used for this backup`);
     return null;
   }
-  if (previous.compression !== null || previous.encryption !== null || !(await exists(join(directory, 'data')))) {
+  const subject = { backup: previous.backupId, server: scope.name };
+  const obstacle = obstacleTo('link', layoutOf(previous, scope.catalog.layout), subject);
+  if (obstacle !== null || !(await exists(join(directory, 'data')))) {
     log.info(`Backup ${previous.backupId} has no plain files: nothing of it is used for this backup`);
     return null;
   }

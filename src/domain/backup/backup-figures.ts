@@ -2,7 +2,8 @@
  * Figures that follow from a backup's record: what it saved, how fast it was copied.
  * Source: docs/behaviour/catalog.md 10.
  */
-import { type BackupInfo, backupType } from './backup-info.ts';
+import type { BackupInfo } from './backup-info.ts';
+import { backupType } from './backup-layout.ts';
 
 /** Bytes on disk that are this backup's own; files it shares with others through hard links are not counted. */
 export function ownBytes({ deduplicatedSize, size }: BackupInfo): number {

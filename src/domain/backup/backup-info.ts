@@ -4,8 +4,6 @@
  */
 import { type StoredFields, UNSET_FIELDS } from './backup-info-fields.ts';
 
-export type BackupType = 'full' | 'incremental' | 'rsync' | 'snapshot';
-
 export interface BackupInfo extends StoredFields {
   /** Not stored in the file: it comes from the file name. `YYYYMMDDThhmmss`. */
   readonly backupId: string;
@@ -14,13 +12,6 @@ export interface BackupInfo extends StoredFields {
 /** A record with every field unset: what Barman saves first. */
 export function emptyBackupInfo(backupId: string): BackupInfo {
   return { backupId, ...UNSET_FIELDS };
-}
-
-/** Full, incremental, rsync or snapshot: derived from mode and parent, never stored. */
-export function backupType(info: BackupInfo): BackupType {
-  if (info.mode?.startsWith('snapshot')) return 'snapshot';
-  if (info.mode?.startsWith('rsync')) return 'rsync';
-  return info.parentBackupId === null ? 'full' : 'incremental';
 }
 
 /** The copy ended: the backup has data, though perhaps not yet all its WAL. */

@@ -1,5 +1,6 @@
 /** What an administrator types for a backup -> one backup of a list. Source: docs/behaviour/catalog.md 2, cli.md 3. */
 import { type BackupInfo, isCopyDone } from './backup-info.ts';
+import { isFull } from './backup-layout.ts';
 import { isBackupId } from './backup-id.ts';
 
 export type Selection =
@@ -26,7 +27,7 @@ export function selectBackup(backups: readonly BackupInfo[], text: string): Sele
       return found(backups.find(isCopyDone));
     case 'latest-full':
     case 'last-full':
-      return found(backups.findLast((backup) => isCopyDone(backup) && backup.parentBackupId === null));
+      return found(backups.findLast((backup) => isCopyDone(backup) && isFull(backup)));
     case 'last-failed':
       return found(lastFailed(backups));
   }

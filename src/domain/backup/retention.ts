@@ -3,6 +3,7 @@
  * clock are arguments. Source: docs/behaviour/config.md 12, recorded with Barman 3.20.1.
  */
 import { type BackupInfo, isCopyDone } from './backup-info.ts';
+import { isFull } from './backup-layout.ts';
 import type { RetentionPolicy } from './retention-policy.ts';
 
 export type RetentionVerdict = 'VALID' | 'OBSOLETE' | 'POTENTIALLY_OBSOLETE' | 'KEEP:FULL' | 'KEEP:STANDALONE' | '-';
@@ -33,7 +34,7 @@ export function backupVerdicts(
   const judge = policy.kind === 'redundancy' ? byRedundancy(policy.count, facts) : byWindow(policy.seconds, facts);
   const newestFirst = [...backups].sort((left, right) => compare(right.backupId, left.backupId));
   for (const root of newestFirst) {
-    if (root.parentBackupId !== null || root.status !== 'DONE') continue;
+    if (!isFull(root) || root.status !== 'DONE') continue;
     const { verdict, isInside } = judge(root, facts.keeps.get(root.backupId));
     verdicts.set(root.backupId, verdict);
     const inherited = inheritedVerdict(verdict, isInside);
@@ -88,7 +89,7 @@ export function deletionOrder(
 ): readonly BackupInfo[] {
   const isObsolete = ({ backupId }: BackupInfo) => verdicts.get(backupId) === 'OBSOLETE';
   const order: BackupInfo[] = [];
-  for (const root of backups.filter(({ parentBackupId }) => parentBackupId === null)) {
+  for (const root of backups.filter(isFull)) {
     const chain = descendants(root.backupId, backups);
     const isGrowing = chain.some(({ status }) => status === 'EMPTY' || status === 'STARTED' || status === 'SYNCING');
     const isNeeded = isObsolete(root) && chain.some((backup) => isCopyDone(backup) && !isObsolete(backup));

@@ -13,12 +13,13 @@ import { readAccountNames } from '../../host/account-names.ts';
 import { compressorAt } from '../../codec/compression.ts';
 import { isLink, listNames, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
 import { tarStream } from '../../codec/tar-writer.ts';
-import { backupPath, usesObjectStorage } from '../../catalog/layout.ts';
 import { systemReason } from '../../host/system-reason.ts';
-import { type BackupInfo, backupType } from '../../domain/backup/backup-info.ts';
+import { backupPath } from '../../catalog/layout.ts';
 import { CODECS, type ExportCompression } from '../../domain/codecs.ts';
 import { BackupError, errnoOf } from '../../domain/errors.ts';
 import { exportName, exportStem } from '../../domain/backup/export-name.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import { layoutOf, obstacleTo } from '../../domain/backup/backup-layout.ts';
 import { watchProgress } from '../../transfer/progress.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { describeEnvironment } from './environment.ts';
@@ -55,18 +56,11 @@ export async function exportBackup(scope: ServerScope, info: BackupInfo, request
 
 /** In Barman's order. */
 async function refuseUnfit(scope: ServerScope, info: BackupInfo, request: ExportRequest): Promise<void> {
-  if (info.parentBackupId !== null) {
-    throw new BackupError(
-      `Cannot export backup ${info.backupId} from server ${scope.name}: it is an incremental backup.\nOnly full backups are eligible for exporting.`,
-    );
-  }
+  const subject = { backup: info.backupId, server: scope.name };
+  const obstacle = obstacleTo('export', layoutOf(info, scope.catalog.layout), subject);
+  if (obstacle?.trait === 'incremental') throw new BackupError(obstacle.words);
   refuseUnfinished(scope, info, request.backupId);
-  if (usesObjectStorage(scope.catalog.layout)) {
-    throw new BackupError('Backup export is not supported for cloud storage');
-  }
-  if (backupType(info) === 'snapshot') {
-    throw new BackupError(`Cannot export backup '${info.backupId}': its data is a disk snapshot, not files`);
-  }
+  if (obstacle !== null) throw new BackupError(obstacle.words);
   await refuseDirectory(request.outputDirectory);
   refuseLevel(request);
 }

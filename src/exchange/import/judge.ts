@@ -2,7 +2,8 @@
 import { exists } from '../../host/files.ts';
 import type { Identity } from '../../catalog/catalog.ts';
 import { parseIdentity } from '../../catalog/identity.ts';
-import { isCopyDone, type BackupInfo, backupType } from '../../domain/backup/backup-info.ts';
+import { isCopyDone, type BackupInfo } from '../../domain/backup/backup-info.ts';
+import { layoutOf, obstacleTo } from '../../domain/backup/backup-layout.ts';
 import { parseBackupInfo } from '../../domain/backup/backup-info-file.ts';
 import { BackupError, messageOf } from '../../domain/errors.ts';
 import { isSegmentOfSize } from '../../domain/wal/wal-range.ts';
@@ -43,7 +44,13 @@ export function judgeIdentity(ctx: CommandContext, bytes: Buffer, local: Identit
   }
 }
 
-export function judgeRecord(bytes: Buffer, backupId: string, path: string, local: Identity): BackupInfo {
+export function judgeRecord(
+  into: ServerScope,
+  bytes: Buffer,
+  backupId: string,
+  path: string,
+  local: Identity,
+): BackupInfo {
   let info: BackupInfo;
   try {
     info = parseBackupInfo(new TextDecoder('utf-8', { fatal: true }).decode(bytes), backupId, path);
@@ -52,8 +59,8 @@ export function judgeRecord(bytes: Buffer, backupId: string, path: string, local
   }
   const refuse = (why: string) => bad(`Cannot import backup '${backupId}': ${why}`);
   if (info.status !== 'DONE' || !isCopyDone(info)) throw refuse(`backup status is '${info.status}', expected 'DONE'`);
-  if (backupType(info) === 'incremental') throw refuse('it is an incremental backup');
-  if (backupType(info) === 'snapshot') throw refuse('its data is a disk snapshot');
+  const obstacle = obstacleTo('import', layoutOf(info, into.catalog.layout), { backup: backupId, server: into.name });
+  if (obstacle !== null) throw bad(obstacle.words);
   if (info.systemid !== null && info.systemid !== local.systemid) {
     throw refuse(`its backup.info is of the PostgreSQL system '${info.systemid}'`);
   }

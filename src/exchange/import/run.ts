@@ -152,7 +152,7 @@ async function gather(scope: ServerScope, work: Import): Promise<Judged> {
       seen.identity = true;
     }
     if (member.name === 'backup.info') {
-      info = judgeRecord(text(staging, 'backup.info'), backupId, `${staging.path}/backup.info`, identity);
+      info = judgeRecord(scope, text(staging, 'backup.info'), backupId, `${staging.path}/backup.info`, identity);
     }
     refuseBomb(staging, info);
   }

@@ -5,6 +5,7 @@
 import { run } from '../../host/process.ts';
 import { dataPath } from '../../catalog/layout.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import { type BackupLayout, layoutOf, obstacleTo } from '../../domain/backup/backup-layout.ts';
 import { BackupError, CommandError } from '../../domain/errors.ts';
 import { firstWith, has } from '../../domain/postgres-version.ts';
 import { type ClientProgram, findClientProgram } from '../../postgres/client-programs.ts';
@@ -15,12 +16,12 @@ import type { ServerScope } from '../../server/scope.ts';
 export async function verifyBackup(scope: ServerScope, info: BackupInfo): Promise<void> {
   const { output } = scope;
   const directory = dataPath(scope.catalog.layout, info.backupId);
-  if (info.encryption !== null) {
-    return output.error('Backup verification is not supported for encrypted backups');
-  }
+  const layout = layoutOf(info, scope.catalog.layout);
+  const obstacle = obstacleTo('verify', layout, { backup: info.backupId, server: scope.name });
+  if (obstacle !== null) return output.error(obstacle.words);
   output.info('Calling pg_verifybackup');
   const program = await findClientProgram(['pg_verifybackup'], scope.searchPath, scope.env);
-  if (info.compression !== null && (program === undefined || !has(program.version, 'verifiesTar'))) {
+  if (layout.format === 'tar' && (program === undefined || !has(program.version, 'verifiesTar'))) {
     return output.error(
       program === undefined
         ? 'pg_verifybackup not found'
@@ -30,7 +31,7 @@ export async function verifyBackup(scope: ServerScope, info: BackupInfo): Promis
   const complaints =
     program === undefined
       ? await verifyOurselves(scope, info, directory)
-      : await callProgram(scope, program, info, directory);
+      : await callProgram(scope, program, layout, directory);
   if (complaints === null) return;
   output.error(`verify backup failure on directory '${directory}'`);
   output.error(complaints);
@@ -40,10 +41,10 @@ export async function verifyBackup(scope: ServerScope, info: BackupInfo): Promis
 async function callProgram(
   ctx: CommandContext,
   program: ClientProgram,
-  info: BackupInfo,
+  layout: BackupLayout,
   directory: string,
 ): Promise<string | null> {
-  const args = ['-n', ...(info.compression === null ? [] : ['-F', 'tar']), directory];
+  const args = ['-n', ...(layout.format === 'tar' ? ['-F', 'tar'] : []), directory];
   const result = await run(program.path, args, { env: ctx.env, signal: ctx.signal });
   ctx.signal.throwIfAborted();
   if (result.signal !== null) throw new CommandError(`pg_verifybackup was ended by ${result.signal}`);

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { backupHookVariables, hasHooks, runHooks } from '../../host/hooks.ts';
 import { exists, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
 import { backupPath, infoPath } from '../../catalog/layout.ts';
-import { type BackupInfo, backupType, isCopyDone } from '../../domain/backup/backup-info.ts';
+import { type BackupInfo, isCopyDone } from '../../domain/backup/backup-info.ts';
+import { originOf } from '../../domain/backup/backup-layout.ts';
 import { BackupError, errnoOf, HookAbortError, messageOf, WalError } from '../../domain/errors.ts';
 import { humanDuration } from '../../domain/time/duration.ts';
 import { ctime, timestampOf } from '../../domain/time/timestamp.ts';
@@ -110,7 +111,7 @@ async function remeasureNext(scope: ServerScope, { backupId }: BackupInfo): Prom
   const { catalog } = scope;
   const { backups } = await catalog.listBackups();
   const next = backups.find((other) => other.backupId > backupId && isCopyDone(other));
-  if (next === undefined || backupType(next) !== 'rsync') return;
+  if (next === undefined || originOf(next) !== 'rsync') return;
   try {
     const sizes = await measureTree(backupPath(catalog.layout, next.backupId));
     if (sizes.size === next.size && sizes.deduplicatedSize === next.deduplicatedSize) return;

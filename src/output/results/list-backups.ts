@@ -1,5 +1,6 @@
 /** `barman list-backups`: one line for each backup, newest first. Source: docs/behaviour/cli.md 6.2. */
-import { type BackupInfo, backupType, isCopyDone } from '../../domain/backup/backup-info.ts';
+import { type BackupInfo, isCopyDone } from '../../domain/backup/backup-info.ts';
+import { backupType } from '../../domain/backup/backup-layout.ts';
 import type { RetentionVerdict } from '../../domain/backup/retention.ts';
 import { prettySize } from '../../domain/text/size.ts';
 import { ctime } from '../../domain/time/timestamp.ts';

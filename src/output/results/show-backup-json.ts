@@ -5,7 +5,8 @@ import { formatLsn } from '../../domain/wal/lsn.ts';
 import { prettySize } from '../../domain/text/size.ts';
 import { walCompressionRatio, walRate } from '../../domain/wal/wal-usage.ts';
 import { JsonFloat } from '../json-float.ts';
-import { type BackupInfo, backupType, isCopyDone } from '../../domain/backup/backup-info.ts';
+import { type BackupInfo, isCopyDone } from '../../domain/backup/backup-info.ts';
+import { backupType, originOf } from '../../domain/backup/backup-layout.ts';
 import { formatTimestamp, type Timestamp } from '../../domain/time/timestamp.ts';
 import type { Json, JsonObject } from '../output.ts';
 import { LATEST, OLDEST, percentText, policyText, rateText, type ShownBackup } from './shown-backup.ts';
@@ -116,7 +117,7 @@ function catalogInformation({ info, verdict, previous, next, chain }: ShownBacku
           chain_size: chain.length,
         }
       : {}),
-    ...(info.mode === 'postgres' ? { children_backup_ids: info.childrenBackupIds } : {}),
+    ...(originOf(info) === 'postgres' ? { children_backup_ids: info.childrenBackupIds } : {}),
   };
 }
 

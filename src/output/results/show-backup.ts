@@ -7,7 +7,8 @@ import { humanDuration } from '../../domain/time/duration.ts';
 import { formatLsn, type Lsn } from '../../domain/wal/lsn.ts';
 import { prettySize } from '../../domain/text/size.ts';
 import { walCompressionRatio, walRate } from '../../domain/wal/wal-usage.ts';
-import { type BackupInfo, backupType, isCopyDone } from '../../domain/backup/backup-info.ts';
+import { type BackupInfo, isCopyDone } from '../../domain/backup/backup-info.ts';
+import { backupType, originOf } from '../../domain/backup/backup-layout.ts';
 import type { Literal } from '../../domain/text/python-literal.ts';
 import { formatTimestamp, type Timestamp } from '../../domain/time/timestamp.ts';
 import type { Result } from '../output.ts';
@@ -68,7 +69,7 @@ function baseRows({ info, usage }: ShownBackup): Row[] {
   return [
     ['Backup Method', text(info.mode)],
     ...row('Encryption', info.encryption),
-    ...row('Backup Type', info.mode === 'postgres' ? backupType(info) : null),
+    ...row('Backup Type', originOf(info) === 'postgres' ? backupType(info) : null),
     ...row('Backup Size', size > 0 ? `${prettySize(size)}${withWals}` : null),
     ...row('Backup Compression', info.compression),
     ...row('WAL Size', bytes > 0 ? prettySize(bytes) : null),
@@ -131,7 +132,7 @@ function familyRows({ info, chain }: ShownBackup): Row[] {
           ['Backup chain size', String(chain.length)],
         ] satisfies Row[])
       : []),
-    ...row('Children Backup(s)', info.mode === 'postgres' && children.length > 0 ? children.join(',') : null),
+    ...row('Children Backup(s)', originOf(info) === 'postgres' && children.length > 0 ? children.join(',') : null),
   ];
 }
 

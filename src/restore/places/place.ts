@@ -5,7 +5,9 @@
 import { readFile } from 'node:fs/promises';
 import { exists } from '../../host/files.ts';
 import { checkDestinations } from '../destinations.ts';
-import { type BaseBackup, copyBaseBackup, demandsOf, prepareDestinations, releaseControlFile } from '../base-backup.ts';
+import { copyBaseBackup, prepareDestinations } from '../base-backup.ts';
+import { releaseControlFile } from '../control-file.ts';
+import type { BaseBackup } from '../stages/base.ts';
 import { safeHorizon } from '../stages/delta.ts';
 import type { RecoveryPlan } from '../plan.ts';
 import type { Demand } from '../room.ts';
@@ -33,7 +35,7 @@ export function localPlace(scope: ServerScope, plan: RecoveryPlan): RestorePlace
     plan,
     check: (staging) => checkDestinations(plan, scope.configuration.servers.values(), staging),
     prepare: async (base, wal) => {
-      await prepareDestinations(plan, [...demandsOf(scope, plan, base), ...(wal ? [wal] : [])]);
+      await prepareDestinations(plan, [...base.demands, ...(wal ? [wal] : [])]);
       const readRecord = async (path: string) => ((await exists(path)) ? readFile(path, 'utf8') : null);
       horizon = await safeHorizon(scope, plan, readRecord);
     },

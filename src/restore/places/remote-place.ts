@@ -11,7 +11,7 @@ import { CommandError, RecoveryError } from '../../domain/errors.ts';
 import { judgeRsync, OLDEST_TARGET } from '../../domain/text/rsync-version.ts';
 import { openRemoteHost } from '../../server/remote-host.ts';
 import type { ServerScope } from '../../server/scope.ts';
-import { CONTROL_FILE, demandsOf } from '../base-backup.ts';
+import { CONTROL_FILE } from '../control-file.ts';
 import { refuseStrangers, safeHorizon } from '../stages/delta.ts';
 import { ADVICE } from '../destinations.ts';
 import type { RestorePlace } from './place.ts';
@@ -55,7 +55,7 @@ function remotePlace(remote: Remote, stage: string): RestorePlace {
     prepare: async (base, wal) => {
       if (wal !== null) await checkRoom([{ ...wal, directory: stage }]);
       // What a delta restore writes depends on what is there: it may be next to nothing.
-      if (!plan.delta) await checkRoom([...demandsOf(scope, plan, base), ...(wal ? [wal] : [])], roomOn(host));
+      if (!plan.delta) await checkRoom([...base.demands, ...(wal ? [wal] : [])], roomOn(host));
       horizon = await safeHorizon(scope, plan, async (path) =>
         (await host.kindOf(path)) === 'file' ? (await host.readFile(path)).toString('utf8') : null,
       );

@@ -13,7 +13,9 @@ import { type LaneJob, runInLanes, shareOfLimit } from '../../transfer/lanes.ts'
 import { retryTransfer } from '../../transfer/retry-transfer.ts';
 import { openRemoteHost } from '../../server/remote-host.ts';
 import type { ServerScope } from '../../server/scope.ts';
-import { type BaseBackup, CONTROL_FILE, purgesOf } from '../base-backup.ts';
+import { purgesOf } from '../base-backup.ts';
+import { CONTROL_FILE } from '../control-file.ts';
+import type { BackupTrees, BaseBackup } from './base.ts';
 import { native, type Tree, type TreeFile } from './copy.ts';
 import { type RecoveryPlan, sourceOfData, sourceOfTablespace } from '../plan.ts';
 import { holdControlFileThere, purgeThere } from './remote-delta.ts';
@@ -53,18 +55,18 @@ interface Shipment {
 /** Copies everything but pg_control; `horizon` is what a delta restore knows, see safeHorizon(). @throws RecoveryError */
 export async function copyBaseThere(
   remote: Remote,
-  base: BaseBackup,
+  { trees }: BaseBackup,
   { lists, standIn }: Workplace,
   horizon: number | null,
 ): Promise<void> {
   const { scope, plan } = remote;
   // planRecovery() has refused the others.
-  if (base.method !== 'plain') throw new RecoveryError('a compressed backup cannot be restored to another host');
+  if (trees === null) throw new RecoveryError('a compressed backup cannot be restored to another host');
   for (const { oid, name, location } of plan.tablespaces) scope.output.info(`\t${oid}, ${name}, ${location}`);
   const own = new Set([...OWN_FILES, ...SIGNALS, plan.recoveryFile]);
-  const shipments = shipmentsOf(remote, base, own);
+  const shipments = shipmentsOf(remote, trees, own);
   await mkdir(lists, { mode: 0o700 });
-  if (plan.delta) await readyForDelta(remote, base);
+  if (plan.delta) await readyForDelta(remote, trees);
   let count = 0;
   const send = async (shipment: Shipment, paths: readonly string[], compare = false): Promise<LaneJob[]> => {
     if (paths.length === 0) return [];
@@ -104,33 +106,29 @@ export async function copyBaseThere(
 }
 
 /** Clears the destination of what the backup does not hold. */
-async function readyForDelta({ plan, host }: Remote, base: Extract<BaseBackup, { method: 'plain' }>): Promise<void> {
+async function readyForDelta({ plan, host }: Remote, trees: BackupTrees): Promise<void> {
   await told(`Cannot clear '${plan.destination}'`, async () => {
     await holdControlFileThere(host, plan.destination);
-    for (const { directory, what } of purgesOf(plan, base)) await purgeThere(host, directory, what);
+    for (const { directory, what } of purgesOf(plan, trees)) await purgeThere(host, directory, what);
   });
 }
 
-function shipmentsOf(
-  { scope, plan }: Remote,
-  base: Extract<BaseBackup, { method: 'plain' }>,
-  own: ReadonlySet<string>,
-): Shipment[] {
+function shipmentsOf({ scope, plan }: Remote, trees: BackupTrees, own: ReadonlySet<string>): Shipment[] {
   const { config } = scope;
   const share = (limit: number | null) => shareOfLimit(limit, config.parallelJobs);
   const spaces = plan.tablespaces.map(({ oid, name, path }) => ({
     title: `tablespace '${name}' directory: ${path}/`,
     source: sourceOfTablespace(scope, plan.info, oid),
     destination: path,
-    tree: base.tablespaces.get(oid) ?? { directories: [], files: [], size: 0 },
+    tree: trees.tablespaces.get(oid) ?? { directories: [], files: [], size: 0 },
     bandwidth: share(config.tablespaceBandwidthLimit?.get(name) ?? config.bandwidthLimit),
   }));
-  const files = base.data.files.filter(({ path }) => path !== CONTROL_FILE && !own.has(path));
+  const files = trees.data.files.filter(({ path }) => path !== CONTROL_FILE && !own.has(path));
   const data = {
     title: `PGDATA directory: ${plan.destination}/`,
     source: sourceOfData(scope, plan.info),
     destination: plan.destination,
-    tree: { ...base.data, files },
+    tree: { ...trees.data, files },
     bandwidth: share(config.bandwidthLimit),
   };
   return [...spaces, data];
