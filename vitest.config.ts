@@ -10,6 +10,7 @@ const project = (name: string) => ({
     name,
     include: [`test/${name}/**/*.test.ts`],
     globalSetup: ['test/setup/templates.ts'],
+    setupFiles: ['test/setup/leaks.ts'],
     ...PATIENCE,
   },
 });

@@ -1,8 +1,8 @@
 /** `barman backup` and `cron` of both programs on equal servers: same words, same records, same trees. */
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { nextSecond } from '../support/eventually.ts';
 import { normalised } from '../support/archiving-server.ts';
 import { type Cluster, startCluster, temporaryFolder } from '../support/cluster.ts';
 import { makeSandbox, type ProgramResult, referenceFolder, type Sandbox } from '../support/sandbox.ts';
@@ -13,7 +13,7 @@ describe.skipIf(referenceFolder === undefined)('backup beside Barman 3.20.1 (nee
   let location: string;
 
   // Barman gives two backups of one second the same id.
-  beforeEach(() => sleep(1_010 - (Date.now() % 1_000)));
+  beforeEach(nextSecond);
 
   beforeAll(async () => {
     box = await makeSandbox();

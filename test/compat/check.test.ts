@@ -4,6 +4,8 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lockHolder } from '../../src/host/lock.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Cluster, clusterAt, freePort, startCluster, temporaryFolder } from '../support/cluster.ts';
 import { makeSandbox, type ProgramResult, referenceFolder, type Sandbox } from '../support/sandbox.ts';
 
@@ -126,7 +128,8 @@ describe.skipIf(referenceFolder === undefined)('check, status and replication-st
     expect((await same('check', 'main')).stdout).toContain("slot 'barman' not active: is 'receive-wal' running?");
     const receivers = await Promise.all([ours, theirs].map((box, index) => receive(box, index === 0)));
     try {
-      await sleep(1500);
+      const streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
+      await eventually('it streams', async () => (await cluster.sql(streaming)) === '1');
       const { stdout, code } = await same('check', 'main');
       expect({ code, failed: stdout.includes('FAILED') }).toEqual({ code: 0, failed: false });
       await everyFormat('main');
@@ -391,7 +394,7 @@ describe.skipIf(referenceFolder === undefined)('check, status and replication-st
       ? [join(cluster.binDir, 'pg_receivewal'), '-d', dsn, '-D', folder, '-S', 'barman', '--no-loop']
       : ['sleep', '600'];
     const child = spawn('flock', ['-n', '--no-fork', lock, ...program], { stdio: 'ignore' });
-    await sleep(500);
+    await eventually('it holds the lock', async () => (await lockHolder(lock)) !== undefined);
     await writeFile(lock, `${child.pid}\n`);
     return child;
   };

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually, nextSecond } from '../support/eventually.ts';
 import { type Cluster, clusterAt, freePort, startCluster } from '../support/cluster.ts';
 import { makeSandbox, referenceFolder, type Sandbox, streamingSection } from '../support/sandbox.ts';
 
@@ -19,7 +20,7 @@ describe.skipIf(referenceFolder === undefined)('crossing over', () => {
     await box.writeConfig(streamingSection('pg', cluster, 'immediate_checkpoint = on\ncompression = gzip'));
     await cluster.sql('CREATE TABLE t AS SELECT generate_series(1, 50) AS id');
     expect((await box.barman(['cron'])).code).toBe(0);
-    await waitUntil(async () => (await box.barman(['-q', 'check', 'pg'])).code === 0);
+    await eventually('check is content', async () => (await box.barman(['-q', 'check', 'pg'])).code === 0);
     ids.ours = await backupWith(box.barman);
     ids.theirs = await backupWith(box.reference);
     await cluster.sql('INSERT INTO t SELECT generate_series(51, 100)');
@@ -36,7 +37,7 @@ describe.skipIf(referenceFolder === undefined)('crossing over', () => {
 
   async function backupWith(program: Sandbox['barman']): Promise<string> {
     // Ids have the resolution of a second: the two backups must not share one.
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await nextSecond();
     const result = await program(['backup', '--wait', '--wait-timeout', '60', 'pg']);
     expect(result).toMatchObject({ code: 0 });
     return (await box.reference(['list-backups', '--minimal', 'pg'])).stdout.split('\n')[0] ?? '';
@@ -56,7 +57,7 @@ describe.skipIf(referenceFolder === undefined)('crossing over', () => {
       const args = ['recover', '--target-time', moment, '--target-action', 'promote', 'pg', ids[maker], destination];
       expect(await program(args)).toMatchObject({ code: 0, stderr: '' });
       await restored.start();
-      await waitUntil(async () => (await restored.sql('SELECT pg_is_in_recovery()')) === 'f');
+      await eventually('it leaves recovery', async () => (await restored.sql('SELECT pg_is_in_recovery()')) === 'f');
       expect(await restored.sql('SELECT count(*), max(id) FROM t')).toBe('100|100');
     } finally {
       await restored.dispose();
@@ -71,12 +72,3 @@ describe.skipIf(referenceFolder === undefined)('crossing over', () => {
     expect(await box.reference(['list-backups', 'pg'])).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 });
-
-/** Polls until it holds; fails after a minute. */
-async function waitUntil(holds: () => Promise<boolean>): Promise<void> {
-  const end = Date.now() + 60_000;
-  while (!(await holds().catch(() => false))) {
-    if (Date.now() > end) throw new Error('did not come true within 60 s');
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
-}

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nextSecond } from '../support/eventually.ts';
 import { type ArchivingServer, startArchivingServer } from '../support/archiving-server.ts';
 import { type ProgramResult, referenceFolder, runProgram } from '../support/sandbox.ts';
 
@@ -39,7 +40,7 @@ describe.skipIf(referenceFolder === undefined)('manifests', () => {
     await cluster.sql(`CREATE TABLESPACE apart LOCATION '${tablespace}'`);
     await cluster.sql('CREATE TABLE t TABLESPACE apart AS SELECT generate_series(1, 1000) AS id');
     streamed = await backup(server.section());
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await nextSecond();
     copied = await backup(asRsync(server.section()));
     await box.writeConfig(server.section());
     copiedData = server.path('base', copied, 'data');

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/p
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { nextSecond } from '../support/eventually.ts';
 import { type ArchivingServer, startArchivingServer } from '../support/archiving-server.ts';
 import { temporaryFolder } from '../support/cluster.ts';
 import { type ProgramResult, referenceFolder } from '../support/sandbox.ts';
@@ -51,7 +52,7 @@ describe.skipIf(referenceFolder === undefined)('restore beside Barman 3.20.1 (ne
   });
 
   async function takeBackup(...args: string[]): Promise<string> {
-    await new Promise((resolve) => setTimeout(resolve, 1100));
+    await nextSecond();
     const result = await server.box.reference(['backup', 'pg', '--wait', ...args]);
     expect(result, result.stderr).toMatchObject({ code: 0 });
     const id = (await readdir(server.path('base'))).sort().at(-1) ?? '';

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { inParallel } from '../../src/domain/in-parallel.ts';
+import { eventually } from '../support/eventually.ts';
 import { type ArchivingServer, startArchivingServer } from '../support/archiving-server.ts';
 import { type GpgHome, makeGpgHome } from '../support/gpg-home.ts';
 import { makeSandbox, referenceFolder, type Sandbox } from '../support/sandbox.ts';
@@ -161,7 +162,7 @@ describe.skipIf(referenceFolder === undefined)('forms of WAL beside Barman 3.20.
         await box.writeConfig(server.section(`compression = ${compression}\n${keys.options}`));
         await cluster.sql(`CREATE TABLE of_${maker} AS SELECT generate_series(1, 1000) AS n; SELECT pg_switch_wal()`);
         const names = async () => (await readdir(server.path('incoming'))).filter((name) => !name.endsWith('.tmp'));
-        while ((await names()).length === 0) await new Promise((resolve) => setTimeout(resolve, 100));
+        await eventually('a segment arrives', async () => (await names()).length > 0);
         const result = await box[maker](['archive-wal', 'pg']);
         expect(result, result.stderr).toMatchObject({ code: 0 });
       };

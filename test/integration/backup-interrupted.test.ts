@@ -57,6 +57,13 @@ function digest(folder: string): string {
   return hash.digest('hex');
 }
 
+/** Waits until pg_basebackup has written the first files of this backup. */
+const filesArrive = (id: string) =>
+  eventually('files arrive', async () => {
+    const names = await readdir(server.path('base', id, 'data')).catch((): string[] => []);
+    return names.length > 0;
+  });
+
 /** pids of the pg_basebackup processes of this server. */
 function copiers(): string[] {
   return readdirSync('/proc').filter((pid) => {
@@ -97,8 +104,7 @@ describe('kill -9', () => {
       'in the middle of the copy',
       async (running) => {
         await eventually('STARTED', () => running.stdout().includes('Starting backup copy'));
-        await eventually('pg_basebackup runs', () => copiers().length > 0);
-        await sleep(1500);
+        await filesArrive(await started(running));
       },
       'STARTED',
     ],
@@ -183,8 +189,7 @@ describe('signals', () => {
   ] as const)('%s in the copy', async (signal, word) => {
     const running = startBarman(server.box, ['backup', ...SLOWLY, 'pg']);
     const id = await started(running);
-    await eventually('pg_basebackup runs', () => copiers().length > 0);
-    await sleep(500);
+    await filesArrive(id);
     running.child.kill(signal);
     expect(await running.end).toEqual({ code: 1, signal: null });
     expect(running.stderr()).toBe(`ERROR: Backup failed copying files.\nDETAILS: ${word}\n`);
@@ -233,8 +238,7 @@ it('refuses a second backup of the same server', async () => {
 it('PostgreSQL goes down in the copy: FAILED with its words, the next backup works', async () => {
   const running = startBarman(server.box, ['backup', ...SLOWLY, 'pg']);
   const id = await started(running);
-  await eventually('pg_basebackup runs', () => copiers().length > 0);
-  await sleep(500);
+  await filesArrive(id);
   await server.cluster.stop('immediate');
   expect((await running.end).code).toBe(1);
   const data = server.path('base', id, 'data');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { normalised, startBarman } from '../support/archiving-server.ts';
+import { normalised, type Running, startBarman } from '../support/archiving-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Cluster, clusterAt, folderElsewhere, freePort, temporaryFolder } from '../support/cluster.ts';
 import { type RsyncServer, startRsyncServer } from '../support/rsync-server.ts';
@@ -67,6 +67,16 @@ async function below(parent: number): Promise<number[]> {
   const children = (pid: number): number[] =>
     all.filter(({ ppid }) => ppid === pid).flatMap((child) => [child.pid, ...children(child.pid)]);
   return children(parent);
+}
+
+/** rsync with its two halves and its ssh, and the ssh that holds the connection: their pids, once all are there. */
+async function rsyncRuns(running: Running): Promise<readonly number[]> {
+  let children: readonly number[] = [];
+  await eventually('rsync is at work', async () => {
+    children = await below(running.child.pid ?? 0);
+    return children.length > 3;
+  });
+  return children;
 }
 
 const COUNTS = 'SELECT (SELECT count(*) FROM here), (SELECT count(*) FROM nearby), (SELECT count(*) FROM away)';
@@ -365,7 +375,7 @@ describe('what goes wrong', () => {
   it('a cut control connection ends the copy at once', async () => {
     const running = startBarman(server.box, ['backup', ...SLOWLY, 'pg']);
     await eventually('the copy begins', () => running.stdout().includes('Starting backup copy'));
-    await sleep(1000);
+    await rsyncRuns(running);
     await server.cluster.sql(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'barman'",
     );
@@ -385,7 +395,7 @@ describe('what goes wrong', () => {
   it('ssh that is cut during the copy', async () => {
     const running = startBarman(server.box, ['backup', ...SLOWLY, 'pg']);
     await eventually('the copy begins', () => running.stdout().includes('Starting backup copy'));
-    await sleep(1500);
+    await rsyncRuns(running);
     await server.sshd.stop();
     expect((await running.end).code).toBe(1);
     await server.sshd.start();
@@ -401,7 +411,7 @@ describe('what goes wrong', () => {
   it('Ctrl-C', async () => {
     const running = startBarman(server.box, ['backup', ...SLOWLY, 'pg']);
     await eventually('the copy begins', () => running.stdout().includes('Starting backup copy'));
-    await sleep(500);
+    await rsyncRuns(running);
     running.child.kill('SIGINT');
     expect((await running.end).code).toBe(1);
     expect(running.stderr()).toBe(
@@ -414,12 +424,7 @@ describe('what goes wrong', () => {
   it('kill -9 leaves no process and no backup in PostgreSQL; cron says what happened', async () => {
     const running = startBarman(server.box, ['backup', ...SLOWLY, 'pg']);
     await eventually('the copy begins', () => running.stdout().includes('Starting backup copy'));
-    // rsync with its two halves and its ssh, and the ssh that holds the connection.
-    let children: readonly number[] = [];
-    await eventually('rsync is at work', async () => {
-      children = await below(running.child.pid ?? 0);
-      return children.length > 3;
-    });
+    const children = await rsyncRuns(running);
     running.child.kill('SIGKILL');
     await running.end;
     const id = await lastId();

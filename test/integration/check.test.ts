@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server as TcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { makeSandbox, type Sandbox, streamingSection } from '../support/sandbox.ts';
 
@@ -48,7 +48,8 @@ describe('check and status', () => {
       stdio: 'ignore',
     });
     try {
-      await sleep(1500);
+      const streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'";
+      await eventually('it streams', async () => (await cluster.sql(streaming)) === '1');
       expect(await box.barman(['check', 'pg'])).toEqual({
         code: 0,
         stderr: '',

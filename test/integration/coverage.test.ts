@@ -2,7 +2,7 @@
 import { mkdir, readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../support/eventually.ts';
+import { eventually, nextSecond } from '../support/eventually.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { makeSandbox, type Sandbox, streamingSection } from '../support/sandbox.ts';
 
@@ -50,7 +50,7 @@ async function coverage(): Promise<{ readonly report: Report; readonly warnings:
 
 async function backup(): Promise<string> {
   // Ids have the resolution of a second.
-  await new Promise((resolve) => setTimeout(resolve, 1100));
+  await nextSecond();
   expect(await box.barman(['backup', '--wait', 'pg'])).toMatchObject({ code: 0 });
   return (await box.barman(['list-backups', '--minimal', 'pg'])).stdout.split('\n')[0] ?? '';
 }

@@ -12,6 +12,7 @@ import { openPostgres } from '../../src/postgres/sql-connection.ts';
 import { openStreaming } from '../../src/postgres/streaming-connection.ts';
 import type { PostgresConnection, StreamingConnection } from '../../src/postgres/connections.ts';
 import { messageOf } from '../../src/domain/errors.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 
 const exec = promisify(execFile);
@@ -181,7 +182,8 @@ describe('a session', () => {
     await connection.isInRecovery();
     const started = performance.now();
     const statement = connection.query('SELECT pg_sleep(60)').then(() => 'done', messageOf);
-    await sleep(100);
+    const sleepers = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    await eventually('the statement runs', async () => (await cluster.sql(sleepers)) === '1');
     await connection.close();
     expect(await statement).toBe('server closed the connection unexpectedly');
 
@@ -189,8 +191,9 @@ describe('a session', () => {
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
     const hanging = connect(`host=127.0.0.1 port=${port} user=barman`);
+    const accepted = once(silent, 'connection');
     const attempt = hanging.isInRecovery().then(() => 'done', messageOf);
-    await sleep(100);
+    await accepted;
     await hanging.close();
     expect(await attempt).toBe('connection attempt was interrupted');
     silent.close();
@@ -244,7 +247,7 @@ describe('TLS', () => {
     await cluster.sql("ALTER SYSTEM SET ssl = 'on'");
     await cluster.sql('SELECT pg_reload_conf()');
     // The postmaster takes the change up in its own time.
-    for (let tries = 0; tries < 100 && !(await isEncrypted(open('sslmode=prefer'))); tries += 1) await sleep(100);
+    await eventually('connections are encrypted', async () => (await isEncrypted(open('sslmode=prefer'))) === true);
   });
 
   it('is used by default and left out when disabled or on a socket', async () => {

@@ -1,7 +1,6 @@
 /** The silent checks that backup and receive-wal run before they start. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openLog } from '../../src/host/log.ts';
 import { loadConfig, readMainFile } from '../../src/config/load.ts';
@@ -11,6 +10,7 @@ import { putInForce } from '../../src/config/in-force.ts';
 import type { CommandContext } from '../../src/server/context.ts';
 import type { ServerScope } from '../../src/server/scope.ts';
 import { withServer } from '../../src/server/with-server.ts';
+import { eventually } from '../support/eventually.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { makeSandbox, type Sandbox } from '../support/sandbox.ts';
 
@@ -21,7 +21,8 @@ describe('silent checks', () => {
   beforeAll(async () => {
     cluster = await startCluster({ settings: { archive_mode: 'on', archive_command: '/bin/true' } });
     await cluster.sql('SELECT pg_switch_wal()');
-    while ((await cluster.sql('SELECT archived_count FROM pg_stat_archiver')) === '0') await sleep(200);
+    const count = 'SELECT archived_count FROM pg_stat_archiver';
+    await eventually('a segment is archived', async () => (await cluster.sql(count)) !== '0');
   });
   afterAll(() => cluster?.dispose());
   beforeEach(async () => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually, nextSecond } from '../support/eventually.ts';
 import { type ArchivingServer, startArchivingServer, startBarman } from '../support/archiving-server.ts';
 import { type Cluster, clusterAt, freePort, temporaryFolder } from '../support/cluster.ts';
 import { barmanProgram, type ProgramResult } from '../support/sandbox.ts';
@@ -58,7 +59,7 @@ beforeEach(async () => {
 afterEach(() => rm(place, { recursive: true, force: true }));
 
 async function takeBackup(): Promise<string> {
-  await sleep(1100);
+  await nextSecond();
   const result = await server.box.barman(['backup', 'pg', '--wait']);
   expect(result, result.stdout + result.stderr).toMatchObject({ code: 0 });
   return (await readdir(server.path('base'))).sort().at(-1) ?? '';
@@ -76,7 +77,10 @@ async function writeHistory(cluster: Cluster): Promise<Moments> {
   await cluster.sql('SELECT pg_switch_wal()');
   await cluster.sql('CREATE TABLE later AS SELECT 1');
   const last = await cluster.sql('SELECT pg_walfile_name(pg_switch_wal())');
-  while ((await cluster.sql('SELECT last_archived_wal FROM pg_stat_archiver')) < last) await sleep(50);
+  await eventually(
+    'everything is archived',
+    async () => (await cluster.sql('SELECT last_archived_wal FROM pg_stat_archiver')) >= last,
+  );
   return { time, xid, lsn };
 }
 
@@ -97,12 +101,8 @@ async function started<T>(directory: string, body: (cluster: Cluster) => Promise
 const notes = (cluster: Cluster) => cluster.sql("SELECT coalesce(string_agg(note, ' ' ORDER BY note), '') FROM t");
 const awayCount = (cluster: Cluster) => cluster.sql('SELECT count(*) FROM away');
 
-async function isPromoted(cluster: Cluster): Promise<void> {
-  for (let tries = 0; (await cluster.sql('SELECT pg_is_in_recovery()')) === 't'; tries += 1) {
-    if (tries > 200) throw new Error('the restored server does not leave recovery');
-    await sleep(50);
-  }
-}
+const isPromoted = (cluster: Cluster) =>
+  eventually('it leaves recovery', async () => (await cluster.sql('SELECT pg_is_in_recovery()')) === 'f');
 
 function succeeded(result: ProgramResult): void {
   expect(result).toMatchObject({ code: 0, stderr: '' });
@@ -289,8 +289,7 @@ describe('barman restore', () => {
     );
     await started(`${place}/d`, async (cluster) => {
       expect(await cluster.sql('SELECT pg_is_in_recovery()')).toBe('t');
-      for (let tries = 0; (await notes(cluster)) !== 'four one three two' && tries < 100; tries += 1) await sleep(50);
-      expect(await notes(cluster)).toBe('four one three two');
+      await eventually('it has everything', async () => (await notes(cluster)) === 'four one three two');
     });
   });
 
@@ -509,8 +508,7 @@ describe('barman restore', () => {
       '--bwlimit',
       '1000',
     ]);
-    for (let tries = 0; !running.stdout().includes('Copying the base backup.') && tries < 200; tries += 1)
-      await sleep(20);
+    await eventually('the copy begins', () => running.stdout().includes('Copying the base backup.'));
     running.child.kill('SIGINT');
     expect(await running.end).toEqual({ code: 1, signal: null });
     expect(running.stderr()).toBe('ERROR: Process interrupted by user (KeyboardInterrupt)\n');
@@ -528,8 +526,7 @@ describe('barman restore', () => {
       '--bwlimit',
       '1000',
     ]);
-    for (let tries = 0; !running.stdout().includes('Copying the base backup.') && tries < 200; tries += 1)
-      await sleep(20);
+    await eventually('the copy begins', () => running.stdout().includes('Copying the base backup.'));
     const lock = join(server.box.home, `.pg-${plain}.lock`);
     expect((await readFile(lock, 'utf8')).trim()).toBe(String(running.child.pid));
     await expect(exec('flock', ['-n', lock, 'true'])).rejects.toThrow();
