@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { endLeaks, type Mark } from '../support/leaks.ts';
-import { runProgram } from '../support/sandbox.ts';
+import { type ProgramResult, runProgram } from '../support/sandbox.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -52,28 +52,38 @@ it('lets what was told to end do so', async () => {
   expect(await endLeaks(ours)).toEqual([]);
 });
 
-it('fails a file of passing tests', async () => {
+/** Runs vitest on these files, by name and body of their only test, with a setup file of ours around each. */
+async function runTests(setup: string, files: Readonly<Record<string, string>>): Promise<ProgramResult> {
   const { folder } = await mark();
-  await writeFile(
-    join(folder, 'leaking.test.ts'),
-    `import { spawn } from 'node:child_process';
-     import { it } from 'vitest';
-     it('passes', () => { spawn('sleep', ['306'], { stdio: 'ignore', detached: true }).unref(); });`,
-  );
-  await writeFile(
-    join(folder, 'clean.test.ts'),
-    `import { spawnSync } from 'node:child_process';
-     import { it } from 'vitest';
-     it('passes', () => { spawnSync('true'); });`,
-  );
-  await writeFile(
-    join(folder, 'vitest.config.mjs'),
-    `export default { root: ${JSON.stringify(root)}, test: { dir: ${JSON.stringify(folder)}, include: ['**/*.test.ts'],
-       setupFiles: [${JSON.stringify(join(root, 'test/setup/leaks.ts'))}] } };`,
-  );
-  const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', join(folder, 'vitest.config.mjs')];
-  const result = await runProgram(process.execPath, args, { env: { TEST_LEAK_GRACE: '300', NO_COLOR: '1' } });
-  expect(result.code).toBe(1);
-  expect(result.stderr).toMatch(/FAIL +\S*leaking\.test\.ts[^]*this file has left running:\n\d+ sleep 306\n/);
-  expect(result.stdout).toMatch(/Test Files +1 failed \| 1 passed[^]*Tests +2 passed/);
+  for (const [name, body] of Object.entries(files)) {
+    const imports = "import { spawn, spawnSync } from 'node:child_process';\nimport { it } from 'vitest';\n";
+    await writeFile(join(folder, `${name}.test.ts`), `${imports}it('passes', () => { ${body} });\n`);
+  }
+  const test = { dir: folder, include: ['**/*.test.ts'], setupFiles: [join(root, 'test/setup', setup)] };
+  const config = join(folder, 'vitest.config.mjs');
+  await writeFile(config, `export default ${JSON.stringify({ root, test })};`);
+  const args = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', config];
+  return runProgram(process.execPath, args, { env: { TEST_LEAK_GRACE: '300', NO_COLOR: '1' } });
+}
+
+it('fails a file of passing tests', async () => {
+  const { code, stdout, stderr } = await runTests('leaks.ts', {
+    leaking: "spawn('sleep', ['306'], { stdio: 'ignore', detached: true }).unref();",
+    clean: "spawnSync('true');",
+  });
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/FAIL +\S*leaking\.test\.ts[^]*this file has left running:\n\d+ sleep 306\n/);
+  expect(stdout).toMatch(/Test Files +1 failed \| 1 passed[^]*Tests +2 passed/);
+});
+
+it('a unit test that starts a process fails, also when it does not see the error', async () => {
+  const { code, stdout, stderr } = await runTests('no-processes.ts', {
+    starting: "try { spawnSync('true'); } catch {}",
+    hidden: "try { spawn('sleep', ['307']); } catch {}",
+    pure: '',
+  });
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/Tests +2 failed \| 1 passed/);
+  expect(stderr).toContain('a unit test starts processes or opens sockets: spawnSync true\n');
+  expect(stderr).toContain('a unit test starts processes or opens sockets: spawn sleep 307\n');
 });

@@ -36,9 +36,12 @@ async function fetch(name: string, delivery: Delivery, partial = false): Promise
   const found = await findWal(box.scope, file(name), { partial, origin: '' });
   if (!found) throw new Error('not found');
   const sink = new PassThrough();
-  const [content] = await Promise.all([buffer(sink), deliverWal(box.scope, found, delivery, sink, { end: true })]);
-  await found.handle.close();
-  return content;
+  try {
+    const delivered = deliverWal(box.scope, found, delivery, sink, { end: true });
+    return (await Promise.all([buffer(sink), delivered]))[0];
+  } finally {
+    await found.handle.close();
+  }
 }
 
 describe('findWal', () => {
