@@ -15,8 +15,8 @@ import {
   writerOf,
 } from '../domain/codecs.ts';
 import { WalError } from '../domain/errors.ts';
-import { programFilter, runFilter } from '../host/filter.ts';
-import { which } from '../host/process.ts';
+import { programFilter, runFilter } from '../host/process/filter.ts';
+import { which } from '../host/process/search-path.ts';
 import { inProcessCodec } from './in-process.ts';
 import { requireProgram, withoutProgram } from './program.ts';
 import type { CodecSettings } from './settings.ts';

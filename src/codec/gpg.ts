@@ -6,8 +6,9 @@ import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { CIPHERS } from '../domain/ciphers.ts';
 import { CommandError, messageOf, WalError } from '../domain/errors.ts';
-import { programFilter } from '../host/filter.ts';
-import { runShell } from '../host/process.ts';
+import { howItEnded } from '../host/process/failure.ts';
+import { programFilter } from '../host/process/filter.ts';
+import { runShell } from '../host/process/run.ts';
 import { requireProgram } from './program.ts';
 import type { CodecSettings } from './settings.ts';
 
@@ -88,8 +89,7 @@ async function askPassphrase({ encryptionPassphraseCommand: command, env }: Code
     throw new WalError(`encryption_passphrase_command cannot be run: ${messageOf(error)}`, { cause: error, hint });
   }
   if (result.code !== 0) {
-    const end = result.signal === null ? `failed with code ${result.code}` : `was ended by ${result.signal}`;
-    throw new WalError(`encryption_passphrase_command: the command ${end}`, { hint });
+    throw new WalError(`encryption_passphrase_command: the command ${howItEnded(result)}`, { hint });
   }
   const text = result.stdout.trim();
   if (text === '')

@@ -1,7 +1,7 @@
 /** The program of a codec or a cipher on this host. */
 import type { Program } from '../domain/codecs.ts';
 import { WalError } from '../domain/errors.ts';
-import { which } from '../host/process.ts';
+import { which } from '../host/process/search-path.ts';
 
 /** Its path. @throws WalError with the way to install it */
 export function requireProgram(program: Program, searchPath: string): string {

@@ -2,7 +2,7 @@
  * Commands and files on one host: this one, or the one that the administrator's ssh command leads to. Whoever uses an
  * executor need not know which; both pass one suite (test/integration/executor.test.ts).
  */
-import type { RunOptions, RunResult } from './process.ts';
+import type { RunOptions, RunResult } from './process/run.ts';
 
 export type Command = readonly [string, ...string[]];
 export type FileKind = 'file' | 'directory' | 'link' | 'other';

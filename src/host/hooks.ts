@@ -9,7 +9,8 @@ import { redactSecrets } from '../domain/conninfo.ts';
 import { BarmanError, HookAbortError, messageOf } from '../domain/errors.ts';
 import { COMPATIBLE_VERSION } from '../domain/version.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
-import { runShell, searchPath } from './process.ts';
+import { runShell } from './process/run.ts';
+import { searchPath } from './process/search-path.ts';
 
 export type HookEvent = 'backup' | 'archive' | 'delete' | 'wal_delete' | 'recovery';
 export type HookPhase = 'pre' | 'post';

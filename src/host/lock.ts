@@ -4,12 +4,11 @@
  * lock belongs to the shared open file description, outlives that process and ends when we close the file (or die).
  * Source: docs/behaviour/catalog.md 7.
  */
-import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
 import { type FileHandle, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
-import { CommandError, errnoOf, LockBusyError, LockDeniedError } from '../domain/errors.ts';
+import { CommandError, errnoOf, LockBusyError, LockDeniedError, messageOf } from '../domain/errors.ts';
 import { quoteForShell } from '../domain/text/shell-words.ts';
 import { makeDirectory, openNoFollow } from './files.ts';
 
@@ -133,22 +132,14 @@ function loadAddon(): TryLock | null {
 }
 
 /** The same by flock(1), which can also wait. Exported for its test. */
-export function flockByProgram(handle: FileHandle, wait: boolean): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('flock', wait ? ['3'] : ['-n', '3'], { stdio: ['ignore', 'ignore', 'ignore', handle.fd] });
-    child.once('error', (cause) => {
-      reject(
-        new CommandError(`cannot run flock: ${cause.message}`, {
-          cause,
-          hint: 'install util-linux, e.g. "apt-get install util-linux"',
-        }),
-      );
-    });
-    child.once('close', (code) => {
-      if (code === 0 || code === 1) resolve(code === 0);
-      else reject(new CommandError(`flock ended with code ${code}`));
-    });
+export async function flockByProgram(handle: FileHandle, wait: boolean): Promise<boolean> {
+  const { startChild } = await import('./process/child.ts');
+  const child = startChild('flock', wait ? ['3'] : ['-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', handle.fd] });
+  const end = await child.done.catch((cause: unknown) => {
+    throw new CommandError(messageOf(cause), { cause, hint: 'install util-linux, e.g. "apt-get install util-linux"' });
   });
+  if (end.code === 0 || end.code === 1) return end.code === 0;
+  throw (await import('./process/failure.ts')).commandFailure(end);
 }
 
 async function isStale(handle: FileHandle, path: string): Promise<boolean> {

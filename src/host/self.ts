@@ -1,9 +1,10 @@
 /** Starting this very program again: as a detached child that outlives us (cron), or as one that is watched (daemon). */
-import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CommandError } from '../domain/errors.ts';
-import { ended, start, which } from './process.ts';
+import { cannotStart } from './process/failure.ts';
+import { type Child, startChild, superviseChild } from './process/child.ts';
+import { which } from './process/search-path.ts';
 
 export interface SelfFacts {
   readonly configuration: { readonly path: string };
@@ -32,13 +33,8 @@ export function startInBackground(
 ): Promise<number> {
   const stream = options.keepDescriptors ? 'inherit' : 'ignore';
   const child = startSelf(facts, ['-q', ...args], ['ignore', stream, stream]);
-  child.unref();
-  return new Promise((resolve, reject) => {
-    child.once('error', (cause) =>
-      reject(new CommandError(`cannot start "barman ${args.join(' ')}": ${cause.message}`, { cause })),
-    );
-    child.once('spawn', () => resolve(child.pid ?? 0));
-  });
+  child.letGo();
+  return child.started;
 }
 
 /** How many commands of one kind run at once when there are many. */
@@ -63,22 +59,18 @@ export async function startEachInBackground(
   }
   const stream = options.keepDescriptors ? 'inherit' : 'ignore';
   const [node, launcher] = selfCommand();
-  const child = start(
+  const child = startChild(
     xargs,
     ['-0', '-n', '1', '-P', String(AT_ONCE), node, launcher, '-c', facts.configuration.path, '-q', name],
     { stdio: ['pipe', stream, stream], env: facts.env, detached: true },
   );
-  const failed = ended(child, xargs);
-  failed.catch(() => {});
   // The queue is in the pipe before we go on: nothing of it depends on us any more.
   const handedOver = new Promise<void>((resolve, reject) => {
-    child.stdin?.once('error', (cause) =>
-      reject(new CommandError(`cannot start "barman ${name}": ${cause.message}`, { cause })),
-    );
+    child.stdin?.once('error', (cause) => reject(cannotStart(`barman ${name}`, cause)));
     child.stdin?.end(items.map((item) => `${item}\0`).join(''), resolve);
   });
-  await Promise.race([handedOver, failed]);
-  child.unref();
+  await Promise.race([handedOver, child.done]);
+  child.letGo();
 }
 
 /** Starts `barman -c CONFIG ARGS...` in a session of its own, so that a Ctrl-C reaches it only through us. */
@@ -86,7 +78,8 @@ export function startSelf(
   facts: SelfFacts,
   args: readonly string[],
   stdio: ['ignore', 'ignore' | 'inherit' | 'pipe', 'ignore' | 'inherit' | 'pipe'],
-): ChildProcess {
-  const [node, launcher] = selfCommand();
-  return start(node, [launcher, '-c', facts.configuration.path, ...args], { stdio, env: facts.env, detached: true });
+): Child {
+  const words = [...selfCommand(), '-c', facts.configuration.path, ...args];
+  // Told to end it takes the time it needs: a backup records itself as failed.
+  return superviseChild('barman', args, words, { stdio, env: facts.env, detached: true, graceMs: null });
 }

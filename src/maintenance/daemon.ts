@@ -6,9 +6,9 @@
  * SIGTERM and SIGINT: nothing new is started, running children are told to stop (a backup records itself as FAILED) and
  * awaited, so that the service stops soon and the catalog tells the truth.
  */
-import type { ChildProcess } from 'node:child_process';
 import type { ScheduledTask } from 'node-cron';
-import { ended } from '../host/process.ts';
+import type { Child } from '../host/process/child.ts';
+import { howItEnded } from '../host/process/failure.ts';
 import { startSelf } from '../host/self.ts';
 import type { Config } from '../config/load.ts';
 import { BarmanError, messageOf } from '../domain/errors.ts';
@@ -57,14 +57,14 @@ interface Jobs {
 }
 
 function makeJobs(ctx: CommandContext): Jobs {
-  const running = new Map<string, { readonly child: ChildProcess; readonly end: Promise<void> }>();
+  const running = new Map<string, { readonly child: Child; readonly end: Promise<void> }>();
   const isNews = (name: string) => name !== 'maintenance';
-  const watch = async (name: string, child: ChildProcess) => {
+  const watch = async (name: string, child: Child) => {
     try {
-      const { code, signal } = await ended(child, 'barman');
-      if (code === 0) {
+      const end = await child.done;
+      if (end.code === 0) {
         if (isNews(name)) ctx.output.info(`Finished: ${name}`);
-      } else ctx.output.warning(`${name} ended with ${signal ?? `exit code ${code}`}; its messages are in the log`);
+      } else ctx.output.warning(`${name} ${howItEnded(end)}; its messages are in the log`);
     } catch (error) {
       ctx.output.warning(`${name} could not be started: ${messageOf(error)}`);
     } finally {
@@ -88,7 +88,7 @@ function makeJobs(ctx: CommandContext): Jobs {
       const jobs = [...running.entries()];
       for (const [name, { child }] of jobs) {
         if (isNews(name)) ctx.output.info(`Stopping: ${name} (pid ${child.pid ?? 'unknown'})`);
-        child.kill('SIGTERM');
+        child.end();
       }
       await Promise.all(jobs.map(([, { end }]) => end));
     },

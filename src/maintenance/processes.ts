@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { listNames } from '../host/files.ts';
 import { lockHolder } from '../host/lock.ts';
-import { run } from '../host/process.ts';
+import { isAlive } from '../host/process/alive.ts';
+import { run } from '../host/process/run.ts';
 import { errnoOf } from '../domain/errors.ts';
 import type { ServerScope } from '../server/scope.ts';
 
@@ -87,14 +88,14 @@ async function endProcess(scope: ServerScope, pid: number, lockPath: string): Pr
     const result = await run('systemctl', ['--no-ask-password', 'stop', unit], { env: scope.env }).catch(
       () => undefined,
     );
-    if (result?.code === 0 && !isAlive(pid)) return true;
+    if (result?.code === 0 && !isRunning(pid)) return true;
   }
-  if (!signal(pid, 'SIGINT')) return !isAlive(pid);
+  if (!signal(pid, 'SIGINT')) return !isRunning(pid);
   for (let poll = 0; poll < POLLS; poll += 1) {
     // Most end at once: the first looks are closer together.
     for (let look = 0; look < 10; look += 1) {
       await sleep(POLL_MS / 10);
-      if (!isAlive(pid)) return true;
+      if (!isRunning(pid)) return true;
     }
   }
   return false;
@@ -128,8 +129,7 @@ async function isInUnit(pid: number, unit: string): Promise<boolean> {
 }
 
 function signal(pid: number, name: NodeJS.Signals): boolean {
-  // 0 and negative numbers address process groups.
-  if (!Number.isSafeInteger(pid) || pid <= 1) return false;
+  if (!isOne(pid)) return false;
   try {
     return process.kill(pid, name);
   } catch {
@@ -137,12 +137,11 @@ function signal(pid: number, name: NodeJS.Signals): boolean {
   }
 }
 
-/** A process of another user counts as alive: it cannot be ours to end. */
-function isAlive(pid: number): boolean {
-  if (!Number.isSafeInteger(pid) || pid <= 1) return false;
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return errnoOf(error) === 'EPERM';
-  }
+function isRunning(pid: number): boolean {
+  return isOne(pid) && isAlive(pid);
+}
+
+/** 0 and negative numbers address process groups; 1 is never ours. */
+function isOne(pid: number): boolean {
+  return Number.isSafeInteger(pid) && pid > 1;
 }

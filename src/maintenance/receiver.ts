@@ -3,7 +3,8 @@
  * Source: docs/behaviour/wal.md 6.
  */
 import { existsSync } from 'node:fs';
-import { run } from '../host/process.ts';
+import { run } from '../host/process/run.ts';
+import { reasonOf } from '../host/process/failure.ts';
 import { startInBackground } from '../host/self.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { holderOf } from '../server/locks.ts';
@@ -53,6 +54,6 @@ async function startUnit(scope: ServerScope): Promise<boolean> {
   if (result?.code === 0) return true;
   scope.log
     .named('barman.server')
-    .warning(`systemd did not start ${unit}: ${result?.stderr.trim() ?? 'systemctl is missing'}`);
+    .warning(`systemd did not start ${unit}: ${result ? reasonOf(result) : 'systemctl is missing'}`);
   return false;
 }

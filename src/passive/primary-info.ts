@@ -3,8 +3,9 @@
  * `primary.info`. Nothing in it is believed before it was checked. Source: docs/behaviour/wal.md 11.
  */
 import { join } from 'node:path';
+import { typedWord } from '../domain/text/shell-words.ts';
 import { writeDurably } from '../host/files.ts';
-import { run, type RunResult } from '../host/process.ts';
+import { run, type RunResult } from '../host/process/run.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
 import { CommandError } from '../domain/errors.ts';
 import { hostCommand } from '../domain/server-role.ts';
@@ -43,18 +44,13 @@ export async function fetchPrimaryInfo(scope: ServerScope, request: SyncRequest)
 
 async function ask(scope: ServerScope, request: SyncRequest): Promise<RunResult> {
   const { lastWal, lastPosition } = request;
-  const path = scope.config.forwardConfigPath ? ` -c ${shellWord(scope.configuration.path)}` : '';
-  const wal = lastWal === undefined ? '' : ` ${shellWord(lastWal)} `;
+  const path = scope.config.forwardConfigPath ? ` -c ${typedWord(scope.configuration.path)}` : '';
+  const wal = lastWal === undefined ? '' : ` ${typedWord(lastWal)} `;
   const position = lastPosition === undefined ? '' : ` ${lastPosition} `;
   // The option is a command line that the administrator wrote; the command for the primary is one argument behind it.
   const commandLine = `${hostCommand(scope.config) ?? ''} "$1"`;
-  const command = `barman${path} sync-info ${shellWord(scope.name)}${wal}${position}`;
+  const command = `barman${path} sync-info ${typedWord(scope.name)}${wal}${position}`;
   return run('/bin/sh', ['-c', commandLine, '/bin/sh', command], { env: scope.env, signal: scope.signal });
-}
-
-/** One word for the shell on the primary. */
-function shellWord(text: string): string {
-  return /^[A-Za-z0-9_./@:+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function withoutSecrets(text: string, { config }: PrimaryDocument): string {

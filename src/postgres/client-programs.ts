@@ -1,6 +1,7 @@
 /** PostgreSQL's client programs on a server's search path. Source: docs/behaviour/check.md 1.3 and 2. */
 import { delimiter, join } from 'node:path';
-import { run, which } from '../host/process.ts';
+import { run } from '../host/process/run.ts';
+import { which } from '../host/process/search-path.ts';
 import { BarmanError } from '../domain/errors.ts';
 import { parsePostgresVersion, type PostgresVersion } from '../domain/postgres-version.ts';
 

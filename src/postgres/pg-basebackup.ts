@@ -4,7 +4,7 @@
  */
 import type { BackupCompression } from '../domain/codecs.ts';
 import { has, type PostgresVersion } from '../domain/postgres-version.ts';
-import { boundToParent, run, type RunResult } from '../host/process.ts';
+import { run, type RunResult } from '../host/process/run.ts';
 
 /** The compression options of a server; `type` null leaves them all out. */
 export interface BaseBackupCompression {
@@ -75,6 +75,5 @@ export async function runPgBasebackup(
   args: readonly string[],
   options: { env: NodeJS.ProcessEnv; signal: AbortSignal; onLine: (line: string, stream: 'stdout' | 'stderr') => void },
 ): Promise<RunResult> {
-  const [command, ...rest] = await boundToParent([path, ...args], 'KILL', options.env);
-  return run(command, rest, options);
+  return run(path, args, { ...options, deathSignal: 'KILL' });
 }

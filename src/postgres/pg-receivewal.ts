@@ -3,8 +3,7 @@
  * (docs/behaviour/wal.md 5); the password goes by the environment.
  */
 import { constants } from 'node:os';
-import { createInterface } from 'node:readline';
-import { boundToParent, ended, start } from '../host/process.ts';
+import { startBoundChild } from '../host/process/parent-death.ts';
 
 export interface ReceiveWalOptions {
   /** Without secrets, application_name included. */
@@ -47,24 +46,16 @@ export async function runPgReceivewal(
   args: readonly string[],
   options: { env: NodeJS.ProcessEnv; signal: AbortSignal; onLine: (line: string) => void },
 ): Promise<ReceiveWalEnd> {
-  const [command, ...rest] = await boundToParent([path, ...args], 'INT', options.env);
-  const child = start(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: options.env });
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream) createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', options.onLine);
-  }
-  let last: NodeJS.Timeout | undefined;
-  const stop = () => {
-    child.kill(options.signal.reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM');
-    last = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
-  };
-  options.signal.addEventListener('abort', stop, { once: true });
-  if (options.signal.aborted) stop();
-  try {
-    return await ended(child, path);
-  } finally {
-    options.signal.removeEventListener('abort', stop);
-    clearTimeout(last);
-  }
+  const child = await startBoundChild(path, args, 'INT', {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: options.env,
+    signal: options.signal,
+    onLine: options.onLine,
+    killSignal: (reason) => (reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM'),
+    graceMs: PATIENCE,
+  });
+  const { code, signal } = await child.done;
+  return { code, signal };
 }
 
 /** How it ended, in Barman's words; null for a normal end. */

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isAlive, unlinkIfThere } from './destination.ts';
+import { isAlive } from '../host/process/alive.ts';
+import { unlinkIfThere } from './destination.ts';
 import type { Remote } from './remote.ts';
 
 /** One row per Barman server and recovering cluster. */

@@ -2,7 +2,7 @@
  * The Barman host at the other end of ssh: which words are sent there, as arguments and never through a local shell. The
  * remote side does have a shell, so what is not plain is quoted for it. Source: docs/behaviour/wal.md 10.
  */
-import { quoteForShell } from '../domain/text/shell-words.ts';
+import { quoteForShell, typedWord } from '../domain/text/shell-words.ts';
 import { type ClientOption, parseInteger, UsageError } from './command-line.ts';
 
 /** Who is to be asked, as typed and checked. */
@@ -91,15 +91,13 @@ export function sshArguments({ host, user, port }: Remote, controlOptions: reado
   return [...controlOptions, ...place, '-q', '-T', `${user}@${host}`];
 }
 
-const PLAIN = /^[\w./@:+,=-]+$/;
-
 /** `barman [--config='FILE'] put-wal SERVER [--test]`, as the reference sends it. */
 export function putWalCommand({ config, server }: Remote, test: boolean): string[] {
   return [
     'barman',
     ...(config === undefined ? [] : [`--config=${quoteForShell(config)}`]),
     'put-wal',
-    PLAIN.test(server) ? server : quoteForShell(server),
+    typedWord(server),
     ...(test ? ['--test'] : []),
   ];
 }
@@ -124,6 +122,6 @@ export function getWalCommand({ config, server }: Remote, request: GetWalRequest
     quoteForShell(server),
     quoteForShell(request.wal),
   ];
-  const file = config === undefined ? undefined : PLAIN.test(config) ? config : quoteForShell(config);
+  const file = config === undefined ? undefined : typedWord(config);
   return ['barman', ...(file === undefined ? [] : [`--config ${file}`]), words.join(' ')];
 }

@@ -7,7 +7,7 @@ import type { SshExecutor } from '../host/executor/openssh.ts';
 import type { PostgresConnection, PostgresOptions, StreamingConnection } from '../postgres/connections.ts';
 import { openPostgres } from '../postgres/sql-connection.ts';
 import { openStreaming } from '../postgres/streaming-connection.ts';
-import { searchPath } from '../host/process.ts';
+import { searchPath } from '../host/process/search-path.ts';
 import { openCatalog } from '../catalog/open.ts';
 import { methodOf } from '../config/methods.ts';
 import { backupCompressionProblems } from '../config/backup-compression.ts';

@@ -7,7 +7,10 @@ import { createInterface } from 'node:readline';
 import { CommandError } from '../domain/errors.ts';
 import { type ListedEntry, parseListLine } from '../domain/text/rsync-listing.ts';
 import { isAtLeast, judgeRsync, OLDEST_SOURCE, parseRsyncVersion } from '../domain/text/rsync-version.ts';
-import { boundToParent, ended, run, type RunResult, start, which } from '../host/process.ts';
+import { type CommandEnd, CommandFailure, reasonOf } from '../host/process/failure.ts';
+import { startBoundChild } from '../host/process/parent-death.ts';
+import { run } from '../host/process/run.ts';
+import { which } from '../host/process/search-path.ts';
 
 export interface Rsync {
   readonly program: string;
@@ -80,22 +83,16 @@ export function listArgs({ link, source, filters }: ListRequest): string[] {
 
 /**
  * The tree below a source, entry by entry, parents first; nothing is held in memory.
- * @throws RsyncError when rsync could not read all of it (files that vanish meanwhile are no failure)
+ * @throws CommandFailure when rsync could not read all of it (files that vanish meanwhile are no failure)
  */
 export async function* listTree(rsync: Rsync, request: ListRequest): AsyncGenerator<ListedEntry> {
   // The C locale escapes every byte beyond ASCII, which keeps names exact.
   const env = { ...rsync.env, TZ: 'UTC', LC_ALL: 'C' };
-  const [program, ...args] = await boundToParent([rsync.program, ...listArgs(request)], 'KILL', env);
-  const child = start(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
-  const end = ended(child, rsync.program);
-  end.catch(() => {});
-  let stderr = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    if (stderr.length < 10_000) stderr += chunk.toString();
+  const child = await startBoundChild(rsync.program, listArgs(request), 'KILL', {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env,
+    signal: request.signal,
   });
-  const stop = () => child.kill('SIGTERM');
-  request.signal.addEventListener('abort', stop, { once: true });
-  if (request.signal.aborted) stop();
   try {
     const lines = child.stdout?.setEncoding('latin1');
     if (lines) {
@@ -104,11 +101,10 @@ export async function* listTree(rsync: Rsync, request: ListRequest): AsyncGenera
         if (entry !== undefined) yield entry;
       }
     }
-    const { code, signal } = await end;
-    if (code !== DONE && code !== VANISHED) throw new RsyncError(code, signal, stderr);
+    const end = await child.done;
+    if (end.code !== DONE && end.code !== VANISHED) throw failureOf(end, end.stderr);
   } finally {
-    request.signal.removeEventListener('abort', stop);
-    child.kill('SIGTERM');
+    child.end();
   }
 }
 
@@ -149,15 +145,15 @@ export type CopyVerdict = { readonly complete: true } | { readonly complete: fal
 
 /**
  * One run. `complete` false: some of the files were not copied, and what rsync said of them.
- * @throws RsyncError for every other failure, CommandError when rsync cannot be started
+ * @throws CommandFailure for every other failure, CommandError when rsync cannot be started
  */
 export async function copyFiles(rsync: Rsync, request: CopyRequest): Promise<CopyVerdict> {
   const env = { ...rsync.env, LC_ALL: 'C' };
-  const [program, ...args] = await boundToParent([rsync.program, ...copyArgs(rsync.exactTimes, request)], 'KILL', env);
-  const result: RunResult = await run(program, args, { env, signal: request.signal });
+  const args = copyArgs(rsync.exactTimes, request);
+  const result = await run(rsync.program, args, { env, signal: request.signal, deathSignal: 'KILL' });
   if (result.code === DONE) return { complete: true };
   if (PARTIAL.has(result.code)) return { complete: false, said: result.stderr.trimEnd() };
-  throw new RsyncError(result.code, result.signal, `${result.stdout}${result.stderr}`);
+  throw failureOf(result, `${result.stdout}${result.stderr}`);
 }
 
 export interface PushRequest {
@@ -186,20 +182,14 @@ export function pushArgs({ link, source, destination, listFile, inPlace, compare
   ];
 }
 
-/** Copies from this host to the other. @throws RsyncError when anything was not copied */
+/** Copies from this host to the other. @throws CommandFailure when anything was not copied */
 export async function pushTree(rsync: Rsync, request: PushRequest): Promise<void> {
   const env = { ...rsync.env, LC_ALL: 'C' };
-  const [program, ...args] = await boundToParent([rsync.program, ...pushArgs(request)], 'KILL', env);
-  const { code, signal, stdout, stderr } = await run(program, args, { env, signal: request.signal });
-  if (code !== DONE) throw new RsyncError(code, signal, `${stdout}${stderr}`);
+  const result = await run(rsync.program, pushArgs(request), { env, signal: request.signal, deathSignal: 'KILL' });
+  if (result.code !== DONE) throw failureOf(result, `${result.stdout}${result.stderr}`);
 }
 
-/** rsync failed as a whole. */
-export class RsyncError extends CommandError {
-  readonly code: number | null;
-
-  constructor(code: number | null, signal: NodeJS.Signals | null, output: string) {
-    super(output.trimEnd() || `rsync ended with ${signal ?? `exit code ${code}`}`);
-    this.code = code;
-  }
+/** rsync failed as a whole: what it said. */
+function failureOf(end: CommandEnd, said: string): CommandFailure {
+  return new CommandFailure(reasonOf(end, said), end);
 }

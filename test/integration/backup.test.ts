@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, readlink, rm, stat, symlink, writeFile } from
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { which } from '../../src/host/process.ts';
+import { which } from '../../src/host/process/search-path.ts';
 import { type ArchivingServer, normalised, startArchivingServer } from '../support/archiving-server.ts';
 import { temporaryFolder } from '../support/cluster.ts';
 

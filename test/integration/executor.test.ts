@@ -217,7 +217,9 @@ describe('ssh trouble', () => {
   });
 
   it('a program that is not there is a CommandError', async () => {
-    await expect(overSsh('/nowhere/ssh pghost').run(['true'])).rejects.toThrow('/nowhere/ssh: spawn');
+    await expect(overSsh('/nowhere/ssh pghost').run(['true'])).rejects.toThrow(
+      "cannot start '/nowhere/ssh': No such file or directory",
+    );
     await expect(overSsh('  ').run(['true'])).rejects.toThrow('is empty');
   });
 

@@ -4,7 +4,7 @@ import { chmod, mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile }
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { which } from '../../src/host/process.ts';
+import { which } from '../../src/host/process/search-path.ts';
 import { identifyWal } from '../../src/domain/wal/wal-content.ts';
 import { eventually } from '../support/eventually.ts';
 import { type GpgHome, makeGpgHome } from '../support/gpg-home.ts';
@@ -241,7 +241,7 @@ describe('encrypted WAL', () => {
     expect(said.at(-1)).toEqual({
       code: 1,
       stdout: '',
-      stderr: `ERROR: Encrypted WAL file '${stored(ONE)}' cannot be decrypted: encryption_passphrase_command: the command failed with code 3\nHINT: run encryption_passphrase_command by hand, as the user of this program: it has to print the passphrase\n`,
+      stderr: `ERROR: Encrypted WAL file '${stored(ONE)}' cannot be decrypted: encryption_passphrase_command: the command failed with exit code 3\nHINT: run encryption_passphrase_command by hand, as the user of this program: it has to print the passphrase\n`,
     });
     await configure(keys.options.replace(/(passphrase_command = ).*/, '$1true'));
     said.push(await barman(['get-wal', 'pg', ONE]));

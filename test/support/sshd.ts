@@ -9,7 +9,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { which } from '../../src/host/process.ts';
+import { which } from '../../src/host/process/search-path.ts';
 import { freePort } from './cluster.ts';
 
 const exec = promisify(execFile);

@@ -6,6 +6,7 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { howItEnded } from '../../host/process/failure.ts';
 import { type ClientProgram, findClientProgram } from '../../postgres/client-programs.ts';
 import { baseBackupArgs, runPgBasebackup } from '../../postgres/pg-basebackup.ts';
 import type { ClusterFacts, PostgresConnection, WalPosition } from '../../postgres/connections.ts';
@@ -158,7 +159,7 @@ async function copyOnce(
     });
     if (scope.signal.aborted || (await stoppedTogether(scope, result.signal))) throw interruption(scope.signal);
     if (result.code === 0) return;
-    const why = result.signal === null ? [] : [`pg_basebackup was ended by ${result.signal}`];
+    const why = result.signal === null ? [] : [`pg_basebackup ${howItEnded(result)}`];
     const output = [...why, result.stdout.trimEnd(), result.stderr.trimEnd()].filter((text) => text !== '');
     throw new BackupError(
       [`data transfer failure on directory '${destination}'`, 'pg_basebackup error:', ...output].join('\n'),

@@ -1,7 +1,8 @@
 /** What pg_basebackup left on disk: the backup label, and proof that no tablespace was written somewhere else. */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { run } from '../../host/process.ts';
+import { reasonOf } from '../../host/process/failure.ts';
+import { run } from '../../host/process/run.ts';
 import { type BackupLabel, parseBackupLabel } from '../../domain/backup/backup-label.ts';
 import { type BackupCompression, backupArchiveOf } from '../../domain/codecs.ts';
 import type { Tablespace } from '../../domain/backup/backup-info-values.ts';
@@ -34,7 +35,7 @@ export async function readLabel(job: BackupJob, tablespaces: readonly Tablespace
     env: job.scope.programEnv,
   });
   if (result.code !== 0) {
-    throw new BackupError(`cannot read the backup label from '${archive}'\n${result.stderr.trimEnd()}`);
+    throw new BackupError(`cannot read the backup label from '${archive}'\n${reasonOf(result)}`);
   }
   return { compression, labelText: result.stdout, label: parsed(result.stdout, archive) };
 }

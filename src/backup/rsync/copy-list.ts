@@ -16,7 +16,7 @@ const ROUNDS = 5;
 /** How many of the missing files a message names. */
 const NAMED = 5;
 
-/** @throws BackupError naming the files that could not be copied; RsyncError when rsync failed as a whole */
+/** @throws BackupError naming the files that could not be copied; CommandFailure when rsync failed as a whole */
 export async function copyList(
   rsync: Rsync,
   request: CopyRequest & { readonly listFile: string },

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import type { Executor } from '../../host/executor.ts';
 import { localExecutor } from '../../host/executor/local.ts';
 import type { ClusterFacts } from '../../postgres/connections.ts';
-import { copyFiles, findRsync, listTree, type Rsync, RsyncError, type RsyncLink } from '../../transfer/rsync.ts';
+import { copyFiles, findRsync, listTree, type Rsync, type RsyncLink } from '../../transfer/rsync.ts';
+import { CommandFailure } from '../../host/process/failure.ts';
 import { BackupError } from '../../domain/errors.ts';
 import { judgeRsync, OLDEST_SOURCE } from '../../domain/text/rsync-version.ts';
 import { openRemoteHost } from '../../server/remote-host.ts';
@@ -201,7 +202,7 @@ function withRetries({ job, signal }: Copy, host: Executor, title: string, body:
 
 /** An old rsync over there is found only when it has failed: a backup that works need not ask. */
 async function failTransfer(host: Executor, error: unknown): Promise<never> {
-  if (!(error instanceof RsyncError)) throw error;
+  if (!(error instanceof CommandFailure)) throw error;
   const answer = host.isRemote ? await host.run(['rsync', '--version']).catch(() => null) : null;
   const complaint = answer?.code === 0 ? judgeRsync(answer.stdout, OLDEST_SOURCE, 'on the PostgreSQL host') : null;
   const said = complaint === null ? error.message : `${error.message}\n${complaint}`;

@@ -3,13 +3,11 @@
  * placeholders, the shell, and the configuration file; each gets its quoting here. Plain names come out as Barman writes
  * them. Source: docs/behaviour/recovery.md 8; PostgreSQL documentation, "Archive Recovery".
  */
-
-const PLAIN_WORD = /^[A-Za-z0-9_./@:+,=-]+$/;
+import { typedWord } from '../text/shell-words.ts';
 
 /** One word of a restore_command: quoted for the shell unless plain, `%` doubled for PostgreSQL. */
 export function shellWord(text: string): string {
-  const literal = text.replaceAll('%', '%%');
-  return PLAIN_WORD.test(text) ? literal : `'${literal.replaceAll("'", `'\\''`)}'`;
+  return typedWord(text).replaceAll('%', '%%');
 }
 
 /** True for a text that no line of a configuration file can hold. */

@@ -45,6 +45,11 @@ export function quoteForShell(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }
 
+/** The same as a person would type it: quoted only where it has to be. */
+export function typedWord(word: string): string {
+  return /^[\w./@:+,=-]+$/.test(word) ? word : quoteForShell(word);
+}
+
 /** One word for rsync's `-e`, which knows quotes but no backslash: a quote inside is doubled. */
 export function quoteForRsyncShell(word: string): string {
   return `'${word.replaceAll("'", "''")}'`;

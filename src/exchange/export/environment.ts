@@ -3,7 +3,7 @@
  * Source: docs/behaviour/catalog.md 13.
  */
 import { arch, hostname, release, type, version } from 'node:os';
-import { run } from '../../host/process.ts';
+import { run } from '../../host/process/run.ts';
 import { CommandError } from '../../domain/errors.ts';
 import { isoTimestamp, timestampOf } from '../../domain/time/timestamp.ts';
 import { COMPATIBLE_VERSION } from '../../domain/version.ts';

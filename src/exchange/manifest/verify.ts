@@ -2,7 +2,8 @@
  * Is a backup still what its manifest says? By pg_verifybackup where it is installed, by our own reading elsewhere.
  * Source: docs/behaviour/cli.md 4.30, catalog.md 12.
  */
-import { run } from '../../host/process.ts';
+import { howItEnded } from '../../host/process/failure.ts';
+import { run } from '../../host/process/run.ts';
 import { dataPath } from '../../catalog/layout.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { type BackupLayout, layoutOf, obstacleTo } from '../../domain/backup/backup-layout.ts';
@@ -47,7 +48,7 @@ async function callProgram(
   const args = ['-n', ...(layout.format === 'tar' ? ['-F', 'tar'] : []), directory];
   const result = await run(program.path, args, { env: ctx.env, signal: ctx.signal });
   ctx.signal.throwIfAborted();
-  if (result.signal !== null) throw new CommandError(`pg_verifybackup was ended by ${result.signal}`);
+  if (result.signal !== null) throw new CommandError(`pg_verifybackup ${howItEnded(result)}`);
   if (result.code !== 0) return result.stderr;
   if (result.stdout.trim() !== '') ctx.output.info(result.stdout.trim());
   return null;

@@ -1,7 +1,7 @@
 /** Which host keys the user knows, asked of ssh-keygen(1), which reads hashed names and patterns as ssh does. */
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { run } from '../process.ts';
+import { run } from '../process/run.ts';
 import { settingOf, type SshSettings } from './ssh-config.ts';
 
 export interface HostKey {

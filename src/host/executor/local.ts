@@ -3,7 +3,7 @@ import { lstat, readFile } from 'node:fs/promises';
 import { CommandError, errnoOf, messageOf } from '../../domain/errors.ts';
 import type { Executor, FileKind } from '../executor.ts';
 import { listNames, makeDirectory, unlinkIfPresent, writeDurably } from '../files.ts';
-import { run } from '../process.ts';
+import { run } from '../process/run.ts';
 
 /** `env` is the environment of every command that brings none. */
 export function localExecutor(env: NodeJS.ProcessEnv): Executor {

@@ -5,7 +5,7 @@
 import { CommandError } from '../../domain/errors.ts';
 import { quoteForRsyncShell, quoteForShell, splitShellWords } from '../../domain/text/shell-words.ts';
 import type { Command, Executor } from '../executor.ts';
-import { run, type RunOptions, type RunResult } from '../process.ts';
+import { run, type RunOptions, type RunResult } from '../process/run.ts';
 import { remoteFiles } from './remote-files.ts';
 import { type SharedConnection, shareConnection } from './shared-connection.ts';
 import { askSshSettings, BARMAN_OPTIONS, politeOptions, sharesConnections, type SshSettings } from './ssh-config.ts';

@@ -6,7 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { CommandError } from '../../domain/errors.ts';
 import type { Command, Executor, FileKind } from '../executor.ts';
 import { compareBytes } from '../files.ts';
-import type { RunOptions, RunResult } from '../process.ts';
+import { reasonOf } from '../process/failure.ts';
+import type { RunOptions, RunResult } from '../process/run.ts';
 
 const KIND_OF =
   'if [ -L "$1" ]; then echo link; elif [ -d "$1" ]; then echo directory; elif [ -f "$1" ]; then echo file; elif [ -e "$1" ]; then echo other; else echo none; fi';
@@ -23,8 +24,7 @@ export function remoteFiles(run: (command: Command, options?: RunOptions) => Pro
   const shell = async (path: string, script: string, args: readonly string[], options: RunOptions = {}) => {
     const result = await run(['sh', '-c', script, 'sh', ...args], options);
     if (result.code === 0 || (script === LIST && result.code === NOTHING_THERE)) return result;
-    const said = result.stderr.trim() || `exit code ${result.code ?? result.signal}`;
-    throw new CommandError(`'${path}': ${said}`);
+    throw new CommandError(`'${path}': ${reasonOf(result)}`);
   };
   return {
     kindOf: async (path) => {

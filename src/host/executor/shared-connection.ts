@@ -3,13 +3,12 @@
  * ends with us, even by kill -9, and a socket that is left over is in nobody's way, because every run has a directory of
  * its own.
  */
-import { type ChildProcess } from 'node:child_process';
 import { access, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from '../executor.ts';
-import { boundToParent, start } from '../process.ts';
+import { startBoundChild } from '../process/parent-death.ts';
 import { removeStaleSockets, SOCKET_DIRECTORY, SOCKET_NAME } from './stale-sockets.ts';
 
 export interface SharedConnection {
@@ -22,6 +21,8 @@ export interface SharedConnection {
 const LONGEST_DIRECTORY = 60;
 /** Between two looks for the socket, ms. */
 const PAUSE = 10;
+/** How long the master may take to end, ms. */
+const PATIENCE = 2_000;
 
 /**
  * Opens the connection and waits until it is there. undefined when there will be none: the host refused (the command
@@ -36,16 +37,20 @@ export async function shareConnection(
   await removeStaleSockets(folder);
   const directory = await mkdtemp(join(folder, SOCKET_DIRECTORY));
   const socket = join(directory, SOCKET_NAME);
-  const [program, ...args] = await boundToParent(
-    [...words, '-o', 'ControlMaster=yes', '-o', `ControlPath=${socket}`, '-o', 'ControlPersist=no', '-N'],
-    'KILL',
+  const [program, ...args] = words;
+  const sharing = ['-o', 'ControlMaster=yes', '-o', `ControlPath=${socket}`, '-o', 'ControlPersist=no', '-N'];
+  const master = await startBoundChild(program, [...args, ...sharing], 'KILL', {
+    stdio: 'ignore',
     env,
+    graceMs: PATIENCE,
+  });
+  const gone = master.done.then(
+    () => true,
+    () => true,
   );
-  const master = start(program, args, { stdio: ['ignore', 'ignore', 'ignore'], env });
-  const gone = ending(master);
   const close = async () => {
-    master.kill('SIGTERM');
-    await Promise.race([gone, sleep(2_000).then(() => master.kill('SIGKILL'))]);
+    master.end();
+    await gone;
     await rm(directory, { recursive: true, force: true });
   };
   try {
@@ -60,14 +65,6 @@ export async function shareConnection(
     throw error;
   }
   return { options: ['-o', 'ControlMaster=no', '-o', `ControlPath=${socket}`], close };
-}
-
-/** Resolves to true once the process has ended or could not be started. */
-function ending(child: ChildProcess): Promise<true> {
-  return new Promise((resolve) => {
-    child.once('exit', () => resolve(true));
-    child.once('error', () => resolve(true));
-  });
 }
 
 async function isThere(path: string): Promise<boolean> {

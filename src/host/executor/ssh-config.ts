@@ -3,7 +3,7 @@
  * Host and Match blocks and -o). An ssh that cannot tell is used exactly as Barman uses it.
  */
 import { type Command } from '../executor.ts';
-import { run } from '../process.ts';
+import { run } from '../process/run.ts';
 
 /** Lower-case option -> its values, in order. */
 export type SshSettings = ReadonlyMap<string, readonly string[]>;

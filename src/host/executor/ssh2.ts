@@ -5,8 +5,8 @@
 import type { Client, ClientChannel } from 'ssh2';
 import { quoteForShell, splitShellWords } from '../../domain/text/shell-words.ts';
 import type { Command } from '../executor.ts';
-import type { RunOptions, RunResult } from '../process.ts';
-import { LineSplitter } from './line-splitter.ts';
+import type { RunOptions, RunResult } from '../process/run.ts';
+import { LineSplitter } from '../process/line-splitter.ts';
 import { sshExecutor, type SshExecutor, type SshOptions } from './openssh.ts';
 import { remoteFiles } from './remote-files.ts';
 import { connectSsh2, isPlainSsh, ssh2Config } from './ssh2-client.ts';
@@ -109,7 +109,7 @@ function gather(
       resolve({ ...facts, stdout: text('stdout'), stderr: text('stderr') });
     };
     const stop = () => {
-      ended = options.killSignal ?? 'SIGTERM';
+      ended = 'SIGTERM';
       channel.signal(ended.slice(3));
       channel.close();
       finish(null);

@@ -6,6 +6,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Executor } from '../../host/executor.ts';
+import { reasonOf } from '../../host/process/failure.ts';
 import { findRsync } from '../../transfer/rsync.ts';
 import { CommandError, RecoveryError } from '../../domain/errors.ts';
 import { judgeRsync, OLDEST_TARGET } from '../../domain/text/rsync-version.ts';
@@ -165,6 +166,6 @@ const NOT_FOUND = 127;
 
 /** Exit 0 means that it survives a power cut over there, too. */
 async function flush(host: Executor): Promise<void> {
-  const { code, stderr } = await host.run(['sync']);
-  if (code !== 0) throw new RecoveryError(`the target host cannot flush its disks: ${stderr.trim()}`);
+  const result = await host.run(['sync']);
+  if (result.code !== 0) throw new RecoveryError(`the target host cannot flush its disks: ${reasonOf(result)}`);
 }

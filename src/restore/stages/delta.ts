@@ -9,6 +9,7 @@ import { exists, openToRead, syncDirectory } from '../../host/files.ts';
 import { parseBackupInfo } from '../../domain/backup/backup-info-file.ts';
 import { messageOf, RecoveryError } from '../../domain/errors.ts';
 import { compareTimestamps, formatTimestamp } from '../../domain/time/timestamp.ts';
+import { isAlive } from '../../host/process/alive.ts';
 import type { CommandContext } from '../../server/context.ts';
 import { native, toBinary, type Tree, type TreeFile } from './copy.ts';
 import type { RecoveryPlan } from '../plan.ts';
@@ -42,12 +43,7 @@ async function runningServer(path: string): Promise<number | null> {
   if (!(await exists(file))) return null;
   const pid = Number.parseInt(await readFile(file, 'utf8').catch(() => '0'), 10);
   if (!(pid > 0)) return 0;
-  try {
-    process.kill(pid, 0);
-    return pid;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH' ? null : pid;
-  }
+  return isAlive(pid) ? pid : null;
 }
 
 /** A tablespace directory that is not empty holds `PG_15_202209061` and nothing else. @throws RecoveryError */

@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import type { Executor } from '../../host/executor.ts';
 import type { SshExecutor } from '../../host/executor/openssh.ts';
 import { exists } from '../../host/files.ts';
-import { pushTree, type Rsync, RsyncError } from '../../transfer/rsync.ts';
+import { pushTree, type Rsync } from '../../transfer/rsync.ts';
+import { CommandFailure, reasonOf } from '../../host/process/failure.ts';
 import { CommandError, messageOf, RecoveryError } from '../../domain/errors.ts';
 import { type LaneJob, runInLanes, shareOfLimit } from '../../transfer/lanes.ts';
 import { retryTransfer } from '../../transfer/retry-transfer.ts';
@@ -173,8 +174,8 @@ async function linkTablespaces({ plan, host }: Remote): Promise<void> {
     const link = join(plan.destination, 'pg_tblspc', String(oid));
     await told(`unable to prepare '${name}' tablespace (destination '${location}')`, async () => {
       await host.makeDirectory(dirname(link), 0o700);
-      const { code, stderr } = await host.run(['ln', '-s', path, link]);
-      if (code !== 0) throw new CommandError(stderr.trim());
+      const result = await host.run(['ln', '-s', path, link]);
+      if (result.code !== 0) throw new CommandError(reasonOf(result));
     });
   }
 }
@@ -210,7 +211,7 @@ export async function push(
     });
   } catch (cause) {
     scope.signal.throwIfAborted();
-    if (!(cause instanceof RsyncError)) throw cause;
+    if (!(cause instanceof CommandFailure)) throw cause;
     throw new RecoveryError(
       `Failure copying base backup: data transfer failure on directory '${destination}'\nrsync error:\n${cause.message}`,
       { cause },

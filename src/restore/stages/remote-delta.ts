@@ -4,6 +4,7 @@
  */
 import type { Executor } from '../../host/executor.ts';
 import { CommandError } from '../../domain/errors.ts';
+import { reasonOf } from '../../host/process/failure.ts';
 import { type Fate, judgeEntries, mayBeRunning, notOfPostgres, OBSOLETE_CONTROL_FILE, type Purge } from './delta.ts';
 import { native, toBinary } from './copy.ts';
 
@@ -16,10 +17,10 @@ if [ "$pid" -eq 0 ] || kill -0 "$pid" 2>/dev/null || ps -p "$pid" >/dev/null 2>&
 
 /** @throws RecoveryError when the destination is no PostgreSQL directory, or a server runs on it; CommandError */
 export async function checkDeltaThere(host: Executor, path: string, shown: string): Promise<void> {
-  const { code, stdout, stderr } = await host.run(['sh', '-c', CHECK, 'sh', path]);
-  if (code === 41) throw notOfPostgres(shown);
-  if (code === 42) throw mayBeRunning(path, shown, Number(stdout));
-  if (code !== 0) throw new CommandError(stderr.trim());
+  const result = await host.run(['sh', '-c', CHECK, 'sh', path]);
+  if (result.code === 41) throw notOfPostgres(shown);
+  if (result.code === 42) throw mayBeRunning(path, shown, Number(result.stdout));
+  if (result.code !== 0) throw new CommandError(reasonOf(result));
 }
 
 const HOLD = `cd "$1/global" 2>/dev/null || exit 0
@@ -74,7 +75,7 @@ export function chooseObsolete(
 }
 
 async function must(host: Executor, ...[command, options]: Parameters<Executor['run']>): Promise<string> {
-  const { code, stdout, stderr } = await host.run(command, options);
-  if (code !== 0) throw new CommandError(stderr.trim() || `exit code ${code}`);
-  return stdout;
+  const result = await host.run(command, options);
+  if (result.code !== 0) throw new CommandError(reasonOf(result));
+  return result.stdout;
 }

@@ -1,7 +1,9 @@
 /** The tar archives of a compressed backup -> their destinations. Source: docs/behaviour/recovery.md 6.3. */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run, type RunResult, which } from '../../host/process.ts';
+import { reasonOf } from '../../host/process/failure.ts';
+import { run, type RunResult } from '../../host/process/run.ts';
+import { which } from '../../host/process/search-path.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { backupArchiveOf } from '../../domain/codecs.ts';
 import { RecoveryError } from '../../domain/errors.ts';
@@ -101,7 +103,7 @@ export async function unpackArchive(archive: Archive, directory: string, unpacki
   if (result.code === 0) return;
   const details = result.stderr.split('\n').filter((line) => line !== '' && !isReport(line));
   throw new RecoveryError(
-    `Failure copying base backup: Error decompressing ${archive.path} into ${directory}: ${details.join('\n') || `tar ended with ${result.code ?? result.signal}`}`,
+    `Failure copying base backup: Error decompressing ${archive.path} into ${directory}: ${reasonOf(result, details.join('\n'))}`,
   );
 }
 

@@ -12,7 +12,7 @@ import { detectFileForm } from '../../../src/codec/file-form.ts';
 import { type CodecSettings, codecSettings } from '../../../src/codec/settings.ts';
 import { type Compression, formatOf } from '../../../src/domain/codecs.ts';
 import { detectForm } from '../../../src/domain/wal/wal-content.ts';
-import { which } from '../../../src/host/process.ts';
+import { which } from '../../../src/host/process/search-path.ts';
 import { walSegment } from '../../support/wal-files.ts';
 
 const settings = codecSettings({}, process.env.PATH ?? '', process.env);
@@ -79,7 +79,7 @@ describe('custom', () => {
   it('fails with the words of the command', async () => {
     const broken = { ...custom, customCompressionFilter: 'cat >/dev/null; echo no luck >&2; exit 7' };
     await expect(through(compressor('custom', broken), WAL)).rejects.toThrow(
-      '/bin/sh -c cat >/dev/null; echo no luck >&2; exit 7 failed with exit code 7: no luck',
+      "/bin/sh -c 'cat >/dev/null; echo no luck >&2; exit 7' failed with exit code 7: no luck",
     );
     expect(() => compressor('custom', settings)).toThrow(
       "compression is 'custom' but 'custom_compression_filter' is not set",

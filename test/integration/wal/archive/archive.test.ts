@@ -63,7 +63,7 @@ describe('a run that cannot store', () => {
     );
     await box.put('incoming', ONE, walSegment(ONE));
     await expect(archive()).rejects.toMatchObject({
-      message: `cannot archive WAL file '${ONE}' of server 'pg': /bin/sh -c head -c 100; echo broken >&2; exit 3 failed with exit code 3: broken`,
+      message: `cannot archive WAL file '${ONE}' of server 'pg': /bin/sh -c 'head -c 100; echo broken >&2; exit 3' failed with exit code 3: broken`,
       hint: `it stays in '${box.path('incoming')}' and the next archive-wal tries again`,
       exitCode: 1,
     });

@@ -17,7 +17,8 @@ export class LineSplitter {
   }
 
   end(): void {
-    if (this.#rest !== '') this.#onLine(this.#rest);
+    const rest = this.#rest + this.#decoder.end();
     this.#rest = '';
+    if (rest !== '') this.#onLine(rest);
   }
 }
