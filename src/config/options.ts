@@ -278,7 +278,7 @@ export interface ServerConfig extends OptionValues {
   readonly name: string;
   /** The model applied by config-switch, if any. */
   readonly activeModel: string | null;
-  /** Configuration errors found while loading (path conflicts, unknown model); validateServer adds its own. */
+  /** Configuration errors found while loading (path conflicts, unknown model); putInForce adds its own. */
   readonly problems: readonly string[];
   /** What late reading had to say; it goes to the log when the server is opened. */
   readonly logMessages: readonly LogMessage[];
