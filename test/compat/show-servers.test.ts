@@ -8,7 +8,10 @@ describe.skipIf(referenceFolder === undefined)('show-servers', () => {
   let box: Sandbox;
 
   beforeAll(async () => {
-    cluster = await startCluster({ settings: { archive_mode: 'on', archive_command: '/bin/true' } });
+    cluster = await startCluster({
+      // Autovacuum would change the size of the cluster between the two programs.
+      settings: { archive_mode: 'on', archive_command: '/bin/true', autovacuum: 'off' },
+    });
     await cluster.sql("SELECT pg_create_physical_replication_slot('barman', true); SELECT pg_switch_wal()");
     box = await makeSandbox();
     await box.writeConfig(
