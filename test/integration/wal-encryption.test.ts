@@ -172,10 +172,11 @@ describe('encrypted WAL', () => {
   it('loses nothing when it is killed while gpg is at work, and has nothing plain on disk', async () => {
     const bin = join(box.root, 'bin');
     await mkdir(bin);
-    // Takes everything, gives half of it, and waits.
+    // Takes everything, gives half of it, and waits: an end of its input or its output would tell it nothing.
+    const pidFile = join(box.root, 'gpg.pid');
     await writeFile(
       join(bin, 'gpg'),
-      `#!/bin/sh\n${which('gpg', process.env.PATH ?? '')} "$@" | head -c 500000\nexec sleep 60\n`,
+      `#!/bin/sh\necho $$ >${pidFile}\n${which('gpg', process.env.PATH ?? '')} "$@" | head -c 500000\nexec sleep 60\n`,
     );
     await chmod(join(bin, 'gpg'), 0o755);
     await configure(keys.options, `path_prefix = ${bin}`);
@@ -197,6 +198,7 @@ describe('encrypted WAL', () => {
     expect(identifyWal(await readFile(temporary)).encryption).toBe('gpg');
     child.kill('SIGKILL');
     await end;
+    process.kill(Number(await readFile(pidFile, 'utf8')));
     const names = await readdir(box.home, { recursive: true });
     const plain = names.filter((name) => name.includes(ONE));
     expect(plain.sort()).toEqual([`pg/incoming/${ONE}`, `pg/wals/${HASH}/${ONE}.tmp`]);
