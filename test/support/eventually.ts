@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Polls until `test` holds. @throws after so many seconds, in the words of `what` */
-export async function eventually(what: string, test: () => Promise<boolean> | boolean, seconds = 60): Promise<void> {
+export async function eventually(what: string, test: () => Promise<boolean> | boolean, seconds = 180): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await test())) {
     if (Date.now() > deadline) throw new Error(`not within ${seconds} s: ${what}`);
