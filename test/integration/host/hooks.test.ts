@@ -31,9 +31,6 @@ async function server(options: string): Promise<ServerConfig> {
   return config;
 }
 
-/** What tells the tests themselves where things are is no business of a script. */
-const withoutOurs = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('BARMAN_')));
-
 function context(env: NodeJS.ProcessEnv = {}) {
   const lines: string[] = [];
   const at = (level: string) => (text: string) => void lines.push(`${level} ${text}`);
@@ -44,7 +41,7 @@ function context(env: NodeJS.ProcessEnv = {}) {
     abort,
     ctx: {
       configuration: { path: '/etc/barman.conf' },
-      env: { ...withoutOurs, OUT: join(folder, 'out'), ...env },
+      env: { ...process.env, OUT: join(folder, 'out'), ...env },
       log: { named: () => log },
       signal: abort.signal,
     },
