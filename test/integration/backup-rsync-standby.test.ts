@@ -1,25 +1,17 @@
 /** rsync backups of a standby, with the primary at hand (primary_conninfo): taken, settled, restored, started. */
-import { execFile } from 'node:child_process';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ArchivingServer, startArchivingServer, startBarman } from '../support/archiving-server.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Cluster, clusterAt, freePort, temporaryFolder } from '../support/cluster.ts';
+import { startStandby } from '../support/standby.ts';
 
-const exec = promisify(execFile);
 let server: ArchivingServer;
 let standby: Cluster;
 
 beforeAll(async () => {
   server = await startArchivingServer();
-  const root = await temporaryFolder('standby');
-  const data = join(root, 'data');
-  const from = ['-R', '-X', 'stream', '-c', 'fast', '-d', server.cluster.streamingConninfo];
-  await exec(join(server.cluster.binDir, 'pg_basebackup'), ['-D', data, ...from]);
-  standby = clusterAt(server.cluster.binDir, data, await freePort(), root);
-  await standby.start();
+  standby = await startStandby(server.cluster);
   await server.cluster.sql('CREATE TABLE t AS SELECT generate_series(1, 1000) AS n');
   await configure();
 });

@@ -14,6 +14,7 @@ import type { PostgresConnection, StreamingConnection } from '../../src/postgres
 import { messageOf } from '../../src/domain/errors.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
+import { startStandby } from '../support/standby.ts';
 
 const exec = promisify(execFile);
 let cluster: Cluster;
@@ -69,12 +70,17 @@ function stream(conninfo = cluster.streamingConninfo): StreamingConnection {
 
 /** First line of what psql says on the same string; 'ok' when it gets in. */
 async function psqlSays(conninfo: string): Promise<string> {
-  try {
-    await exec(join(cluster.binDir, 'psql'), ['-X', '-w', conninfo, '-Atc', 'SELECT 1'], { env: env() });
-    return 'ok';
-  } catch (error) {
-    return ((error as { stderr: string }).stderr.split('\n')[0] ?? '').replace(/^psql: error: /, '');
-  }
+  return (await psqlLines(conninfo, "SELECT 'ok'"))[0] ?? '';
+}
+
+/** The answer, or what is wrong with each server, without the advice. */
+async function psqlLines(conninfo: string, sql: string): Promise<string[]> {
+  const result = exec(join(cluster.binDir, 'psql'), ['-X', '-w', conninfo, '-Atc', sql], { env: env() });
+  const text = await result.then(
+    ({ stdout }) => stdout,
+    (error: unknown) => (error as { stderr: string }).stderr.replace(/^psql: error: /, ''),
+  );
+  return text.split('\n').filter((line) => line !== '' && !line.startsWith('\t'));
 }
 
 describe('getting in, and being refused in the words of libpq', () => {
@@ -141,6 +147,34 @@ describe('getting in, and being refused in the words of libpq', () => {
   it('is called barman unless the string says otherwise', async () => {
     expect(await connect().show('application_name')).toBe('barman');
     expect(await connect(`${cluster.conninfo} application_name=mine`).show('application_name')).toBe('mine');
+  });
+});
+
+describe('target_session_attrs', () => {
+  let standby: Cluster;
+  beforeAll(async () => {
+    standby = await startStandby(cluster);
+  });
+  afterAll(() => standby?.dispose());
+
+  const VALUES = ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'];
+  // A: the primary, B: its standby, 1: nobody.
+  const PLACES = ['A', 'B', 'A,B', 'B,A', '1,A', '1,B', 'A,1'];
+  it.each(VALUES)('%s finds the server that psql finds, by SQL and in a replication connection', async (value) => {
+    for (const place of PLACES) {
+      const ports = place.replace('A', String(cluster.port)).replace('B', String(standby.port));
+      const host = place.replaceAll(/[^,]+/g, '127.0.0.1');
+      const conninfo = `host=${host} port=${ports} user=barman dbname=postgres target_session_attrs=${value}`;
+      const isStandby = (connection: PostgresConnection) =>
+        connection.isInRecovery().then((answer) => (answer ? 't' : 'f'), messageOf);
+      const streams = await stream(conninfo.replace('user=barman', 'user=streaming_barman'))
+        .identifySystem()
+        .then(() => 'ok', messageOf);
+      const ours = await isStandby(connect(conninfo));
+      const psql = await psqlLines(conninfo, 'SELECT pg_is_in_recovery()');
+      expect(ours, place).toBe(psql.join('; '));
+      expect(streams, place).toBe(/^[tf]$/.test(ours) ? 'ok' : ours);
+    }
   });
 });
 

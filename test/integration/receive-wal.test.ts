@@ -113,6 +113,18 @@ describe('streaming', () => {
     expect((await stat(`${box.root}/${before}`)).size).toBe(16_777_216);
   });
 
+  it('finds the primary among several hosts', async () => {
+    const several = `host=127.0.0.1,127.0.0.1 port=1,${cluster.port} target_session_attrs=`;
+    for (const value of ['read-write', 'primary', 'prefer-standby']) {
+      const streamingConninfo = `${several}${value} user=streaming_barman`;
+      await box.writeConfig(streamingSection('pg', { ...cluster, streamingConninfo }));
+      const { stdout, stderr } = await box.barman(['receive-wal', '--test', 'pg']);
+      expect(stdout + stderr, value).toContain('\tPostgreSQL streaming: OK\n');
+    }
+    const receiver = await receive();
+    expect([receiver.stderr(), receiver.stdout()]).toEqual(['', expect.stringContaining('starting log streaming')]);
+  });
+
   it('ends with 143 at SIGTERM', async () => {
     const receiver = await receive();
     receiver.child.kill('SIGTERM');

@@ -33,27 +33,50 @@ interface Attempt {
   readonly encrypted: boolean;
 }
 
-/** @throws PostgresError: the failure of the first server that was tried, as the reference reports it */
+/** @throws PostgresError: for each host that was named its first failure, in libpq's words */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const parameters = await resolveParameters(options.conninfo, options.env);
-  const failures: PostgresError[] = [];
-  let fallback: Connection | undefined;
+  const { target_session_attrs: wanted = 'any' } = parameters.keywords;
+  if (wanted !== 'prefer-standby') return search(parameters, wanted, options);
+  try {
+    return await search(parameters, 'standby', options);
+  } catch (error) {
+    if (options.signal?.aborted || wasRefused(error)) throw error;
+    return search(parameters, 'any', options);
+  }
+}
+
+/** The first server that lets us in and is what was wanted. */
+async function search(parameters: Parameters, wanted: string, options: ConnectOptions): Promise<Connection> {
+  const failed: PostgresError[] = [];
   for (const candidate of order(parameters)) {
+    const failures: PostgresError[] = [];
     for (const address of await addressesOf(candidate, failures)) {
       const connection = await tryAddress(parameters, candidate, address, options, failures);
+      if (connection === undefined && failures.some(wasRefused)) throw together([...failed, ...failures.slice(0, 1)]);
       if (connection === undefined) continue;
-      const problem = await attributesProblem(connection);
+      const problem = await attributesProblem(connection, wanted);
       if (problem === undefined) return connection;
-      if (fallback === undefined && parameters.keywords.target_session_attrs === 'prefer-standby') {
-        fallback = connection;
-        continue;
-      }
       await connection.client.end();
-      failures.push(connectionFailure(candidate, address, new PostgresError(problem)));
+      failures.push(connectionFailure(candidate, address, problem));
     }
+    failed.push(...failures.slice(0, 1));
   }
-  if (fallback) return fallback;
-  throw failures[0] ?? new PostgresError('no server to connect to');
+  throw together(failed);
+}
+
+/** The server said no: libpq then asks no other one, except when it is starting up or shutting down. */
+function wasRefused(failure: unknown): boolean {
+  return failure instanceof PostgresError && isServerError(failure.cause) && failure.cause.code !== '57P03';
+}
+
+function together(failed: readonly PostgresError[]): PostgresError {
+  const [first = new PostgresError('no server to connect to'), ...others] = failed;
+  if (others.length === 0) return first;
+  return new PostgresError(failed.map(({ message }) => message).join('; '), {
+    cause: failed.find(wasRefused)?.cause ?? first.cause,
+    ...(first.hint === undefined ? {} : { hint: first.hint }),
+  });
 }
 
 function order(parameters: Parameters): readonly Candidate[] {
@@ -79,7 +102,7 @@ async function addressesOf(candidate: Candidate, failures: PostgresError[]): Pro
   }
 }
 
-/** The connection, or undefined when the next server may be tried. @throws PostgresError when the server refused us */
+/** The connection, or undefined: `failures` then say why. @throws PostgresError when it was interrupted */
 async function tryAddress(
   parameters: Parameters,
   candidate: Candidate,
@@ -87,7 +110,6 @@ async function tryAddress(
   options: ConnectOptions,
   failures: PostgresError[],
 ): Promise<Connection | undefined> {
-  const refusals: PostgresError[] = [];
   for (const encrypted of encryptionOrder(parameters, address === undefined)) {
     try {
       return await open(parameters, { candidate, address, encrypted }, options);
@@ -98,13 +120,10 @@ async function tryAddress(
       if (encrypted && sslMode(parameters) === 'prefer' && /server does not support SSL/.test(failure.message))
         continue;
       failures.push(failure);
-      // Starting up or shutting down: another host may be better.
-      if (isServerError(cause) && cause.code === '57P03') return undefined;
-      if (isServerError(cause)) refusals.push(failure);
-      else if (isUnreachable(cause)) return undefined;
+      // Starting up or shutting down: encryption does not matter.
+      if (isUnreachable(cause) || (isServerError(cause) && !wasRefused(failure))) return undefined;
     }
   }
-  if (refusals[0]) throw refusals[0];
   return undefined;
 }
 
