@@ -11,6 +11,7 @@ import type { CommandContext } from './server/context.ts';
 import { FatalConfigError } from './config/fatal.ts';
 import { BarmanError, messageOf, withHint } from './domain/errors.ts';
 import { VERSION_LINE } from './domain/version.ts';
+import { tellStandardError } from './host/standard-error.ts';
 
 const SIGNAL_CODES: Readonly<Record<string, number>> = { SIGINT: 1, SIGTERM: 143 };
 
@@ -78,6 +79,7 @@ async function runAlone(command: CommandSpec, options: unknown): Promise<number>
 /** Steps in Barman's order: main file, user, log, writer, included files, command. */
 async function runCommand(invocation: Extract<Invocation, { kind: 'run' }>): Promise<number> {
   const { globals } = invocation;
+  printsNews = invocation.command?.printsNews === true;
   const env = { ...process.env };
   const started = await startUp(globals, env, invocation.options.nagios === true);
   if (typeof started === 'number') return started;
@@ -230,10 +232,22 @@ function reportFailure(error: unknown, output: Output): void {
   output.exception(`${messageOf(error)}\nSee log file for more details.`, stack);
 }
 
-/** Our output cannot be written: its reader went away (`barman ... | head`), or its disk is full. */
+/** Nobody waits for what is printed: see CommandSpec. */
+let printsNews = false;
+
+/**
+ * Our output cannot be written: its reader went away (`barman ... | head`), or its disk is full. Without what was asked for
+ * the command has failed; work goes on without its news.
+ */
 function onOutputLost(error: NodeJS.ErrnoException): void {
+  if (printsNews) {
+    if (!isOutputLost)
+      tellStandardError(`WARNING: cannot write the output: ${error.message}. The work goes on without it.\n`);
+    isOutputLost = true;
+    return;
+  }
   const text = error.code === 'EPIPE' ? '[Errno 32] Broken pipe' : `cannot write the output: ${error.message}`;
-  process.stderr.write(`EXCEPTION: ${text}\nSee log file for more details.\n`);
+  tellStandardError(`EXCEPTION: ${text}\nSee log file for more details.\n`);
   process.exit(120);
 }
 
@@ -241,16 +255,18 @@ function onOutputLost(error: NodeJS.ErrnoException): void {
 let isFinished = false;
 process.on('exit', () => {
   if (isFinished || process.exitCode === 120) return;
-  writeSync(2, 'EXCEPTION: the command ended before its work was done: this is a defect of this program\n');
+  tellStandardError('EXCEPTION: the command ended before its work was done: this is a defect of this program\n');
   process.exitCode = 1;
 });
 
 let isWatched = false;
+let isOutputLost = false;
 function watchOutput(): void {
   if (isWatched) return;
   isWatched = true;
   process.stdout.on('error', onOutputLost);
-  process.stderr.on('error', () => process.exit(120));
+  // What is told there is in the log, and the exit code says the rest.
+  process.stderr.on('error', () => {});
 }
 
 /** Not awaited at the top: the bundle of the WAL commands is CommonJS. */

@@ -47,6 +47,8 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   /** The body ends by itself when `ctx.signal` aborts; the others are stopped where they are. */
   readonly handlesSignals?: boolean;
+  /** It works, and prints news of it: nobody who reads them is no failure. What the others print is what was asked for. */
+  readonly printsNews?: boolean;
   /** Works without a configuration, and gets no context. */
   readonly standsAlone?: boolean;
   readonly load: () => Promise<CommandModule>;

@@ -3,11 +3,11 @@
  * `date [pid] logger LEVEL: text`, in the format that `log_format` gives; or, with `log_format = json`, one JSON object on
  * each line. Those are made by pino, which the first of them loads.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, statSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname } from 'node:path';
 import type { Logger as PinoLogger } from 'pino';
 import { clockText, dateText, localReading } from '../domain/time/civil-time.ts';
+import { LogFile } from './log-file.ts';
+import { tellStandardError } from './standard-error.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical';
 
@@ -46,13 +46,23 @@ export function parseLogLevel(text: string): number | undefined {
   return (LEVELS as Record<string, number>)[name];
 }
 
-/** Opens the log. A file that cannot be opened falls back to standard error, and says so there. */
+/** Opens the log. A file that cannot be opened falls back to standard error, and says so there. Writing to it never fails. */
 export function openLog(options: LogOptions): Log {
-  const sink = openSink(options.file ?? null);
   const format = options.format ?? DEFAULT_FORMAT;
-  const write = isJsonFormat(format) ? jsonLines(options, sink.write) : textLines(options, format, sink.write);
+  const render = isJsonFormat(format) ? jsonLines(options) : textLines(options, format);
+  const gapLine = (lost: number, reason: string) =>
+    render({
+      level: 'warning',
+      name: 'barman.log',
+      text: `Lines missing here, as they could not be written: ${lost} (${reason})`,
+      stack: undefined,
+    });
+  const file = options.file == null ? undefined : new LogFile(options.file, { gapLine });
   const emit = (level: LogLevel, name: string, text: string, stack?: string) => {
-    if (LEVELS[level] >= options.level) write({ level, name, text, stack: stack || undefined });
+    if (LEVELS[level] < options.level) return;
+    const line = render({ level, name, text, stack: stack || undefined });
+    if (file === undefined) tellStandardError(line);
+    else file.write(line);
   };
   const named = (name: string): Log => ({
     debug: (text) => emit('debug', name, text),
@@ -62,8 +72,9 @@ export function openLog(options: LogOptions): Log {
     named,
   });
   const log = named('barman');
-  if (sink.failed)
+  if (file?.isReplaced) {
     log.named('barman.cli').warning('Failed opening the requested log file. Using standard error instead.');
+  }
   return log;
 }
 
@@ -79,13 +90,14 @@ interface LogRecord {
   readonly stack: string | undefined;
 }
 
-type Write = (line: string) => void;
+/** The whole line, with its end. */
+type Render = (record: LogRecord) => string;
 type Redaction = Pick<LogOptions, 'redact'>;
 
-function textLines({ redact }: Redaction, format: string, write: Write): (record: LogRecord) => void {
+function textLines({ redact }: Redaction, format: string): Render {
   return ({ level, name, text, stack }) => {
     const message = redact(stack === undefined ? text : `${text}\n${stack}`);
-    write(renderLine(format, { level, name, message }));
+    return renderLine(format, { level, name, message });
   };
 }
 
@@ -98,52 +110,27 @@ function loadPino(): typeof import('pino') {
 }
 
 /** `{"level":"INFO","time":"2026-11-21T01:24:58.986Z","pid":4711,"name":"barman.cli","msg":"..."}`, errors with their `stack`. */
-function jsonLines({ redact }: Redaction, write: Write): (record: LogRecord) => void {
+function jsonLines({ redact }: Redaction): Render {
   let logger: PinoLogger<LogLevel> | undefined;
+  let line = '';
   const open = () => {
     const { pino, stdTimeFunctions } = loadPino();
     const formatters = { level: (label: string) => ({ level: label.toUpperCase() }) };
     const custom = { customLevels: { ...LEVELS }, useOnlyCustomLevels: true, level: 'debug' } as const;
     const base = { pid: process.pid };
+    const take = (text: string) => {
+      line = text;
+    };
     return pino(
       { ...custom, base, formatters, timestamp: stdTimeFunctions.isoTime },
-      { write },
+      { write: take },
     ) as PinoLogger<LogLevel>;
   };
   return ({ level, name, text, stack }) => {
     logger ??= open();
     logger[level](stack === undefined ? { name } : { name, stack: redact(stack) }, redact(text));
+    return line;
   };
-}
-
-function openSink(file: string | null): { write: Write; failed: boolean } {
-  const toStderr = (line: string) => {
-    writeSync(2, line);
-  };
-  if (file === null) return { write: toStderr, failed: false };
-  try {
-    mkdirSync(dirname(file), { recursive: true });
-    let fd = openSync(file, 'a', 0o600);
-    return {
-      failed: false,
-      write: (line) => {
-        if (wasRotated(fd, file)) {
-          closeSync(fd);
-          fd = openSync(file, 'a', 0o600);
-        }
-        writeSync(fd, line);
-      },
-    };
-  } catch {
-    return { write: toStderr, failed: true };
-  }
-}
-
-/** True when logrotate moved the file away since we opened it. */
-function wasRotated(fd: number, file: string): boolean {
-  const ours = fstatSync(fd);
-  const named = statSync(file, { throwIfNoEntry: false });
-  return named === undefined || named.ino !== ours.ino || named.dev !== ours.dev;
 }
 
 /** Fills a Python `%(name)s` logging format; unknown names stay as written. */

@@ -7,6 +7,7 @@ import { lstatSync, mkdirSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Remote, sshArguments } from './remote.ts';
+import { tellStandardError } from '../host/standard-error.ts';
 
 /** ssh's own failure: no connection, wrong host key, refused login. */
 export const SSH_FAILED = 255;
@@ -73,7 +74,7 @@ function controlOptions({ controlPersist, host, user, port }: Remote): readonly 
   if (controlPersist === undefined) return [];
   const folder = join(tmpdir(), `barman-ssh-${process.getuid?.() ?? 0}`);
   if (!isPrivateFolder(folder)) {
-    process.stderr.write(`WARNING: '${folder}' is not a folder of our own: the ssh connection is not shared\n`);
+    tellStandardError(`WARNING: '${folder}' is not a folder of our own: the ssh connection is not shared\n`);
     return [];
   }
   // The path of a socket has 104 bytes, and ssh adds 17: its own %C, a checksum, is long.

@@ -5,6 +5,7 @@ import { fetchWal } from './fetch-wal.ts';
 import type { FetchOptions } from './receive.ts';
 import type { Remote } from './remote.ts';
 import { endsWithoutWal, RestoreFailure } from './restore-failure.ts';
+import { tellStandardError } from '../host/standard-error.ts';
 
 /** Seconds between the attempts. */
 const PAUSES = [2, 4, 8, 16];
@@ -18,7 +19,7 @@ export async function fetchPatiently(remote: Remote, path: string, options: Fetc
     } catch (error) {
       const pause = error instanceof RestoreFailure && error.kind === 'connection' ? pauses.shift() : undefined;
       if (pause === undefined) throw error;
-      process.stderr.write(`WARNING: ${(error as Error).message}: trying again in ${pause} seconds\n`);
+      tellStandardError(`WARNING: ${(error as Error).message}: trying again in ${pause} seconds\n`);
       await sleep(pause * 1_000);
     }
   }

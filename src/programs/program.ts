@@ -1,13 +1,14 @@
 /** What both clients do around their work: help, version, usage errors, exit code. */
 import { COMPATIBLE_VERSION } from '../domain/version.ts';
 import { type ClientSpec, type CommandLine, helpPage, readCommandLine, UsageError, usageLine } from './command-line.ts';
+import { tellStandardError } from '../host/standard-error.ts';
 
 /** Runs the program and ends the process with its exit code. */
 export function runClient(spec: ClientSpec, main: (line: CommandLine) => Promise<number>): void {
   run(spec, main).then(
     (code) => process.exit(code),
     (error: unknown) => {
-      process.stderr.write(`ERROR: ${error instanceof Error ? error.message : String(error)}\n`);
+      tellStandardError(`ERROR: ${error instanceof Error ? error.message : String(error)}\n`);
       process.exit(2);
     },
   );
@@ -22,7 +23,7 @@ async function run(spec: ClientSpec, main: (line: CommandLine) => Promise<number
     return 0;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    process.stderr.write(`${usageLine(spec)}${spec.program}: error: ${error.message}\n`);
+    tellStandardError(`${usageLine(spec)}${spec.program}: error: ${error.message}\n`);
     return 2;
   }
 }

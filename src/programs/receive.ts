@@ -13,6 +13,7 @@ import { connect, type Connection, type Ended } from './connection.ts';
 import { type Destination, openDestination, writeFailure } from './destination.ts';
 import { getWalCommand, type GetWalRequest, type Remote } from './remote.ts';
 import { RestoreFailure } from './restore-failure.ts';
+import { tellStandardError } from '../host/standard-error.ts';
 
 export type FetchOptions = Pick<GetWalRequest, 'wal' | 'compression' | 'partial'>;
 
@@ -77,7 +78,7 @@ function listen(child: ChildProcess): { lastWords: (ended: Ended) => Promise<str
   let words = '';
   child.stderr?.on('data', (chunk: Buffer) => {
     words = (words + chunk.toString('utf8')).slice(-4_000);
-    process.stderr.write(chunk);
+    tellStandardError(chunk);
   });
   const closed = new Promise((resolve) => child.once('close', resolve));
   // A process that holds a shared connection may keep the pipe open; what was said before the end is in it. That of a failure decides.

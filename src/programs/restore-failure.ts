@@ -7,6 +7,7 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { tellStandardError } from '../host/standard-error.ts';
 
 /** destination: WAL_DEST or the spool; connection: ssh; remote: get-wal said no; content: what came is not what was asked for. */
 export type RestoreFailureKind = 'destination' | 'connection' | 'remote' | 'content' | 'run';
@@ -28,14 +29,14 @@ export class RestoreFailure extends Error {
 const STOP = 255;
 
 export function explainFailure(error: unknown): void {
-  process.stderr.write(`ERROR: ${error instanceof Error ? error.message : String(error)}\n`);
+  tellStandardError(`ERROR: ${error instanceof Error ? error.message : String(error)}\n`);
 }
 
 /** `path` is WAL_DEST: below pg_wal of the cluster that recovers. */
 export function exitCodeOf(error: unknown, path: string): number {
   if (error instanceof RestoreFailure && error.isMissing) return error.exitCode;
   if (endsWithoutWal(path)) {
-    process.stderr.write(
+    tellStandardError(
       'HINT: this recovery would end here: PostgreSQL stops instead; remove the cause and start it again\n',
     );
     return STOP;

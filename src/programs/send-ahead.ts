@@ -13,6 +13,7 @@ import { isPrivateFolder } from './connection.ts';
 import type { Remote } from './remote.ts';
 import { BLOCKS_AHEAD, openWalFile, type SendOptions, sendWal } from './send-wal.ts';
 import type { WalSource } from './wal-source.ts';
+import { tellStandardError } from '../host/standard-error.ts';
 
 const NOTES = 'sent-ahead';
 /** More than any N that makes sense; older notes are dropped. */
@@ -56,9 +57,9 @@ function openCache({ host, server, port, config }: Remote, given: string | undef
   const folder = given ?? join('/tmp', `barman-${server.replaceAll('/', '_')}-${key}`);
   try {
     if (isPrivateFolder(folder)) return folder;
-    process.stderr.write(`WARNING: '${folder}' is not a folder of our own: nothing is sent ahead\n`);
+    tellStandardError(`WARNING: '${folder}' is not a folder of our own: nothing is sent ahead\n`);
   } catch (error) {
-    process.stderr.write(`WARNING: cannot use '${folder}': ${(error as Error).message}: nothing is sent ahead\n`);
+    tellStandardError(`WARNING: cannot use '${folder}': ${(error as Error).message}: nothing is sent ahead\n`);
   }
   return undefined;
 }
@@ -83,7 +84,7 @@ function addNotes(cache: string, sent: readonly WalSource[]): void {
     writeFileSync(temporary, `${lines.join('\n')}\n`, { mode: 0o600 });
     renameSync(temporary, join(cache, NOTES));
   } catch (error) {
-    process.stderr.write(`WARNING: cannot write '${join(cache, NOTES)}': ${(error as Error).message}\n`);
+    tellStandardError(`WARNING: cannot write '${join(cache, NOTES)}': ${(error as Error).message}\n`);
   }
 }
 
@@ -92,7 +93,7 @@ function waitingBehind(source: WalSource, file: WalFile, limit: number): WalSour
   const folder = dirname(source.path);
   const status = join(folder, 'archive_status');
   if (!existsSync(status)) {
-    process.stderr.write(`WARNING: archive_status directory ${status} does not exist; prefetching skipped.\n`);
+    tellStandardError(`WARNING: archive_status directory ${status} does not exist; prefetching skipped.\n`);
     return [];
   }
   const found: WalSource[] = [];

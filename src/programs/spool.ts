@@ -18,6 +18,7 @@ import type { FetchOptions } from './receive.ts';
 import type { Remote } from './remote.ts';
 import { RestoreFailure } from './restore-failure.ts';
 import { parseWalName } from '../domain/wal/wal.ts';
+import { tellStandardError } from '../host/standard-error.ts';
 
 const DEFAULT_SPOOL = '/var/tmp/walrestore';
 /** An unusable file in the spool may be on its way there, by the reference; after this time it is a leftover, ms. */
@@ -57,7 +58,7 @@ function openSpool(spool: string): string | undefined {
     const reason = code === 'ENOENT' ? `[Errno 2] No such file or directory: '${spool}'` : message;
     throw new RestoreFailure('destination', `Cannot create '${spool}' directory: ${reason}`, 2);
   }
-  process.stderr.write(`WARNING: '${spool}' is not a folder of our own: nothing is fetched ahead\n`);
+  tellStandardError(`WARNING: '${spool}' is not a folder of our own: nothing is fetched ahead\n`);
   return undefined;
 }
 
@@ -75,7 +76,7 @@ function serve(spool: string, wal: string, path: string): boolean {
     if (!stats.isFile()) return false;
     const problem = contentProblem(wal, descriptor, systemIdOf(path));
     if (problem === null) return move(descriptor, entry, path);
-    process.stderr.write(`WARNING: '${entry}' ${problem}: not used\n`);
+    tellStandardError(`WARNING: '${entry}' ${problem}: not used\n`);
     if (Date.now() - stats.mtimeMs > STALE) unlinkIfThere(entry);
     return false;
   } finally {
@@ -138,6 +139,6 @@ function startPrefetching(spool: string, path: string): void {
   const [, script = '', ...args] = process.argv;
   const env = { ...process.env, [PREFETCH_FLAG]: JSON.stringify({ spool, folder: resolve(path, '..') }) };
   const child = spawn(process.execPath, [script, ...args], { detached: true, stdio: 'ignore', cwd: '/', env });
-  child.on('error', (error) => process.stderr.write(`WARNING: nothing is fetched ahead: ${error.message}\n`));
+  child.on('error', (error) => tellStandardError(`WARNING: nothing is fetched ahead: ${error.message}\n`));
   child.unref();
 }

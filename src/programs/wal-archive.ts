@@ -10,6 +10,7 @@ import { runClient } from './program.ts';
 import { putWalCommand, readRemote, REMOTE_OPTIONS } from './remote.ts';
 import { ArchiveFailure, openWalFile, type SendOptions, sendWal } from './send-wal.ts';
 import { relayTest } from './relay-test.ts';
+import { tellStandardError } from '../host/standard-error.ts';
 
 const SPEC: ClientSpec = {
   program: 'barman-wal-archive',
@@ -74,19 +75,19 @@ function explain(path: string, error: unknown): number {
   if (!(error instanceof ArchiveFailure)) throw error;
   const { kind, code, message } = error;
   if (kind === 'path') {
-    process.stderr.write(`ERROR: ${message}\n`);
+    tellStandardError(`ERROR: ${message}\n`);
     return 2;
   }
   if (kind === 'run') {
-    process.stderr.write(`Archival of WAL file ${path} failed: ${message}\nERROR: Error executing ssh: ${message}\n`);
+    tellStandardError(`Archival of WAL file ${path} failed: ${message}\nERROR: Error executing ssh: ${message}\n`);
     return 2;
   }
-  process.stderr.write(`Archival of WAL file ${path} failed: ArchiverFailure:${message}\n`);
+  tellStandardError(`Archival of WAL file ${path} failed: ArchiverFailure:${message}\n`);
   if (kind === 'connection' || code === SSH_FAILED) {
-    process.stderr.write(`ERROR: Connection problem with ssh${kind === 'connection' ? `: ${message}` : ''}\n`);
+    tellStandardError(`ERROR: Connection problem with ssh${kind === 'connection' ? `: ${message}` : ''}\n`);
     return 3;
   }
-  process.stderr.write("ERROR: Remote 'barman put-wal' command has failed!\n");
+  tellStandardError("ERROR: Remote 'barman put-wal' command has failed!\n");
   return code;
 }
 

@@ -14,6 +14,7 @@ import type { FetchOptions } from './receive.ts';
 import { relayTest } from './relay-test.ts';
 import { getWalCommand, readRemote, REMOTE_OPTIONS } from './remote.ts';
 import { exitCodeOf, explainFailure, RestoreFailure } from './restore-failure.ts';
+import { tellStandardError } from '../host/standard-error.ts';
 
 const SPEC: ClientSpec = {
   program: 'barman-wal-restore',
@@ -84,7 +85,7 @@ async function main({ positionals, values }: CommandLine): Promise<number> {
     explainFailure(error);
     const seconds = values.get('sleep') as number | undefined;
     if (seconds !== undefined && seconds > 0) {
-      process.stderr.write(`Sleeping for ${seconds} seconds.\n`);
+      tellStandardError(`Sleeping for ${seconds} seconds.\n`);
       await sleep(seconds * 1_000);
     }
     return exitCodeOf(error, path);

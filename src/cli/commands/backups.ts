@@ -36,6 +36,7 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
       { flags: '--cloud-staging-max-size <SIZE>', help: 'cloud only: limit of the staged copy', parse: byteSize },
     ],
     handlesSignals: true,
+    printsNews: true,
     load: () => import('../../commands/backup.ts'),
   },
   {
@@ -58,6 +59,7 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
     args: [SERVER, BACKUP, { name: 'destination_directory', key: 'destinationDirectory' }],
     options: [...RESTORE_OPTIONS, ...COPY_OPTIONS],
     handlesSignals: true,
+    printsNews: true,
     load: () => import('../../commands/restore.ts'),
   },
   {
@@ -94,6 +96,7 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
     ],
     args: [SERVER, { ...BACKUP, optionalWith: 'dryRun' }],
     options: [{ flags: '--dry-run', help: 'only tell what would be deleted, and the WAL that this frees' }],
+    printsNews: true,
     load: () => import('../../commands/delete.ts'),
   },
   {
@@ -111,6 +114,7 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
     args: [SERVER, BACKUP],
     options: [],
     handlesSignals: true,
+    printsNews: true,
     load: () => import('../../commands/generate-manifest.ts'),
   },
   {
@@ -156,6 +160,7 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
       { flags: '--compression-level <LEVEL>', help: '1 (fast) to 9 (small); xz from 0', parse: anyInteger },
     ],
     handlesSignals: true,
+    printsNews: true,
     load: () => import('../../commands/export-backup.ts'),
   },
   {
@@ -167,6 +172,7 @@ export const BACKUP_COMMANDS: readonly CommandSpec[] = [
     args: [SERVER, { name: 'input_tarball', key: 'inputTarball' }],
     options: [],
     handlesSignals: true,
+    printsNews: true,
     load: () => import('../../commands/import-backup.ts'),
   },
 ];

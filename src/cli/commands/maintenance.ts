@@ -16,6 +16,7 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
       { flags: '--daemon', help: 'stay in the foreground and schedule maintenance and backups' },
     ],
     handlesSignals: true,
+    printsNews: true,
     load: () => import('../../commands/cron.ts'),
   },
   {
@@ -34,6 +35,7 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     ],
     args: [SERVER, { name: 'task', key: 'task' }],
     options: [],
+    printsNews: true,
     load: () => import('../../commands/terminate-process.ts'),
   },
   {
@@ -41,6 +43,7 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     summary: 'remove lock files that nobody holds',
     args: [],
     options: [],
+    printsNews: true,
     load: () => import('../../commands/lock-directory-cleanup.ts'),
   },
   {
@@ -66,6 +69,7 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     details: ['The model must belong to the cluster of the server. receive-wal is started anew.'],
     args: [SERVER, { name: 'model_name', key: 'modelName', optional: true }],
     options: [{ flags: '--reset', help: "back to the server's own configuration" }],
+    printsNews: true,
     load: () => import('../../commands/config-switch.ts'),
   },
   {
@@ -77,6 +81,7 @@ export const MAINTENANCE_COMMANDS: readonly CommandSpec[] = [
     ],
     args: [{ name: 'json_changes', key: 'jsonChanges' }],
     options: [],
+    printsNews: true,
     load: () => import('../../commands/config-update.ts'),
   },
   {

@@ -19,6 +19,7 @@ export const WAL_COMMANDS: readonly CommandSpec[] = [
       },
     ],
     handlesSignals: true,
+    printsNews: true,
     load: () => import('../../commands/switch-wal.ts'),
   },
   {
@@ -47,6 +48,7 @@ export const WAL_COMMANDS: readonly CommandSpec[] = [
     args: [SERVER],
     options: [{ flags: '-t, --test', help: 'only test that the server can be asked' }],
     handlesSignals: true,
+    printsNews: true,
     load: () => import('../../commands/put-wal.ts'),
   },
   {
@@ -54,6 +56,7 @@ export const WAL_COMMANDS: readonly CommandSpec[] = [
     summary: 'move received WAL into the archive',
     args: [SERVER],
     options: [],
+    printsNews: true,
     load: () => import('../../commands/archive-wal.ts'),
   },
   {
@@ -70,6 +73,7 @@ export const WAL_COMMANDS: readonly CommandSpec[] = [
       { flags: '--test', help: 'try everything that streaming needs, and receive nothing' },
     ],
     handlesSignals: true,
+    printsNews: true,
     load: () => import('../../commands/receive-wal.ts'),
   },
   {
@@ -81,6 +85,7 @@ export const WAL_COMMANDS: readonly CommandSpec[] = [
     ],
     args: [SERVERS],
     options: [],
+    printsNews: true,
     load: () => import('../../commands/rebuild-xlogdb.ts'),
   },
   {
