@@ -5,7 +5,7 @@
 import { constants, writeSync } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { makeDirectory, openNoFollow, syncDirectory, unlinkIfPresent } from '../host/files.ts';
+import { chmodIfPossible, makeDirectory, openNoFollow, syncDirectory, unlinkIfPresent } from '../host/files.ts';
 import { errnoOf, WalError } from '../domain/errors.ts';
 import { formatWalLine, isWholeLine, type WalRecord } from '../domain/wal/xlogdb.ts';
 import { modeOf } from './paths.ts';
@@ -156,7 +156,7 @@ export async function replaceIndex(
   const handle = await open(temporary, flags, 0o666);
   try {
     const mode = await modeOf(path);
-    if (mode !== undefined) await handle.chmod(mode);
+    if (mode !== undefined) await chmodIfPossible(handle, mode);
     const buffer = new LineBuffer(handle);
     await produce((line) => buffer.add(line));
     buffer.flush();

@@ -3,9 +3,10 @@
  * otherwise, and flushed before the promise resolves. Never overwrites, never follows a link at the destination.
  */
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat } from 'node:fs/promises';
+import { copyFile, type FileHandle, lstat, rename } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createNew, linkIfPossible, openToRead, unlinkIfPresent } from './files.ts';
+import { errnoOf } from '../domain/errors.ts';
+import { chmodIfPossible, createNew, exists, linkIfPossible, openToRead, unlinkIfPresent } from './files.ts';
 
 /** File names may hold any bytes: a Buffer carries those that are no UTF-8. */
 export type Path = string | Buffer;
@@ -49,17 +50,28 @@ export async function copyFileDurably(
   size: number,
   options: CopyOptions,
 ): Promise<void> {
-  if (options.throttle) await copySlowly(source, destination, options.throttle, options);
-  else await copyFile(source, destination, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+  const isTold = options.throttle ? true : !(await copyAtOnce(source, destination));
+  if (isTold) await copyByPieces(source, destination, options);
   const handle = await openToRead(destination);
   try {
-    if (options.mode !== undefined) await handle.chmod(options.mode);
+    if (options.mode !== undefined) await chmodIfPossible(handle, options.mode);
     if (options.mtimeMs !== undefined) await handle.utimes(Date.now() / 1000, options.mtimeMs / 1000);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  if (!options.throttle) options.onBytes?.(size);
+  if (!isTold) options.onBytes?.(size);
+}
+
+/** False where the copy cannot have the mode of its source, on which Node insists. */
+async function copyAtOnce(source: Path, destination: Path): Promise<boolean> {
+  try {
+    await copyFile(source, destination, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) !== 'EPERM') throw error;
+    return false;
+  }
 }
 
 /** A second name for the flushed file, or a copy where it cannot be linked. Never over another file (EEXIST). */
@@ -70,13 +82,18 @@ export async function linkOrCopy(path: string, name: string): Promise<void> {
   await unlinkIfPresent(temporary);
   const facts = await lstat(path);
   await copyFileDurably(path, temporary, facts.size, { mode: facts.mode & 0o777, mtimeMs: facts.mtimeMs });
-  await link(temporary, name);
-  await unlinkIfPresent(temporary);
+  if (await linkIfPossible(temporary, name)) {
+    await unlinkIfPresent(temporary);
+    return;
+  }
+  // A filesystem without links: whoever else writes such names holds the lock that our caller holds.
+  if (await exists(name)) throw Object.assign(new Error(`'${name}' exists`), { code: 'EEXIST' });
+  await rename(temporary, name);
 }
 
 const PIECE = 64 * 1024;
 
-async function copySlowly(source: Path, destination: Path, throttle: Throttle, options: CopyOptions): Promise<void> {
+async function copyByPieces(source: Path, destination: Path, options: CopyOptions): Promise<void> {
   const reader = await openToRead(source);
   let writer: FileHandle | undefined;
   try {
@@ -86,11 +103,11 @@ async function copySlowly(source: Path, destination: Path, throttle: Throttle, o
       options.signal?.throwIfAborted();
       const { bytesRead } = await reader.read(buffer, 0, PIECE);
       if (bytesRead === 0) break;
-      await throttle.take(bytesRead);
+      await options.throttle?.take(bytesRead);
       await writer.writeFile(buffer.subarray(0, bytesRead));
       options.onBytes?.(bytesRead);
     }
-    await writer.chmod((await reader.stat()).mode & 0o7777);
+    await chmodIfPossible(writer, (await reader.stat()).mode & 0o7777);
   } finally {
     await reader.close();
     await writer?.close();

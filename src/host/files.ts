@@ -7,13 +7,16 @@ import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rmdir, unli
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { errnoOf } from '../domain/errors.ts';
 
-/** Flushes a directory entry. A filesystem that cannot (EINVAL) is accepted, as Barman does. */
+/** What a filesystem without flushing of directories says; PostgreSQL passes over the first two as well (fd.c). */
+const NO_DIRECTORY_SYNC: ReadonlySet<string> = new Set(['EINVAL', 'EBADF', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** Flushes a directory entry, where the filesystem can. */
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await handle.sync();
   } catch (error) {
-    if (errnoOf(error) !== 'EINVAL') throw error;
+    if (!NO_DIRECTORY_SYNC.has(errnoOf(error) ?? '')) throw error;
   } finally {
     await handle.close();
   }
@@ -87,8 +90,21 @@ export async function renameDurably(from: string, to: string): Promise<void> {
   if (dirname(from) !== dirname(to)) await syncDirectory(dirname(from));
 }
 
-/** Errors of a filesystem that does not link: another device, a file of another user (protected_hardlinks), no links at all. */
-const NO_LINK: ReadonlySet<string> = new Set(['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+/**
+ * Errors of a filesystem that does not link: another device, a file of another user (protected_hardlinks), no links at all,
+ * which CIFS, vfat, FUSE and some appliances say in words of their own (EIO among them).
+ */
+const NO_LINK: ReadonlySet<string> = new Set([
+  'EXDEV',
+  'EPERM',
+  'EACCES',
+  'EMLINK',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'ENOSYS',
+  'EINVAL',
+  'EIO',
+]);
 
 /**
  * Gives a flushed file a second name: no copy, and it appears whole or not at all. False when it cannot be linked there;
@@ -101,6 +117,17 @@ export async function linkIfPossible(path: string, name: string): Promise<boolea
   } catch (error) {
     if (NO_LINK.has(errnoOf(error) ?? '')) return false;
     throw error;
+  }
+}
+
+const NO_MODE: ReadonlySet<string> = new Set(['EPERM', 'EACCES', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+
+/** Gives an open file its mode; where files have none of their own (CIFS, vfat) it is as the mount says, and that is enough. */
+export async function chmodIfPossible(handle: FileHandle, mode: number): Promise<void> {
+  try {
+    await handle.chmod(mode);
+  } catch (error) {
+    if (!NO_MODE.has(errnoOf(error) ?? '')) throw error;
   }
 }
 

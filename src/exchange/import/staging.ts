@@ -5,7 +5,7 @@
 import { type FileHandle, mkdir, statfs, symlink, utimes, chmod } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { TarMember } from '../../codec/tar-reader.ts';
-import { createNew, makeDirectory } from '../../host/files.ts';
+import { chmodIfPossible, createNew, makeDirectory } from '../../host/files.ts';
 import { backupPath, type CatalogLayout, importPath } from '../../catalog/layout.ts';
 import { systemReason } from '../../host/system-reason.ts';
 import { isBackupId } from '../../domain/backup/backup-id.ts';
@@ -146,7 +146,7 @@ export class Staging {
     }
     try {
       for await (const chunk of content) await handle.writeFile(chunk);
-      await handle.chmod(mode & 0o777);
+      await chmodIfPossible(handle, mode & 0o777);
       if (mtime !== null) await handle.utimes(mtime, mtime);
     } catch (error) {
       // What the reader of the archive meets is told by itself.

@@ -8,7 +8,14 @@ import { errnoOf, WalError } from '../../domain/errors.ts';
 import { parseWalName } from '../../domain/wal/wal.ts';
 import { walTime } from '../../domain/wal/xlogdb.ts';
 import { linkOrCopy } from '../../host/copy-file.ts';
-import { createNew, exists, linkIfPossible, makeDirectory, unlinkIfPresent } from '../../host/files.ts';
+import {
+  chmodIfPossible,
+  createNew,
+  exists,
+  linkIfPossible,
+  makeDirectory,
+  unlinkIfPresent,
+} from '../../host/files.ts';
 import type { NewWal, PreparedWal, PublishedWal, WalWriter } from '../wal-store.ts';
 import { type Place, placeOf } from './places.ts';
 
@@ -130,7 +137,7 @@ async function writeTemporary(temporary: string, { source: { stats }, write }: N
   const handle = await createNew(temporary, 0o600);
   try {
     await write(handle);
-    await handle.chmod(Number(stats.mode & 0o7777n));
+    await chmodIfPossible(handle, Number(stats.mode & 0o7777n));
     await handle.utimes(Number(stats.atimeMs) / 1000, walTime(stats.mtimeNs));
     await handle.sync();
   } finally {
