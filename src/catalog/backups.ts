@@ -1,22 +1,32 @@
 /** The backups of one server: the listing with its cache, single records, and the claim of a new id. */
 import { mkdir } from 'node:fs/promises';
 import { exists, makeDirectory, rmdirIfEmpty, syncDirectory } from '../host/files.ts';
+import type { BackupFlaws } from '../domain/backup/backup-flaw.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { compactText, localReading } from '../domain/time/civil-time.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import { isObject } from '../domain/location.ts';
 import type { Catalog, CatalogListing, DamagedBackup } from './catalog.ts';
+import { findFlaws } from './backup-flaws.ts';
 import { backupPath, type CatalogLayout, infoPath } from './layout.ts';
 import { systemReason } from '../host/system-reason.ts';
 import { damagedError, readRecord, recordedIds, recordOrder, removeRecord, writeRecord } from './records.ts';
 
 type BackupCatalog = Pick<
   Catalog,
-  'listBackups' | 'recordOrder' | 'getBackup' | 'saveBackup' | 'createBackup' | 'removeRecord'
+  'listBackups' | 'flaws' | 'recordOrder' | 'getBackup' | 'saveBackup' | 'createBackup' | 'removeRecord'
 >;
 
 export function openBackups(layout: CatalogLayout): BackupCatalog {
   let cached: Promise<CatalogListing> | undefined;
+  let flaws: { readonly of: CatalogListing; readonly found: BackupFlaws } | undefined;
+  const listBackups = () => {
+    cached ??= readAll(layout).catch((error: unknown) => {
+      cached = undefined;
+      throw error;
+    });
+    return cached;
+  };
   const saveBackup = async (info: BackupInfo) => {
     cached = undefined;
     try {
@@ -28,12 +38,11 @@ export function openBackups(layout: CatalogLayout): BackupCatalog {
   };
   return {
     saveBackup,
-    listBackups: () => {
-      cached ??= readAll(layout).catch((error: unknown) => {
-        cached = undefined;
-        throw error;
-      });
-      return cached;
+    listBackups,
+    flaws: async () => {
+      const listing = await listBackups();
+      if (flaws?.of !== listing) flaws = { of: listing, found: findFlaws(layout, listing) };
+      return flaws.found;
     },
     recordOrder: () => recordOrder(layout),
     getBackup: async (backupId) => {

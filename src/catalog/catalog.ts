@@ -2,6 +2,7 @@
  * barman_home as one API: the only code that knows where things are. Reads are safe beside a running Barman of either
  * make; every write is durable when its promise resolves. Source: docs/behaviour/catalog.md.
  */
+import type { BackupFlaws } from '../domain/backup/backup-flaw.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
 import type { WalStore } from '../storage/wal-store.ts';
@@ -44,6 +45,8 @@ export interface Catalog {
 
   /** All backups. Cached for the life of this object until a save or a removal. */
   listBackups(): Promise<CatalogListing>;
+  /** The finished backups that cannot be restored from what is on disk now; kept as long as the listing. */
+  flaws(): Promise<BackupFlaws>;
   /** Ids of all records in the order in which their directories list them, which is that of `sync-info`. */
   recordOrder(): readonly string[];
   /** One record read afresh from disk; undefined when it does not exist. @throws BackupError when it is damaged */

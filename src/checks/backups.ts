@@ -2,8 +2,9 @@
  * Age, size and number of the backups, and the WAL behind the newest one.
  * Source: docs/behaviour/check.md rows 15 to 23.
  */
-import type { CatalogListing } from '../catalog/catalog.ts';
-import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { flawText, isSound } from '../domain/backup/backup-flaw.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { isFull } from '../domain/backup/backup-layout.ts';
 import {
   judgeBackupAge,
@@ -24,12 +25,12 @@ const NO_WAL: WalUsage = { bytesAfter: 0, lastTime: null };
 export async function checkLastBackup(run: CheckRun): Promise<void> {
   const { catalog, config } = run.scope;
   await run.check('backup maximum age', async () => {
-    const end = lastBackup(await catalog.listBackups())?.endTime ?? null;
+    const end = (await lastBackup(catalog))?.endTime ?? null;
     const lastEnd = end === null ? null : epochSeconds(end);
     return judgeBackupAge(config.lastBackupMaximumAge, lastEnd, seconds(run));
   });
   await run.check('backup minimum size', async () => {
-    const last = lastBackup(await catalog.listBackups());
+    const last = await lastBackup(catalog);
     return judgeBackupSize(config.lastBackupMinimumSize, last?.size ?? 0);
   });
 }
@@ -48,7 +49,7 @@ export async function checkLastWals(run: CheckRun): Promise<void> {
   });
 }
 
-/** Rows 22 and 23, and the records that cannot be read: the reference dies on those. */
+/** Rows 22 and 23, the records that cannot be read (the reference dies on those) and the backups without their files. */
 export async function checkRedundancy(run: CheckRun): Promise<void> {
   const { catalog, config } = run.scope;
   await run.check('failed backups', async () => {
@@ -61,21 +62,31 @@ export async function checkRedundancy(run: CheckRun): Promise<void> {
     const more = others.length === 0 ? '' : `; ${others.length} more`;
     return { ok: false, hint: `cannot read ${first.path}: ${first.reason}${more}` };
   });
+  await run.check('backup data', async () => {
+    const [first, ...others] = await catalog.flaws();
+    if (first === undefined) return null;
+    const [backupId, flaw] = first;
+    if (flaw.kind === 'unmounted') return { ok: false, hint: flawText(flaw) };
+    const more = others.length === 0 ? '' : `; ${others.length} more`;
+    return { ok: false, hint: `backup ${backupId} is not whole: ${flawText(flaw)}${more}` };
+  });
   await run.check('minimum redundancy requirements', async () => {
+    const flaws = await catalog.flaws();
     const { backups } = await catalog.listBackups();
-    const full = backups.filter((backup) => backup.status === 'DONE' && isFull(backup));
+    const full = backups.filter((backup) => backup.status === 'DONE' && isFull(backup) && isSound(backup, flaws));
     return judgeRedundancy(full.length, config.minimumRedundancy);
   });
 }
 
-/** The newest backup whose copy is complete, its WAL archived or not. */
-function lastBackup(listing: CatalogListing): BackupInfo | undefined {
-  return listing.backups.findLast(isCopyDone);
+/** The newest backup that is whole, its WAL archived or not. */
+async function lastBackup(catalog: Catalog): Promise<BackupInfo | undefined> {
+  const flaws = await catalog.flaws();
+  return (await catalog.listBackups()).backups.findLast((info) => isSound(info, flaws));
 }
 
 async function measureWals(run: CheckRun): Promise<WalUsage> {
   const { catalog } = run.scope;
-  const last = lastBackup(await catalog.listBackups());
+  const last = await lastBackup(catalog);
   if (!last?.beginWal || !last.endWal) return NO_WAL;
   if (!(await catalog.hasWals())) return NO_WAL;
   const { visit, usage } = walUsageOf(last.beginWal, last.endWal);

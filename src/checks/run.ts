@@ -41,6 +41,8 @@ const NOT_CRITICAL: ReadonlySet<string> = new Set([
   'PostgreSQL server is standby',
   // Ours: a record that cannot be read must not keep the next backup from being taken.
   'backup catalog',
+  // The next backup is what is needed then.
+  'backup data',
 ]);
 
 /**

@@ -5,7 +5,7 @@ import { measureWals } from '../report/backup-statistics.ts';
 import { retentionVerdicts } from '../server/backup-verdicts.ts';
 import type { CommandContext } from '../server/context.ts';
 import { eachServer } from '../server/each.ts';
-import { reportDamaged } from '../server/find-backup.ts';
+import { reportDamaged, reportFlaws } from '../server/find-backup.ts';
 import { selectServers } from '../server/select.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { listBackupsResult, minimalListResult } from '../output/results/list-backups.ts';
@@ -23,6 +23,8 @@ export async function run(ctx: CommandContext, options: ListBackupsOptions): Pro
 async function listServer(scope: ServerScope, { minimal }: ListBackupsOptions): Promise<void> {
   const { backups, damaged } = await scope.catalog.listBackups();
   reportDamaged(scope, damaged);
+  const flaws = await scope.catalog.flaws();
+  reportFlaws(scope, flaws);
   const newestFirst = backups.toReversed();
   if (minimal) {
     const ids = newestFirst.map(({ backupId }) => backupId);
@@ -42,6 +44,7 @@ async function listServer(scope: ServerScope, { minimal }: ListBackupsOptions): 
     info,
     usage: usageOf(info.backupId),
     verdict: verdicts?.get(info.backupId) ?? '-',
+    flaw: flaws.get(info.backupId) ?? null,
   }));
   scope.output.result(listBackupsResult(scope.name, listed));
 }

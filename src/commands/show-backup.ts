@@ -4,7 +4,7 @@ import { chainOf, neighbours } from '../domain/backup/backup-selector.ts';
 import { measureWals, reachableTimelines } from '../report/backup-statistics.ts';
 import { retentionVerdicts } from '../server/backup-verdicts.ts';
 import type { CommandContext } from '../server/context.ts';
-import { requireBackup } from '../server/find-backup.ts';
+import { reportFlaws, requireBackup } from '../server/find-backup.ts';
 import { selectServer } from '../server/select.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { withServer } from '../server/with-server.ts';
@@ -21,7 +21,9 @@ export async function run(ctx: CommandContext, options: ShowBackupOptions): Prom
   if (server === undefined) return;
   const show = async (scope: ServerScope) => {
     const info = await requireBackup(scope, options.backupId);
-    if (info !== undefined) ctx.output.result(showBackupResult(await describe(scope, info)));
+    if (info === undefined) return;
+    reportFlaws(scope, await scope.catalog.flaws(), info.backupId);
+    ctx.output.result(showBackupResult(await describe(scope, info)));
   };
   await withServer(ctx, server, show, { offline: true });
 }
@@ -30,12 +32,14 @@ async function describe(scope: ServerScope, info: BackupInfo): Promise<ShownBack
   const { backups } = await scope.catalog.listBackups();
   const usageOf = await measureWals(scope, backups, info);
   const { previous, next } = neighbours(info.backupId, backups);
+  const verdicts = await retentionVerdicts(scope, backups);
   return {
     server: scope.name,
     info,
+    flaw: (await scope.catalog.flaws()).get(info.backupId) ?? null,
     usage: usageOf(info.backupId),
     timelines: isCopyDone(info) ? await reachableTimelines(scope, info) : [],
-    verdict: (await retentionVerdicts(scope, backups))?.get(info.backupId) ?? null,
+    verdict: verdicts && (verdicts.get(info.backupId) ?? '-'),
     previous: previous?.backupId ?? null,
     next: next?.backupId ?? null,
     chain: chainOf(info, backups).map(({ backupId }) => backupId),

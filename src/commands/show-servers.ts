@@ -3,7 +3,7 @@
  * Source: docs/behaviour/check.md 5, cli.md 6.6.
  */
 import { OPTION_NAMES, optionValue, OWN_OPTIONS, type ServerConfig } from '../config/options.ts';
-import { isCopyDone } from '../domain/backup/backup-info.ts';
+import { isSound } from '../domain/backup/backup-flaw.ts';
 import { humanDuration } from '../domain/time/duration.ts';
 import { stateOf } from '../domain/server-role.ts';
 import type { CommandContext } from '../server/context.ts';
@@ -49,7 +49,8 @@ async function maximumAge(scope: ServerScope): Promise<string | null> {
   const maximum = scope.config.lastBackupMaximumAge;
   if (maximum === null) return null;
   const { backups } = await scope.catalog.listBackups();
-  const end = backups.findLast(isCopyDone)?.endTime ?? null;
+  const flaws = await scope.catalog.flaws();
+  const end = backups.findLast((info) => isSound(info, flaws))?.endTime ?? null;
   const age = end === null ? null : scope.now().getTime() / 1000 - Number(end.epochMicros) / 1e6;
   if (age !== null && age <= maximum) return `${humanDuration(maximum)} (latest backup: ${humanDuration(age)} )`;
   const words = age === null ? 'No available backups' : humanDuration(age);

@@ -2,7 +2,7 @@
  * `barman status`: what Barman knows about a server, live and from the catalog.
  * Source: docs/behaviour/check.md 3, cli.md 6.4.
  */
-import { isCopyDone } from '../domain/backup/backup-info.ts';
+import { isSound } from '../domain/backup/backup-flaw.ts';
 import { isFull } from '../domain/backup/backup-layout.ts';
 import { formatRetentionPolicy } from '../domain/backup/retention-policy.ts';
 import type { CommandContext } from '../server/context.ts';
@@ -51,11 +51,13 @@ async function backups({ output, catalog, config, role }: ServerScope): Promise<
   const listing = await catalog.listBackups();
   // The reference dies on such a record; nothing is hidden by going on, as it is named.
   for (const { path, reason } of listing.damaged) output.warning(`cannot read ${path}: ${reason}`);
-  const done = listing.backups.filter((backup) => backup.status === 'DONE');
+  const flaws = await catalog.flaws();
+  const sound = listing.backups.filter((info) => isSound(info, flaws));
+  const done = sound.filter((backup) => backup.status === 'DONE');
   const full = done.filter(isFull).length;
   const minimum = config.minimumRedundancy;
-  const first = listing.backups.find(isCopyDone)?.backupId ?? 'None';
-  const last = listing.backups.findLast(isCopyDone)?.backupId ?? 'None';
+  const first = sound[0]?.backupId ?? 'None';
+  const last = sound.at(-1)?.backupId ?? 'None';
   return [
     item('backups_number', 'No. of available backups', String(done.length)),
     item('first_backup', 'First available backup', first),

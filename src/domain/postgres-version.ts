@@ -26,6 +26,8 @@ const SINCE = {
   /** wal_segment_size in bytes; in blocks before. */
   segmentSizeInBytes: 110_000,
   walKeepSize: 130_000,
+  /** pg_basebackup leaves one in every backup. */
+  backupManifest: 130_000,
   /** pg_stat_progress_basebackup. */
   backupProgress: 130_000,
   idleSessionTimeout: 140_000,

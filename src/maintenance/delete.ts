@@ -5,6 +5,7 @@
 import { withHint } from '../domain/errors.ts';
 import { unlinkIfPresent } from '../host/files.ts';
 import { infoPath } from '../catalog/layout.ts';
+import { type BackupFlaw, type BackupFlaws, flawText, isSound } from '../domain/backup/backup-flaw.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { isFull, layoutOf, obstacleTo } from '../domain/backup/backup-layout.ts';
 import { claims, descendants } from '../domain/backup/retention.ts';
@@ -50,7 +51,8 @@ export async function mayGo(scope: ServerScope, info: BackupInfo): Promise<boole
     return false;
   }
   const minimum = scope.config.minimumRedundancy;
-  const full = backups.filter((backup) => backup.status === 'DONE' && isFull(backup));
+  const flaws = await scope.catalog.flaws();
+  const full = backups.filter((backup) => backup.status === 'DONE' && isFull(backup) && isSound(backup, flaws));
   if (full.some((backup) => backup.backupId === backupId) && minimum >= full.length) {
     scope.output.warning(
       `${skipping} due to minimum redundancy requirements (minimum redundancy = ${minimum}, current redundancy = ${full.length})`,
@@ -60,7 +62,7 @@ export async function mayGo(scope: ServerScope, info: BackupInfo): Promise<boole
   return true;
 }
 
-/** Why it cannot be told what is built on a backup, and what to do about it; null when it can. */
+/** Why it cannot be told what goes with a backup, or what is built on it, and what to do about it; null when it can. */
 async function doubtOf(
   { catalog }: ServerScope,
   info: BackupInfo,
@@ -74,6 +76,16 @@ async function doubtOf(
       `correct parent_backup_id in '${infoPath(catalog.layout, backupId)}'`,
     );
   }
+  const flaws = await catalog.flaws();
+  const flaw = [...flaws.values()].find(({ kind }) => kind === 'unmounted') ?? firstUnreadable(tree, flaws);
+  if (flaw !== undefined) {
+    return withHint(
+      flawText(flaw),
+      flaw.kind === 'unmounted'
+        ? `mount it and try again, or, if the backups are lost, remove their records in ${catalog.layout.metaDirectory} by hand`
+        : 'let this user read it and try again',
+    );
+  }
   const { damaged } = await catalog.listBackups();
   const unreadable = damaged.find((record) => claims(tree, record.backupId));
   if (unreadable === undefined) return null;
@@ -81,6 +93,10 @@ async function doubtOf(
     `the record of backup ${unreadable.backupId}, which is built on it, cannot be read`,
     `put a good copy of '${unreadable.path}' in its place, or remove it when that backup is of no use`,
   );
+}
+
+function firstUnreadable(tree: readonly BackupInfo[], flaws: BackupFlaws): BackupFlaw | undefined {
+  return tree.map(({ backupId }) => flaws.get(backupId)).find((flaw) => flaw?.kind === 'unreadable');
 }
 
 /** The listing may be older than a delete of another process: what counts is what is there now. */

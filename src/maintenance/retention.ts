@@ -4,6 +4,7 @@
  */
 import { exists, listNames } from '../host/files.ts';
 import { backupPath, infoPath } from '../catalog/layout.ts';
+import { type BackupFlaws, isSound } from '../domain/backup/backup-flaw.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { layoutOf, obstacleTo } from '../domain/backup/backup-layout.ts';
 import { humanDuration } from '../domain/time/duration.ts';
@@ -14,7 +15,7 @@ import { retentionVerdicts } from '../server/backup-verdicts.ts';
 import { isInterruptedDelete } from './delete/interrupted.ts';
 import { endFinishedDeletes } from '../server/stray-marks.ts';
 import { removeUnderLock } from './delete.ts';
-import { reportDamaged } from '../server/find-backup.ts';
+import { reportDamaged, reportFlaws } from '../server/find-backup.ts';
 import type { ServerScope } from '../server/scope.ts';
 
 /** A clock that is this far beyond the window and the newest backup is not believed, seconds. */
@@ -31,6 +32,7 @@ export async function enforceRetention(scope: ServerScope): Promise<void> {
   reportDamaged(scope, (await scope.catalog.listBackups()).damaged);
   const pending = await planRemovals(scope, policy);
   for (const orphan of pending.orphans) reportOrphan(scope, orphan);
+  reportFlaws(scope, pending.flaws);
   if (pending.objection !== null) reportObjection(scope, pending.objection);
   for (const { backupId } of pending.removals) {
     const { removals } = await planRemovals(scope, policy);
@@ -41,6 +43,7 @@ export async function enforceRetention(scope: ServerScope): Promise<void> {
 
 /** Completes what a killed delete has begun, with a policy or without; children before what they are built on. */
 export async function finishInterruptedDeletes(scope: ServerScope): Promise<void> {
+  if (await isUnmounted(scope)) return;
   await endFinishedDeletes(scope);
   const { backups } = await scope.catalog.listBackups();
   for (const { backupId } of backups.filter(isInterruptedDelete).toReversed()) {
@@ -57,7 +60,8 @@ export async function plannedRemovals(scope: ServerScope): Promise<readonly Back
   reportDamaged(scope, damaged);
   const interrupted = backups.filter(isInterruptedDelete);
   if (!policy) return interrupted;
-  const { removals, objection } = await planRemovals(scope, policy);
+  const { removals, flaws, objection } = await planRemovals(scope, policy);
+  reportFlaws(scope, flaws);
   if (objection !== null) reportObjection(scope, objection);
   const going: BackupInfo[] = [];
   for (const info of removals) {
@@ -75,26 +79,53 @@ function reportObjection({ output, name }: ServerScope, objection: string): void
 interface Plan {
   readonly removals: readonly BackupInfo[];
   readonly orphans: readonly BackupInfo[];
+  /** Of the backups that are neither half deleted nor orphans. */
+  readonly flaws: BackupFlaws;
   /** Why nothing may be removed, in words. */
   readonly objection: string | null;
 }
 
+/** Not one backup is where they belong: what looks gone may be on a disk that is not there, and nothing is deleted. */
+async function isUnmounted({ catalog }: ServerScope): Promise<boolean> {
+  return [...(await catalog.flaws()).values()].some(({ kind }) => kind === 'unmounted');
+}
+
 async function planRemovals(scope: ServerScope, policy: RetentionPolicy): Promise<Plan> {
+  const flaws = await scope.catalog.flaws();
+  if (await isUnmounted(scope)) return { removals: [], orphans: [], flaws, objection: null };
   const { backups, damaged } = await scope.catalog.listBackups();
   const marked = await filterBy(backups, ({ backupId }) => scope.catalog.isMarkedForDelete(backupId));
-  const orphans = await filterBy(backups, async (info) => !marked.includes(info) && (await isOrphan(scope, info)));
-  // What is half gone or has no data takes no place of a good backup.
-  const sound = backups.filter((info) => !marked.includes(info) && !orphans.includes(info));
+  const orphans = await filterBy(
+    backups,
+    async (info) => !marked.includes(info) && (await isOrphan(scope, info, flaws)),
+  );
+  // What is half gone or has no data takes no place of a good backup; what nobody can look at keeps its chain.
+  const isGone = ({ backupId }: BackupInfo) => flaws.get(backupId)?.kind === 'missing';
+  const present = backups.filter((info) => !marked.includes(info) && !orphans.includes(info));
+  const sound = present.filter((info) => !isGone(info));
   const verdicts = (await retentionVerdicts(scope, sound)) ?? new Map<string, RetentionVerdict>();
   const obsolete = deletionOrder(
     sound,
     verdicts,
     damaged.map(({ backupId }) => backupId),
   );
-  const objection = obsolete.length === 0 ? null : objectionTo(obsolete, sound, policy, scope.now());
+  const objection =
+    obsolete.length === 0
+      ? null
+      : objectionTo(
+          obsolete,
+          sound.filter((info) => isSound(info, flaws)),
+          policy,
+          scope.now(),
+        );
   // A root never goes before what is built on it.
   const interrupted = marked.filter((info) => !descendants(info.backupId, sound).some(isCopyDone));
-  return { removals: [...interrupted, ...(objection === null ? obsolete : [])], orphans, objection };
+  return {
+    removals: [...interrupted, ...(objection === null ? obsolete : [])],
+    orphans,
+    flaws: new Map([...flaws].filter(([id]) => present.some(({ backupId }) => backupId === id))),
+    objection,
+  };
 }
 
 async function filterBy(
@@ -106,7 +137,12 @@ async function filterBy(
 }
 
 /** A record without data: all that a delete of an old release left. A backup that is being made has no data yet. */
-async function isOrphan({ catalog }: ServerScope, { backupId, status }: BackupInfo): Promise<boolean> {
+async function isOrphan(
+  { catalog }: ServerScope,
+  { backupId, status }: BackupInfo,
+  flaws: BackupFlaws,
+): Promise<boolean> {
+  if (flaws.get(backupId)?.kind === 'unreadable') return false;
   if (status === 'EMPTY' || status === 'STARTED' || status === 'SYNCING') return false;
   const directory = backupPath(catalog.layout, backupId);
   if (!(await exists(directory))) return true;
@@ -127,12 +163,11 @@ function reportOrphan({ output, catalog }: ServerScope, { backupId }: BackupInfo
 /** A policy that would take away every backup, or a clock that cannot be right, is not obeyed. */
 function objectionTo(
   obsolete: readonly BackupInfo[],
-  sound: readonly BackupInfo[],
+  restorable: readonly BackupInfo[],
   policy: RetentionPolicy,
   now: Date,
 ): string | null {
   const isGoing = new Set(obsolete.map(({ backupId }) => backupId));
-  const restorable = sound.filter(isCopyDone);
   if (restorable.every(({ backupId }) => isGoing.has(backupId))) {
     return 'it would delete every backup. Let it keep at least one, or delete the backups yourself with "barman delete"';
   }

@@ -1,5 +1,7 @@
 /** `auto`: the newest backup from which the target can be reached. Source: docs/behaviour/recovery.md 3. */
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import { isSound } from '../domain/backup/backup-flaw.ts';
+import { reportFlaws } from '../server/find-backup.ts';
 import { BarmanError, RecoveryError } from '../domain/errors.ts';
 import { parseLsn } from '../domain/wal/lsn.ts';
 import type { CommandContext } from '../server/context.ts';
@@ -24,9 +26,12 @@ export async function chooseBackup(scope: ServerScope, request: RestoreRequest):
   }
   const reaches = reachTest(scope, request);
   const { backups } = await scope.catalog.listBackups();
-  const chosen = backups.findLast(
+  const candidates = backups.filter(
     (info) => isCopyDone(info) && (timeline === null || info.timeline === timeline) && reaches(info),
   );
+  const flaws = await scope.catalog.flaws();
+  const chosen = candidates.findLast((info) => isSound(info, flaws));
+  if (chosen !== candidates.at(-1)) reportFlaws(scope, flaws);
   if (chosen) return chosen;
   throw new RecoveryError('Cannot find any candidate backup for recovery.');
 }

@@ -4,7 +4,7 @@ import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { backupVerdicts, effectiveRedundancy, type RetentionVerdict } from '../domain/backup/retention.ts';
 import type { ServerScope } from './scope.ts';
 
-/** What the policy says of each backup; null when no policy is enforced. */
+/** What the policy says of each backup that is whole, whatever it says of the others; null when no policy is enforced. */
 export async function retentionVerdicts(
   scope: ServerScope,
   backups: readonly BackupInfo[],
@@ -20,7 +20,9 @@ export async function retentionVerdicts(
       );
   }
   const keeps = await readKeeps(scope, backups);
-  return backupVerdicts(backups, policy, { keeps, minimumRedundancy, now: scope.now() });
+  const flaws = await scope.catalog.flaws();
+  const whole = backups.filter(({ backupId }) => !flaws.has(backupId));
+  return backupVerdicts(whole, policy, { keeps, minimumRedundancy, now: scope.now() });
 }
 
 /** The keep annotations of these backups, by id. */

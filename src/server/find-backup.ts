@@ -4,6 +4,7 @@
  */
 import type { DamagedBackup } from '../catalog/catalog.ts';
 import { backupPath, infoPath } from '../catalog/layout.ts';
+import { type BackupFlaw, type BackupFlaws, flawText } from '../domain/backup/backup-flaw.ts';
 import { selectBackup } from '../domain/backup/backup-selector.ts';
 import { closest } from '../domain/text/closest.ts';
 import type { ServerScope } from './scope.ts';
@@ -23,7 +24,10 @@ export async function requireBackup(scope: ServerScope, text: string): Promise<B
   const { backups, damaged } = await scope.catalog.listBackups();
   // "latest" may be another one than the administrator thinks of.
   reportDamaged(scope, damaged);
-  const selection = selectBackup(backups, text);
+  const flaws = await scope.catalog.flaws();
+  const selection = selectBackup(backups, text, flaws);
+  const passedOver = flaws.size === 0 ? selection : selectBackup(backups, text);
+  if (passedOver.kind === 'found' && flaws.has(passedOver.info.backupId)) reportFlaws(scope, flaws);
   if (selection.kind === 'found') return selection.info;
   if (selection.kind === 'unknown') await reportUnknown(scope, text);
   else {
@@ -37,6 +41,39 @@ export async function requireBackup(scope: ServerScope, text: string): Promise<B
 /** Warns of the records that cannot be read: they are in nobody's list and must not be forgotten. */
 export function reportDamaged(scope: ServerScope, damaged: readonly DamagedBackup[]): void {
   for (const { backupId, path, reason } of damaged) scope.output.warning(damageText(scope, backupId, path, reason));
+}
+
+/**
+ * Warns of finished backups that cannot be restored; `only` of one. Where none is there it is one thing that is wrong, not
+ * as many as there are backups.
+ */
+export function reportFlaws({ name, output, catalog }: ServerScope, flaws: BackupFlaws, only?: string): void {
+  const [first] = flaws.values();
+  if (first?.kind === 'unmounted' && (only === undefined || flaws.has(only))) {
+    output.warning(
+      [
+        `None of the ${flaws.size} backups of server ${name} can be restored: ${flawText(first)}`,
+        'They count as needed: nothing is deleted until they are back.',
+        `If they are lost for good, remove their records in ${catalog.layout.metaDirectory} by hand.`,
+      ].join('\n'),
+    );
+    return;
+  }
+  for (const [backupId, flaw] of flaws) {
+    if (only === undefined || only === backupId) output.warning(whatIsWrong(name, backupId, flaw));
+  }
+}
+
+function whatIsWrong(server: string, backupId: string, flaw: BackupFlaw): string {
+  const remedy =
+    flaw.kind === 'unreadable'
+      ? 'Let this user read it'
+      : `Put it back or, if it is lost, remove the backup: barman delete ${server} ${backupId}`;
+  return [
+    `Backup ${backupId} of server ${server} is not whole: ${flawText(flaw)}.`,
+    'It counts for no redundancy and no retention policy, and neither shortcuts nor "auto" choose it.',
+    `${remedy}.`,
+  ].join('\n');
 }
 
 function damageText({ name, catalog }: ServerScope, backupId: string, path: string, reason: string): string {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lockHolder } from '../../src/host/lock.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Cluster, clusterAt, freePort, startCluster, temporaryFolder } from '../support/cluster.ts';
+import { catalogHome } from '../support/catalog-home.ts';
 import { makeSandbox, type ProgramResult, referenceFolder, type Sandbox } from '../support/sandbox.ts';
 
 const FIXTURE = new URL('../fixtures/check/done.backup.info', import.meta.url);
@@ -94,6 +95,7 @@ describe.skipIf(referenceFolder === undefined)('check, status and replication-st
     }
     const info = (await readFile(FIXTURE, 'utf8')).replace(/^server_name=.*/m, `server_name=${server}`);
     await writeFile(join(home, 'meta', `${id}-backup.info`), info);
+    await catalogHome(box.home).addProofs(server, id, info);
     const line = (name: string, size: number) => `${name}\t${size}\t1795228535.19\tNone\tNone\n`;
     const index =
       line('00000001000000000000000A', 1_048_576) + line('00000001000000000000000B', 1_048_576) + line(LAST_WAL, 2048);

@@ -87,7 +87,6 @@ export async function archiveWals(home: CrashHome, names: readonly string[]): Pr
 /** A DONE backup with a few files of data. */
 export async function addBackup(home: CrashHome, id: string, texts: RecordTexts): Promise<void> {
   await catalogHome(home.home).addBackup('pg', id, { xlog_segment_size: '1048576', ...texts });
-  await mkdir(home.path('base', id, 'data', 'global'));
   await writeFile(home.path('base', id, 'data', 'global', 'pg_control'), id.repeat(50));
   await writeFile(home.path('base', id, 'data', 'backup_label'), id);
 }

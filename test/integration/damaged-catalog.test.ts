@@ -48,7 +48,6 @@ async function makePlace(): Promise<Place> {
     segments(1, 8).map((line) => ({ ...line, size: SMALL_SEGMENT })),
   );
   // The newest backup can be restored in earnest.
-  await mkdir(home.folder('pg', 'base', THIRD, 'data', 'global'));
   await writeFile(home.folder('pg', 'base', THIRD, 'data', 'global', 'pg_control'), 'control');
   await writeFile(home.folder('pg', 'wals', segment(6).slice(0, 16), segment(6)), walSegment(segment(6)));
   await writeFile(join(box.root, 'precious'), 'precious');

@@ -60,7 +60,7 @@ async function expectHonestList(): Promise<void> {
     for (let number = begin; number <= end; number += 1)
       await access(home.folder('pg', 'wals', '0000000100000000', segment(number)));
     const files = await readdir(home.folder('pg', 'base', id, 'data'), { recursive: true });
-    expect(files).toHaveLength(id === GOOD ? 1 : 502);
+    expect(files).toHaveLength(id === GOOD ? 4 : 505);
   }
 }
 

@@ -1,6 +1,8 @@
 /** A server's tree below barman_home, made by hand: records as texts, WAL files and their index. Needs no PostgreSQL. */
 import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { provingPaths } from '../../src/domain/backup/backup-flaw.ts';
+import { parseBackupInfo } from '../../src/domain/backup/backup-info-file.ts';
 
 /** Keys of backup.info with their texts; a key that is left out gets the text of a complete postgres backup. */
 export type RecordTexts = Readonly<Record<string, string>>;
@@ -93,6 +95,20 @@ export function catalogHome(home: string) {
       await this.addRecord(server, id, recordText({ server_name: server, ...texts }));
       await mkdir(folder(server, 'base', id, 'data'), { recursive: true });
       await writeFile(folder(server, 'base', id, 'data', 'PG_VERSION'), '15\n');
+      await mkdir(folder(server, 'base', id, 'data', 'global'), { recursive: true });
+      await writeFile(folder(server, 'base', id, 'data', 'global', 'pg_control'), '');
+      await this.addProofs(server, id, recordText(texts));
+    },
+
+    /** The files that prove that the backup of this record is whole. */
+    async addProofs(server: string, id: string, record: string): Promise<void> {
+      const info = parseBackupInfo(record, id, id);
+      const place = { kind: 'directory', path: '/' } as const;
+      for (const name of provingPaths(info, { base: place, wals: place })) {
+        await mkdir(folder(server, 'base', id, dirname(name)), { recursive: true });
+        if (/^\d+$/.test(name)) await mkdir(folder(server, 'base', id, name), { recursive: true });
+        else await writeFile(folder(server, 'base', id, name), '');
+      }
     },
 
     /** Just the record, with any text. */

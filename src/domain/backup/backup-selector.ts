@@ -1,4 +1,5 @@
 /** What an administrator types for a backup -> one backup of a list. Source: docs/behaviour/catalog.md 2, cli.md 3. */
+import { type BackupFlaws, isSound } from './backup-flaw.ts';
 import { type BackupInfo, isCopyDone } from './backup-info.ts';
 import { isFull } from './backup-layout.ts';
 import { isBackupId } from './backup-id.ts';
@@ -13,21 +14,26 @@ export type Selection =
  * Resolves a shortcut, an id or a name among `backups` (in id order).
  *
  * compat 3.20.1: every part of the word `last-failed` means it, but here a backup that has that very name comes first,
- * and the empty text (an unset variable of a script) is nothing at all.
+ * and the empty text (an unset variable of a script) is nothing at all. A shortcut passes over a backup with a flaw.
  */
-export function selectBackup(backups: readonly BackupInfo[], text: string): Selection {
+export function selectBackup(
+  backups: readonly BackupInfo[],
+  text: string,
+  flaws: BackupFlaws = new Map<string, never>(),
+): Selection {
+  const isChoice = (info: BackupInfo) => isSound(info, flaws);
   switch (text) {
     case '':
       return { kind: 'unknown' };
     case 'latest':
     case 'last':
-      return found(backups.findLast(isCopyDone));
+      return found(backups.findLast(isChoice));
     case 'oldest':
     case 'first':
-      return found(backups.find(isCopyDone));
+      return found(backups.find(isChoice));
     case 'latest-full':
     case 'last-full':
-      return found(backups.findLast((backup) => isCopyDone(backup) && isFull(backup)));
+      return found(backups.findLast((backup) => isChoice(backup) && isFull(backup)));
     case 'last-failed':
       return found(lastFailed(backups));
   }

@@ -1,6 +1,7 @@
 /** `barman list-backups`: one line for each backup, newest first. Source: docs/behaviour/cli.md 6.2. */
 import { type BackupInfo, isCopyDone } from '../../domain/backup/backup-info.ts';
 import { backupType } from '../../domain/backup/backup-layout.ts';
+import { type BackupFlaw, flawText } from '../../domain/backup/backup-flaw.ts';
 import type { RetentionVerdict } from '../../domain/backup/retention.ts';
 import { prettySize } from '../../domain/text/size.ts';
 import { ctime } from '../../domain/time/timestamp.ts';
@@ -12,6 +13,7 @@ export interface ListedBackup {
   readonly usage: WalUsage;
   /** '-' when no policy is enforced. */
   readonly verdict: RetentionVerdict;
+  readonly flaw: BackupFlaw | null;
 }
 
 /** The whole list of one server, newest first. */
@@ -32,7 +34,7 @@ export function verdictText(verdict: RetentionVerdict): string {
   return verdict === 'POTENTIALLY_OBSOLETE' ? 'OBSOLETE*' : verdict;
 }
 
-function consoleLine(server: string, { info, usage, verdict }: ListedBackup): string {
+function consoleLine(server: string, { info, usage, verdict, flaw }: ListedBackup): string {
   const name = info.backupName === null ? '' : ` '${info.backupName}'`;
   // compat 3.20.1: the name of the server comes from the record.
   const words = [`${info.serverName ?? server} ${info.backupId}${name}`, backupType(info).charAt(0).toUpperCase()];
@@ -44,10 +46,11 @@ function consoleLine(server: string, { info, usage, verdict }: ListedBackup): st
   );
   if (info.status === 'WAITING_FOR_WALS') words.push(info.status);
   if (retentionStatus(verdict) !== '-') words.push(retentionStatus(verdict));
+  if (flaw !== null) words.push(flawWord(flaw));
   return words.join(' - ');
 }
 
-function jsonRecord({ info, usage, verdict }: ListedBackup): JsonObject {
+function jsonRecord({ info, usage, verdict, flaw }: ListedBackup): JsonObject {
   const facts: JsonObject = {
     backup_id: info.backupId,
     ...(info.backupName === null ? {} : { backup_name: info.backupName }),
@@ -65,7 +68,18 @@ function jsonRecord({ info, usage, verdict }: ListedBackup): JsonObject {
     wal_size: prettySize(usage.untilNext.bytes),
     wal_size_bytes: usage.untilNext.bytes,
     retention_status: retentionStatus(verdict),
+    ...flawJson(flaw),
   };
+}
+
+/** How the list calls a backup that is not whole. */
+function flawWord({ kind }: BackupFlaw): string {
+  return kind === 'unreadable' ? 'UNREADABLE' : 'MISSING FILES';
+}
+
+/** Two keys that only a backup that is not whole has. */
+export function flawJson(flaw: BackupFlaw | null): JsonObject {
+  return flaw === null ? {} : { data_status: flaw.kind, data_error: flawText(flaw) };
 }
 
 /** Here a VALID backup needs no word. */

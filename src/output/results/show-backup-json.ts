@@ -9,6 +9,7 @@ import { type BackupInfo, isCopyDone } from '../../domain/backup/backup-info.ts'
 import { backupType, originOf } from '../../domain/backup/backup-layout.ts';
 import { formatTimestamp, type Timestamp } from '../../domain/time/timestamp.ts';
 import type { Json, JsonObject } from '../output.ts';
+import { flawJson } from './list-backups.ts';
 import { LATEST, OLDEST, percentText, policyText, rateText, type ShownBackup } from './shown-backup.ts';
 
 /** compat 3.20.1: the blanks are part of the text. */
@@ -16,12 +17,13 @@ const INACCURATE =
   'WAL information is inaccurate                     due to multiple timelines interacting with                     this backup';
 
 export function shownBackupJson(backup: ShownBackup): JsonObject {
-  const { info, server } = backup;
+  const { info, server, flaw } = backup;
   const head: JsonObject = {
     backup_id: info.backupId,
     ...optional('backup_name', info.backupName),
     ...optional('system_id', info.systemid),
     status: info.status,
+    ...flawJson(flaw),
     server_information: { data_checksums: info.dataChecksums, summarize_wal: info.summarizeWal },
   };
   if (!isCopyDone(info)) return { [server]: { ...head, ...optional('error', info.error) } };

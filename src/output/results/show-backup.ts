@@ -9,6 +9,7 @@ import { prettySize } from '../../domain/text/size.ts';
 import { walCompressionRatio, walRate } from '../../domain/wal/wal-usage.ts';
 import { type BackupInfo, isCopyDone } from '../../domain/backup/backup-info.ts';
 import { backupType, originOf } from '../../domain/backup/backup-layout.ts';
+import { flawText } from '../../domain/backup/backup-flaw.ts';
 import type { Literal } from '../../domain/text/python-literal.ts';
 import { formatTimestamp, type Timestamp } from '../../domain/time/timestamp.ts';
 import type { Result } from '../output.ts';
@@ -47,12 +48,13 @@ function consoleLines(backup: ShownBackup): string[] {
   return lines;
 }
 
-function headRows({ server, info }: ShownBackup): Row[] {
+function headRows({ server, info, flaw }: ShownBackup): Row[] {
   const head: Row[] = [
     ...row('Backup Name', info.backupName),
     ['Server Name', info.serverName ?? server],
     ...row('System Id', info.systemid),
     ['Status', info.status],
+    ...row('Not whole', flaw && flawText(flaw)),
   ];
   if (!isCopyDone(info)) return head;
   head.push(['PostgreSQL Version', text(info.version)], ['PGDATA directory', text(info.pgdata)]);

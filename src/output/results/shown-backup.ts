@@ -1,6 +1,7 @@
 /**
  * What show-backup tells of a backup, and the words that both of its faces share. Source: docs/behaviour/cli.md 6.3.
  */
+import type { BackupFlaw } from '../../domain/backup/backup-flaw.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { fixedText } from '../../domain/text/fixed-text.ts';
 import type { RetentionVerdict } from '../../domain/backup/retention.ts';
@@ -10,6 +11,7 @@ import { verdictText } from './list-backups.ts';
 export interface ShownBackup {
   readonly server: string;
   readonly info: BackupInfo;
+  readonly flaw: BackupFlaw | null;
   readonly usage: WalUsage;
   /** Timelines besides its own that a recovery can reach. */
   readonly timelines: readonly number[];

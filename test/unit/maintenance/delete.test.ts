@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acquireLock } from '../../../src/host/lock.ts';
@@ -48,6 +48,33 @@ async function archive(): Promise<string[]> {
 const listed = async () => (await box.index()).map(([name]) => name);
 
 describe('deleteBackup', () => {
+  it('does not count a backup without its files as redundancy, and lets that one go', async () => {
+    await open('minimum_redundancy = 1');
+    for (const id of [FIRST, SECOND]) await home.addBackup('pg', id, span(2, 2));
+    await rm(box.path('base', SECOND, 'data'), { recursive: true });
+    expect(await remove(FIRST)).toBe(false);
+    expect(box.said()[0]).toContain('(minimum redundancy = 1, current redundancy = 1)');
+    expect(await remove(SECOND)).toBe(true);
+    expect(await box.names('base')).toEqual([FIRST]);
+  });
+
+  it('deletes nothing while no backup is where they are kept, and no chain that cannot be looked at', async () => {
+    for (const id of [FIRST, SECOND]) await home.addBackup('pg', id, span(2, 2));
+    await home.addBackup('pg', THIRD, { ...span(3, 3), parent_backup_id: FIRST });
+    await rm(box.path('base', THIRD, 'data'), { recursive: true });
+    await symlink('data', box.path('base', THIRD, 'data'));
+    expect(await remove(FIRST)).toBe(false);
+    expect(box.said()[0]).toContain(`'${box.path('base', THIRD, 'data', 'backup_manifest')}' cannot be read`);
+    await open();
+    await home.addBackup('pg', FIRST, span(2, 2));
+    await rename(box.path('base'), box.path('away'));
+    expect(await remove(FIRST)).toBe(false);
+    const said = box.said()[0];
+    expect(said).toContain(`'${box.path('base')}' holds no backup: is its filesystem not mounted?`);
+    expect(said).toContain('HINT: mount it and try again');
+    expect(await box.names('meta')).toEqual([`${FIRST}-backup.info`]);
+  });
+
   it('removes the files, the record and the WAL that only this backup needs', async () => {
     await home.addBackup('pg', FIRST, span(2, 2));
     await home.addBackup('pg', SECOND, span(5, 5));

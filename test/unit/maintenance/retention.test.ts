@@ -1,10 +1,18 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acquireLock } from '../../../src/host/lock.ts';
 import { backupLock } from '../../../src/catalog/layout.ts';
 import { enforceRetention } from '../../../src/maintenance/retention.ts';
-import { type CatalogHome, catalogHome, segment, segments, span, UNSTARTED } from '../../support/catalog-home.ts';
+import {
+  type CatalogHome,
+  catalogHome,
+  recordText,
+  segment,
+  segments,
+  span,
+  UNSTARTED,
+} from '../../support/catalog-home.ts';
 import { openWalServer, type WalServer } from '../../support/wal-server.ts';
 
 const id = (day: number) => `202611${String(day).padStart(2, '0')}T040000`;
@@ -105,6 +113,45 @@ describe('enforceRetention', () => {
       removing(1),
     ]);
     expect(await box.names('base')).toEqual([id(2)]);
+  });
+
+  it('never lets a backup without its files stand in for a good one', async () => {
+    for (const policy of ['REDUNDANCY 1', 'RECOVERY WINDOW OF 1 DAYS']) {
+      await open(`retention_policy = ${policy}`);
+      for (const day of [1, 2]) await home.addBackup('pg', id(day), { ...span(day, day), ...ended(day) });
+      await rm(box.path('base', id(2), 'data', 'backup_manifest'));
+      const said = await enforce();
+      expect(said).toHaveLength(1);
+      expect(said[0]).toContain(`'${box.path('base', id(2), 'data', 'backup_manifest')}' is missing`);
+      expect(await box.names('base')).toEqual([id(1), id(2)]);
+    }
+  });
+
+  it('deletes no backup that it may not look at, nor what is built on it, nor a good one for it', async () => {
+    for (const day of [1, 2, 3, 4]) await home.addBackup('pg', id(day), { ...span(day, day), ...ended(day) });
+    // Nobody may look through a circle of links, root neither.
+    for (const day of [1, 4]) {
+      await rm(box.path('base', id(day), 'data'), { recursive: true });
+      await symlink('data', box.path('base', id(day), 'data'));
+    }
+    const said = await enforce();
+    expect(said.slice(0, 2).map((line) => /cannot be read: .*/.exec(line)?.[0])).toEqual([
+      'cannot be read: Too many symbolic links encountered.',
+      'cannot be read: Too many symbolic links encountered.',
+    ]);
+    expect(said.slice(2)).toEqual([removing(2)]);
+    expect(await box.names('base')).toEqual([id(1), id(3), id(4)]);
+  });
+
+  it('deletes nothing while no backup is where they are kept', async () => {
+    for (const day of [1, 2]) await home.addBackup('pg', id(day), { ...span(day, day), ...ended(day) });
+    await writeFile(box.path('meta', `${id(1)}-backup.info`), recordText({ ...span(1, 1), status: 'FAILED' }));
+    await writeFile(box.path('meta', `${id(1)}-delete_this`), 'delete');
+    await rename(box.path('base'), box.path('away'));
+    const said = await enforce();
+    expect(said).toHaveLength(1);
+    expect(said[0]).toContain(`'${box.path('base')}' holds no backup: is its filesystem not mounted?`);
+    expect(await box.names('meta')).toHaveLength(3);
   });
 
   it('leaves a damaged record alone, and all WAL while it is there', async () => {

@@ -52,6 +52,16 @@ describe('selectBackup', () => {
     expect(chosen('failed', [backupOfDay(2)])).toBe('unknown');
   });
 
+  it('passes over a backup that is not whole, unless its id is given', () => {
+    const flaw = { kind: 'missing', path: '/base', reason: '' } as const;
+    const flaws = new Map([2, 4, 5].map((day) => [idOfDay(day), flaw]));
+    const choose = (text: string) => selectBackup(backups, text, flaws);
+    expect(choose('latest')).toMatchObject({ info: { backupId: idOfDay(3) } });
+    expect(choose('first')).toMatchObject({ info: { backupId: idOfDay(3) } });
+    expect(choose('latest-full')).toEqual({ kind: 'unknown' });
+    expect(choose(idOfDay(5))).toMatchObject({ info: { backupId: idOfDay(5) } });
+  });
+
   it('finds nothing in an empty catalog', () => {
     for (const text of ['latest', 'oldest', 'latest-full', 'last-failed', idOfDay(1), 'weekly']) {
       expect(chosen(text, [])).toBe('unknown');

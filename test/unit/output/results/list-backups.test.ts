@@ -25,6 +25,7 @@ const RECORDED = listBackupsResult('main', [
     }),
     usage: wals(16_777_216, 50_331_648),
     verdict: '-',
+    flaw: null,
   },
   {
     info: backupOfDay(1, {
@@ -36,6 +37,7 @@ const RECORDED = listBackupsResult('main', [
     }),
     usage: wals(16_777_216, 100_663_296),
     verdict: 'VALID',
+    flaw: null,
   },
 ]);
 
@@ -56,14 +58,15 @@ describe('listBackupsResult', () => {
   it('adds status and verdict, and leaves sizes away where there is no copy', () => {
     const info = backupOfDay(7, { size: 0, mode: 'rsync-concurrent' });
     const result = listBackupsResult('pg', [
-      { info: { ...info, status: 'WAITING_FOR_WALS' }, usage: NO_WAL, verdict: 'OBSOLETE' },
-      { info, usage: NO_WAL, verdict: 'POTENTIALLY_OBSOLETE' },
+      { info: { ...info, status: 'WAITING_FOR_WALS' }, usage: NO_WAL, verdict: 'OBSOLETE', flaw: null },
+      { info, usage: NO_WAL, verdict: 'POTENTIALLY_OBSOLETE', flaw: null },
       {
         info: { ...info, mode: 'snapshot-concurrent', endTime: time('2026-11-07 05:00:00+05:30') },
         usage: NO_WAL,
         verdict: 'KEEP:STANDALONE',
+        flaw: null,
       },
-      { info: { ...info, status: 'FAILED', mode: null }, usage: NO_WAL, verdict: '-' },
+      { info: { ...info, status: 'FAILED', mode: null }, usage: NO_WAL, verdict: '-', flaw: null },
     ]);
     expect(result.console(paint)).toEqual([
       'pg 20261107T040000 - R - Sat Nov  7 05:00:00 2026 - Size: 0 B - WAL Size: 0 B - WAITING_FOR_WALS - OBSOLETE',
@@ -85,5 +88,22 @@ describe('minimalListResult', () => {
     const result = minimalListResult('pg', ['20261121T022910', '20261121T022904']);
     expect(result.console(paint)).toEqual(['20261121T022910', '20261121T022904']);
     expect(jsonText(result.json())).toBe('{"pg": ["20261121T022910", "20261121T022904"]}');
+  });
+
+  it('names a backup that is not whole', () => {
+    const flawed = (kind: 'missing' | 'unreadable') => ({
+      info: backupOfDay(7, { size: 0 }),
+      usage: NO_WAL,
+      verdict: '-' as const,
+      flaw: { kind, path: '/base/x', reason: 'Permission denied' },
+    });
+    const result = listBackupsResult('pg', [flawed('missing'), flawed('unreadable')]);
+    expect(result.console(paint).map((line) => line.split(' - ').at(-1))).toEqual(['MISSING FILES', 'UNREADABLE']);
+    expect(result.json()).toMatchObject({
+      pg: [
+        { status: 'DONE', data_status: 'missing', data_error: "'/base/x' is missing" },
+        { data_status: 'unreadable', data_error: "'/base/x' cannot be read: Permission denied" },
+      ],
+    });
   });
 });

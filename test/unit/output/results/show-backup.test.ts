@@ -49,6 +49,7 @@ function shown(info: BackupInfo, changes: Partial<ShownBackup> = {}): ShownBacku
   return {
     server: info.serverName ?? 'pg',
     info,
+    flaw: null,
     usage: NO_WAL,
     timelines: [],
     verdict: null,
