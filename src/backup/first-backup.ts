@@ -7,6 +7,7 @@ import { messageOf } from '../domain/errors.ts';
 import { parseWalName } from '../domain/wal/wal.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import { around } from '../domain/backup/backup-order.ts';
 import { isBackupId } from '../domain/backup/backup-id.ts';
 import { walDeleteHooks } from '../wal/delete-hooks.ts';
 import type { ServerScope } from '../server/scope.ts';
@@ -32,14 +33,14 @@ async function purge(scope: ServerScope, info: BackupInfo, { tell }: { readonly 
   const { beginWal } = info;
   if (!isCopyDone(info) || beginWal === null) return;
   const { backups, damaged } = await scope.catalog.listBackups();
-  if (backups.some((other) => other.backupId < info.backupId && isCopyDone(other))) return;
+  if (around(info.backupId, backups).earlier.some(isCopyDone)) return;
   const silent = tell === 'nothing';
   if (tell === 'all') scope.output.info(`This is the first backup for server ${scope.name}`);
   if (scope.config.wormMode) {
     if (!silent) scope.output.info("'worm_mode' is enabled, skip purging of unused WAL files.");
     return;
   }
-  // A clock that was set back gives a new backup a lower id: what older-looking WAL others need stays.
+  // A clock that was set back can make the newest backup look like the oldest: what WAL the others need stays.
   const others = backups.filter((other) => other.backupId !== info.backupId);
   if (damaged.length > 0 || others.some(isCopyDone) || (await hasUnknownBackup(scope, backups))) {
     scope.log
@@ -55,10 +56,10 @@ async function purge(scope: ServerScope, info: BackupInfo, { tell }: { readonly 
   for (const { name } of removed) scope.output.info(`\t${name} from server ${scope.name} has been removed`);
 }
 
-/** True while no earlier backup has its data. */
+/** True while no other backup has its data: the one that is being made comes last. */
 export async function isFirstBackup(scope: ServerScope, backupId: string): Promise<boolean> {
   const { backups } = await scope.catalog.listBackups();
-  return !backups.some((other) => other.backupId < backupId && isCopyDone(other));
+  return !backups.some((other) => other.backupId !== backupId && isCopyDone(other));
 }
 
 /** Plain, partial and label files of segments below `beginWal`; names that are no WAL name are not ours to judge. */

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { exists, makeDirectory, rmdirIfEmpty, syncDirectory } from '../host/files.ts';
 import type { BackupFlaws } from '../domain/backup/backup-flaw.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { inOrder } from '../domain/backup/backup-order.ts';
 import { compactText, localReading } from '../domain/time/civil-time.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import { isObject } from '../domain/location.ts';
@@ -17,11 +18,11 @@ type BackupCatalog = Pick<
   'listBackups' | 'flaws' | 'recordOrder' | 'getBackup' | 'saveBackup' | 'createBackup' | 'removeRecord'
 >;
 
-export function openBackups(layout: CatalogLayout): BackupCatalog {
+export function openBackups(layout: CatalogLayout, now: () => Date): BackupCatalog {
   let cached: Promise<CatalogListing> | undefined;
   let flaws: { readonly of: CatalogListing; readonly found: BackupFlaws } | undefined;
   const listBackups = () => {
-    cached ??= readAll(layout).catch((error: unknown) => {
+    cached ??= readAll(layout, now()).catch((error: unknown) => {
       cached = undefined;
       throw error;
     });
@@ -68,7 +69,7 @@ export function openBackups(layout: CatalogLayout): BackupCatalog {
   };
 }
 
-async function readAll(layout: CatalogLayout): Promise<CatalogListing> {
+async function readAll(layout: CatalogLayout, now: Date): Promise<CatalogListing> {
   const ids = await recordedIds(layout);
   const backups: BackupInfo[] = [];
   const damaged: DamagedBackup[] = [];
@@ -77,7 +78,7 @@ async function readAll(layout: CatalogLayout): Promise<CatalogListing> {
     if (state.kind === 'good') backups.push(state.info);
     if (state.kind === 'damaged') damaged.push(state.damaged);
   }
-  return { backups, damaged };
+  return { backups: inOrder(backups, now), damaged };
 }
 
 /**

@@ -18,7 +18,7 @@ export interface DamagedBackup {
 }
 
 export interface CatalogListing {
-  /** Readable records in id order, oldest first, whatever their status. */
+  /** Readable records in order (backup-order.ts), oldest first, whatever their status. */
   readonly backups: readonly BackupInfo[];
   readonly damaged: readonly DamagedBackup[];
 }

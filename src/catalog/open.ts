@@ -15,6 +15,7 @@ import { openWals } from './wals.ts';
 export function openCatalog(
   global: GlobalConfig,
   config: ServerConfig,
+  now: () => Date,
   notify: Notify,
   annotations: AnnotationOptions = {},
 ): Catalog {
@@ -22,7 +23,7 @@ export function openCatalog(
   return {
     layout,
     createDirectories: () => createDirectories(layout, config),
-    ...openBackups(layout),
+    ...openBackups(layout, now),
     ...openAnnotations(layout, annotations),
     ...openIdentity(layout),
     ...openWals(layout, config, notify),

@@ -6,6 +6,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { flawText, isSound } from '../domain/backup/backup-flaw.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { isFull } from '../domain/backup/backup-layout.ts';
+import { lastEnd } from '../domain/backup/backup-order.ts';
 import {
   judgeBackupAge,
   judgeBackupSize,
@@ -16,18 +17,21 @@ import {
   type WalUsage,
 } from '../domain/check-verdicts.ts';
 import { prettySize } from '../domain/text/size.ts';
-import { epochSeconds } from '../domain/time/timestamp.ts';
 import type { CheckRun } from './scope.ts';
 
-const NO_WAL: WalUsage = { bytesAfter: 0, lastTime: null };
+const NO_WAL: WalUsage = { bytesAfter: 0, lastTime: null, fromTheFuture: null };
 
 /** Rows 15 and 16. */
 export async function checkLastBackup(run: CheckRun): Promise<void> {
   const { catalog, config } = run.scope;
   await run.check('backup maximum age', async () => {
-    const end = (await lastBackup(catalog))?.endTime ?? null;
-    const lastEnd = end === null ? null : epochSeconds(end);
-    return judgeBackupAge(config.lastBackupMaximumAge, lastEnd, seconds(run));
+    const { backups } = await catalog.listBackups();
+    const flaws = await catalog.flaws();
+    const last = lastEnd(
+      backups.filter((info) => isSound(info, flaws)),
+      run.scope.now(),
+    );
+    return judgeBackupAge(config.lastBackupMaximumAge, last, seconds(run));
   });
   await run.check('backup minimum size', async () => {
     const last = await lastBackup(catalog);
@@ -40,9 +44,7 @@ export async function checkLastWals(run: CheckRun): Promise<void> {
   const { config } = run.scope;
   let usage: Promise<WalUsage> | undefined;
   const measured = () => (usage ??= measureWals(run));
-  await run.check('wal maximum age', async () =>
-    judgeWalAge(config.lastWalMaximumAge, (await measured()).lastTime, seconds(run)),
-  );
+  await run.check('wal maximum age', async () => judgeWalAge(config.lastWalMaximumAge, await measured(), seconds(run)));
   await run.check('wal size', async () => {
     const { bytesAfter } = await measured();
     return { ok: true, hint: prettySize(bytesAfter), bytes: bytesAfter };
@@ -89,7 +91,7 @@ async function measureWals(run: CheckRun): Promise<WalUsage> {
   const last = await lastBackup(catalog);
   if (!last?.beginWal || !last.endWal) return NO_WAL;
   if (!(await catalog.hasWals())) return NO_WAL;
-  const { visit, usage } = walUsageOf(last.beginWal, last.endWal);
+  const { visit, usage } = walUsageOf(last.beginWal, last.endWal, seconds(run));
   await catalog.readWals(visit);
   return usage();
 }

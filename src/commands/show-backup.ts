@@ -1,6 +1,7 @@
 /** `barman show-backup SERVER BACKUP_ID`: everything about one backup. Source: docs/behaviour/cli.md 6.3. */
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
-import { chainOf, neighbours } from '../domain/backup/backup-selector.ts';
+import { neighbours } from '../domain/backup/backup-order.ts';
+import { chainOf } from '../domain/backup/backup-selector.ts';
 import { measureWals, reachableTimelines } from '../report/backup-statistics.ts';
 import { retentionVerdicts } from '../server/backup-verdicts.ts';
 import type { CommandContext } from '../server/context.ts';

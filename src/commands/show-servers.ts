@@ -4,6 +4,7 @@
  */
 import { OPTION_NAMES, optionValue, OWN_OPTIONS, type ServerConfig } from '../config/options.ts';
 import { isSound } from '../domain/backup/backup-flaw.ts';
+import { lastEnd } from '../domain/backup/backup-order.ts';
 import { humanDuration } from '../domain/time/duration.ts';
 import { stateOf } from '../domain/server-role.ts';
 import type { CommandContext } from '../server/context.ts';
@@ -50,8 +51,11 @@ async function maximumAge(scope: ServerScope): Promise<string | null> {
   if (maximum === null) return null;
   const { backups } = await scope.catalog.listBackups();
   const flaws = await scope.catalog.flaws();
-  const end = backups.findLast((info) => isSound(info, flaws))?.endTime ?? null;
-  const age = end === null ? null : scope.now().getTime() / 1000 - Number(end.epochMicros) / 1e6;
+  const { seconds } = lastEnd(
+    backups.filter((info) => isSound(info, flaws)),
+    scope.now(),
+  );
+  const age = seconds === null ? null : scope.now().getTime() / 1000 - seconds;
   if (age !== null && age <= maximum) return `${humanDuration(maximum)} (latest backup: ${humanDuration(age)} )`;
   const words = age === null ? 'No available backups' : humanDuration(age);
   return `${humanDuration(maximum)} (WARNING! latest backup is ${words} old)`;

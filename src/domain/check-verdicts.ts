@@ -2,6 +2,7 @@
  * The judgements behind `barman check`: plain facts in, verdict out. The words are Barman's.
  * Source: docs/behaviour/check.md 1.1.
  */
+import type { LastEnd } from './backup/backup-order.ts';
 import { humanDuration } from './time/duration.ts';
 import { prettySize } from './text/size.ts';
 import { parseWalName, type WalFile } from './wal/wal.ts';
@@ -19,13 +20,22 @@ export interface Verdict {
 /** A check that has nothing to say: no line at all. */
 export type MaybeVerdict = Verdict | null;
 
-/** Age of the newest complete copy. `maximum` and both times in seconds; null for unset or none. */
-export function judgeBackupAge(maximum: number | null, lastEnd: number | null, now: number): Verdict {
+/**
+ * A file may be dated this much later than now, seconds: the database host, whose times are kept, has its own clock. What is
+ * later still was dated by a clock that was wrong, and says nothing about its age.
+ */
+const CLOCKS_APART = 3600;
+
+/** Age of the newest complete copy. `maximum` (null when unset) and `now` in seconds. */
+export function judgeBackupAge(maximum: number | null, last: LastEnd, now: number): Verdict {
   if (maximum === null) return { ok: true, hint: 'no last_backup_maximum_age provided' };
   const interval = `interval provided: ${humanDuration(maximum)}, latest backup age: `;
-  if (lastEnd === null) return { ok: false, hint: `${interval}No available backups` };
-  const age = now - lastEnd;
-  return { ok: age <= maximum, hint: interval + humanDuration(age) };
+  const age = last.seconds === null ? null : now - last.seconds;
+  const words = age === null ? 'No available backups' : humanDuration(age);
+  const [future] = last.fromTheFuture;
+  const doubt =
+    future === undefined ? '' : ` (backup ${future} is dated in the future and does not count: see to the clocks)`;
+  return { ok: age !== null && age <= maximum, hint: interval + words + doubt };
 }
 
 /** Bytes of the newest backup against last_backup_minimum_size. */
@@ -36,13 +46,15 @@ export function judgeBackupSize(minimum: number | null, bytes: number): Verdict 
 }
 
 /** Age of the last WAL of the newest backup, seconds. */
-export function judgeWalAge(maximum: number | null, lastWal: number | null, now: number): Verdict {
+export function judgeWalAge(maximum: number | null, { lastTime, fromTheFuture }: WalUsage, now: number): Verdict {
   if (maximum === null) return { ok: true, hint: 'no last_wal_maximum_age provided' };
-  if (lastWal === null) return { ok: false, hint: 'No WAL files archived for last backup' };
-  const age = now - lastWal;
+  const doubt =
+    fromTheFuture === null ? '' : ` (${fromTheFuture} is dated in the future and does not count: see to the clocks)`;
+  if (lastTime === null) return { ok: false, hint: `No WAL files archived for last backup${doubt}` };
+  const age = now - lastTime;
   return {
     ok: age <= maximum,
-    hint: `interval provided: ${humanDuration(maximum)}, latest wal age: ${humanDuration(age)}`,
+    hint: `interval provided: ${humanDuration(maximum)}, latest wal age: ${humanDuration(age)}${doubt}`,
   };
 }
 
@@ -146,28 +158,36 @@ export interface WalUsage {
   readonly bytesAfter: number;
   /** Modification time of its last segment in index order, seconds since 1970; null when it has none. */
   readonly lastTime: number | null;
+  /** The last one that was dated in the future, when that is why `lastTime` is that of an earlier one. */
+  readonly fromTheFuture: string | null;
 }
 
 /**
  * Adds up the index lines of the newest backup: plain segments of its own timeline from `beginWal` on. compat 3.20.1: the
- * last line counts, not the newest file, and later timelines are not seen.
+ * last line counts, not the newest file, and later timelines are not seen. `now`: seconds since 1970.
  */
 export function walUsageOf(
   beginWal: string,
   endWal: string,
+  now: number,
 ): { readonly visit: (record: WalRecord) => void; readonly usage: () => WalUsage } {
   const timeline = parseWalName(beginWal)?.timeline;
   let bytesAfter = 0;
   let lastTime: number | null = null;
+  let fromTheFuture: string | null = null;
   return {
     visit: (record) => {
       // The text comparison comes first: it dismisses most of a long index without taking the name apart.
       if (record.name < beginWal || record.name.length !== beginWal.length) return;
       const file: WalFile | undefined = parseWalName(record.name);
       if (file?.kind !== 'segment' || file.timeline !== timeline) return;
-      lastTime = record.time;
+      if (record.time > now + CLOCKS_APART) fromTheFuture = record.name;
+      else {
+        lastTime = record.time;
+        fromTheFuture = null;
+      }
       if (record.name > endWal) bytesAfter += record.size;
     },
-    usage: () => ({ bytesAfter, lastTime }),
+    usage: () => ({ bytesAfter, lastTime, fromTheFuture }),
   };
 }

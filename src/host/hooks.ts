@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { optionValue, type OptionName, type ServerConfig } from '../config/options.ts';
-import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
+import { neighbours } from '../domain/backup/backup-order.ts';
 import { redactSecrets } from '../domain/conninfo.ts';
 import { BarmanError, HookAbortError, messageOf } from '../domain/errors.ts';
 import { COMPATIBLE_VERSION } from '../domain/version.ts';
@@ -85,19 +86,19 @@ export async function runHooks(
   }
 }
 
-/** Variables of the groups backup, delete and recovery. `backups` is the whole catalog of the server, in id order. */
+/** Variables of the groups backup, delete and recovery. `backups` is the whole catalog of the server, in order. */
 export function backupHookVariables(
   info: BackupInfo,
   paths: { readonly backupDirectory: string; readonly infoFile: string },
   backups: readonly BackupInfo[],
 ): HookVariables {
-  const copied = backups.filter(isCopyDone);
+  const { previous, next } = neighbours(info.backupId, backups);
   return {
     BARMAN_BACKUP_DIR: paths.backupDirectory,
     BARMAN_BACKUP_INFO_PATH: paths.infoFile,
     BARMAN_BACKUP_ID: info.backupId,
-    BARMAN_PREVIOUS_ID: copied.findLast((other) => other.backupId < info.backupId)?.backupId ?? '',
-    BARMAN_NEXT_ID: copied.find((other) => other.backupId > info.backupId)?.backupId ?? '',
+    BARMAN_PREVIOUS_ID: previous?.backupId ?? '',
+    BARMAN_NEXT_ID: next?.backupId ?? '',
     BARMAN_STATUS: info.status,
     BARMAN_ERROR: info.error ?? '',
   };

@@ -7,6 +7,7 @@ import { backupPath, infoPath } from '../catalog/layout.ts';
 import { type BackupFlaws, isSound } from '../domain/backup/backup-flaw.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { layoutOf, obstacleTo } from '../domain/backup/backup-layout.ts';
+import { believedEnd } from '../domain/backup/backup-order.ts';
 import { humanDuration } from '../domain/time/duration.ts';
 import { HookAbortError, messageOf } from '../domain/errors.ts';
 import { deletionOrder, descendants, type RetentionVerdict } from '../domain/backup/retention.ts';
@@ -172,7 +173,7 @@ function objectionTo(
     return 'it would delete every backup. Let it keep at least one, or delete the backups yourself with "barman delete"';
   }
   if (policy.kind !== 'recovery-window') return null;
-  const ends = restorable.map(({ endTime }) => (endTime === null ? 0 : Number(endTime.epochMicros) / 1e6));
+  const ends = restorable.map((info) => believedEnd(info, now) ?? 0);
   const age = now.getTime() / 1000 - Math.max(...ends);
   if (age <= policy.seconds + PLAUSIBLE_ABSENCE) return null;
   return `the newest backup ended ${humanDuration(age)} ago. Check the clock of this host, take a new backup, or delete the old ones yourself with "barman delete"`;

@@ -4,7 +4,7 @@ import { compareBytes, isLink } from '../host/files.ts';
 import { backupPath } from '../catalog/layout.ts';
 import { systemReason } from '../host/system-reason.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
-import { neighbours } from '../domain/backup/backup-selector.ts';
+import { neighbours } from '../domain/backup/backup-order.ts';
 import { BackupError, errnoOf, WalError } from '../domain/errors.ts';
 import { nameText } from '../domain/text/file-name-text.ts';
 import { isSegmentOfSize, segmentPosition } from '../domain/wal/wal-range.ts';

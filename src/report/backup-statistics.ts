@@ -14,7 +14,7 @@ const SEGMENT = /^[0-9A-Fa-f]{24}$/;
 
 /**
  * The WAL of every backup with a finished copy, or only of `wanted`, in one pass over the index. `backups` is the whole
- * list of the server in id order. @throws WalError for a damaged index
+ * list of the server in order. @throws WalError for a damaged index
  */
 export async function measureWals(
   scope: ServerScope,

@@ -41,6 +41,7 @@ export async function openServer(
     catalog: openCatalog(
       ctx.configuration.global,
       config,
+      ctx.now,
       {
         warning: (text) => ctx.output.warning(text),
         log: (text) => ctx.log.named('barman.server').info(text),

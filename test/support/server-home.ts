@@ -38,6 +38,7 @@ export function makeHome(root = mkdtempSync(join(tmpdir(), 'barman-catalog-')), 
     openCatalog(
       { barmanHome: root, barmanLockDirectory: root } as GlobalConfig,
       { ...serverConfig(root, server), ...changes } as ServerConfig,
+      () => new Date(),
       { warning: (text) => warnings.push(text), log: (text) => log.push(text) },
     );
   const write = (name: string, content: string | Uint8Array) => {

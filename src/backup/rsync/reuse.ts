@@ -31,7 +31,7 @@ export async function chooseReuse(job: BackupJob, workDirectory: string): Promis
   if (kind === null || kind === 'off') return null;
   const { backups } = await scope.catalog.listBackups();
   const flaws = await scope.catalog.flaws();
-  const previous = backups.findLast((info) => info.backupId < job.backupId && isSound(info, flaws));
+  const previous = backups.findLast((info) => info.backupId !== job.backupId && isSound(info, flaws));
   if (previous === undefined) return null;
   const log = scope.log.named('barman.backup_executor');
   const directory = backupPath(scope.catalog.layout, previous.backupId);

@@ -11,7 +11,7 @@ export type Selection =
   | { readonly kind: 'ambiguous'; readonly ids: readonly string[] };
 
 /**
- * Resolves a shortcut, an id or a name among `backups` (in id order).
+ * Resolves a shortcut, an id or a name among `backups` (in order).
  *
  * compat 3.20.1: every part of the word `last-failed` means it, but here a backup that has that very name comes first,
  * and the empty text (an unset variable of a script) is nothing at all. A shortcut passes over a backup with a flaw.
@@ -49,17 +49,6 @@ function lastFailed(backups: readonly BackupInfo[]): BackupInfo | undefined {
 
 function found(info: BackupInfo | undefined): Selection {
   return info === undefined ? { kind: 'unknown' } : { kind: 'found', info };
-}
-
-/** The neighbours in id order among the backups that can be restored. */
-export function neighbours(
-  backupId: string,
-  backups: readonly BackupInfo[],
-): { readonly previous: BackupInfo | undefined; readonly next: BackupInfo | undefined } {
-  return {
-    previous: backups.findLast((other) => other.backupId < backupId && isCopyDone(other)),
-    next: backups.find((other) => other.backupId > backupId && isCopyDone(other)),
-  };
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { type BackupInfo, isCopyDone } from './backup-info.ts';
 import { isFull } from './backup-layout.ts';
+import { believedEnd } from './backup-order.ts';
 import type { RetentionPolicy } from './retention-policy.ts';
 
 export type RetentionVerdict = 'VALID' | 'OBSOLETE' | 'POTENTIALLY_OBSOLETE' | 'KEEP:FULL' | 'KEEP:STANDALONE' | '-';
@@ -24,17 +25,20 @@ export interface PlannedRemoval {
   readonly walBytes: number;
 }
 
-/** A verdict for each of `backups`. Only DONE backups are judged; incremental ones inherit from the root of their chain. */
+/**
+ * A verdict for each of `backups`, which are in order. Only DONE backups are judged; incremental ones inherit from the root
+ * of their chain.
+ */
 export function backupVerdicts(
   backups: readonly BackupInfo[],
   policy: RetentionPolicy,
   facts: RetentionFacts,
 ): ReadonlyMap<string, RetentionVerdict> {
   const verdicts = new Map<string, RetentionVerdict>(backups.map(({ backupId }) => [backupId, '-']));
-  const judge = policy.kind === 'redundancy' ? byRedundancy(policy.count, facts) : byWindow(policy.seconds, facts);
-  const newestFirst = [...backups].sort((left, right) => compare(right.backupId, left.backupId));
-  for (const root of newestFirst) {
-    if (!isFull(root) || root.status !== 'DONE') continue;
+  const roots = backups.filter((backup) => isFull(backup) && backup.status === 'DONE');
+  const judge =
+    policy.kind === 'redundancy' ? byRedundancy(policy.count, facts) : byWindow(policy.seconds, facts, roots);
+  for (const root of roots.toReversed()) {
     const { verdict, isInside } = judge(root, facts.keeps.get(root.backupId));
     verdicts.set(root.backupId, verdict);
     const inherited = inheritedVerdict(verdict, isInside);
@@ -120,20 +124,37 @@ function byRedundancy(count: number, { minimumRedundancy }: RetentionFacts): Jud
 }
 
 /** The newest backup that ended before the window is the one that makes the whole window recoverable: it stays. */
-function byWindow(seconds: number, { minimumRedundancy, now }: RetentionFacts): Judge {
-  const windowStart = BigInt(now.getTime()) * 1000n - BigInt(seconds) * 1_000_000n;
+function byWindow(seconds: number, { minimumRedundancy, now }: RetentionFacts, roots: readonly BackupInfo[]): Judge {
+  const windowStart = now.getTime() / 1000 - seconds;
+  const ends = endsOf(roots, now);
   let isCovered = false;
   let counted = 0;
   return (root, keep) => {
     if (!isCovered) {
       counted += 1;
-      isCovered = root.endTime !== null && root.endTime.epochMicros < windowStart;
+      isCovered = (ends.get(root.backupId) ?? Number.POSITIVE_INFINITY) < windowStart;
       return { verdict: keepVerdict(keep) ?? 'VALID', isInside: !isCovered };
     }
     const isPotential = counted < minimumRedundancy;
     if (isPotential) counted += 1;
     return { verdict: keepVerdict(keep) ?? (isPotential ? 'POTENTIALLY_OBSOLETE' : 'OBSOLETE'), isInside: false };
   };
+}
+
+/**
+ * Seconds since 1970 at which each had ended for sure: not before those that it comes after. A clock that was behind once
+ * must not make a new backup cover the window alone.
+ */
+function endsOf(roots: readonly BackupInfo[], now: Date): ReadonlyMap<string, number> {
+  const ends = new Map<string, number>();
+  let latest = Number.NEGATIVE_INFINITY;
+  for (const root of roots) {
+    const end = believedEnd(root, now);
+    if (end === null) continue;
+    latest = Math.max(latest, end);
+    ends.set(root.backupId, latest);
+  }
+  return ends;
 }
 
 function keepVerdict(keep: 'full' | 'standalone' | undefined): RetentionVerdict | undefined {
@@ -145,8 +166,4 @@ function inheritedVerdict(root: RetentionVerdict, isInside: boolean): RetentionV
   if (root === 'KEEP:FULL') return 'VALID';
   if (root === 'KEEP:STANDALONE') return isInside ? 'VALID' : 'OBSOLETE';
   return root;
-}
-
-function compare(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0;
 }

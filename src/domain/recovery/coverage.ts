@@ -17,7 +17,7 @@ export interface SegmentRun {
 export interface CoverageFacts {
   /** Bytes of one segment. */
   readonly segmentSize: number;
-  /** Backups that have all their data, in id order. */
+  /** Backups that have all their data, in order. */
   readonly backups: readonly BackupInfo[];
   /** What is there of each timeline, in ascending order. */
   readonly runs: ReadonlyMap<number, readonly SegmentRun[]>;

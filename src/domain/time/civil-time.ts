@@ -3,6 +3,9 @@
  * and writes either as text. A moment is a number here; what keeps the zone and the microseconds is a Timestamp.
  */
 
+/** Milliseconds. */
+const DAY = 86_400_000;
+
 export interface CivilDate {
   readonly year: number;
   /** From 1. */
@@ -68,6 +71,19 @@ export function localOffset({ year, month, day, hour, minute, second }: CivilTim
   date.setFullYear(year, month - 1, day);
   date.setHours(hour, minute, second);
   return offsetOf(date);
+}
+
+/**
+ * The moments (milliseconds since 1970) at which the clock of this host shows this, in their order: none in the hour that
+ * is left out in spring, two in the one that comes twice in autumn.
+ */
+export function momentsShowing(time: CivilTime): readonly number[] {
+  const reading = epochOf(time);
+  const offsets = [-DAY, DAY].map((away) => offsetOf(new Date(reading + away)));
+  return [...new Set(offsets)]
+    .map((offset) => reading - offset * 60_000)
+    .filter((moment) => moment + offsetOf(new Date(moment)) * 60_000 === reading)
+    .sort((left, right) => left - right);
 }
 
 /** Minutes that this host is ahead of UTC at that moment. */

@@ -4,6 +4,7 @@
  * "standalone" needs to be consistent. Source: docs/behaviour/catalog.md 6 step 5 (c, e), wal.md 9, faults.md REF7.
  */
 import { type BackupInfo, isCopyDone } from '../backup/backup-info.ts';
+import { around } from '../backup/backup-order.ts';
 import { parseWalName, type WalFile } from './wal.ts';
 
 export interface HorizonFacts {
@@ -17,35 +18,33 @@ export interface HorizonFacts {
 export type WalJudge = (file: WalFile) => boolean;
 
 /**
- * The judge for the WAL that goes with `target`; null when no WAL goes. `others` are all readable records of the server
- * besides `target`, whatever their status. The caller makes sure that there is no unreadable one.
+ * The judge for the WAL that goes with `target`; null when no WAL goes. `backups` are all readable records of the server in
+ * order, `target` among them, whatever their status. The caller makes sure that there is no unreadable one.
  */
-export function walsFreedBy(target: BackupInfo, others: readonly BackupInfo[], facts: HorizonFacts): WalJudge | null {
-  const ordered = [...others].sort((left, right) => (left.backupId < right.backupId ? -1 : 1));
+export function walsFreedBy(target: BackupInfo, backups: readonly BackupInfo[], facts: HorizonFacts): WalJudge | null {
+  const { earlier, later } = around(target.backupId, backups);
+  const others = [...earlier, ...later];
   const standalone: BackupInfo[] = [];
-  for (const previous of ordered
-    .filter((backup) => backup.backupId < target.backupId && isCopyDone(backup))
-    .toReversed()) {
+  for (const previous of earlier.filter(isCopyDone).toReversed()) {
     if (!facts.passStandalone || facts.keeps.get(previous.backupId) !== 'standalone') return null;
     standalone.push(previous);
   }
-  const next = ordered.find((backup) => backup.backupId > target.backupId && isCopyDone(backup));
-  const owner = next ?? target;
+  const owner = later.find(isCopyDone) ?? target;
   // Only a backup that can be restored makes the WAL before it useless.
   if (owner.beginWal === null || !isCopyDone(owner)) return null;
   const ranges = standalone.map(rangeOf);
   if (ranges.includes(null)) return null;
 
   const isLive = ({ status }: BackupInfo) => status !== 'EMPTY' && status !== 'FAILED';
-  const live = ordered.filter((backup) => isLive(backup) && !standalone.includes(backup));
+  const live = others.filter((backup) => isLive(backup) && !standalone.includes(backup));
   const begins = live.flatMap(({ beginWal }) => beginWal ?? []);
   // One that does not say where it begins may need anything.
   if (begins.length < live.length) return null;
   // Nor is one of the two names of a backup that ends before it begins to be believed.
-  if (ordered.some((backup) => isLive(backup) && endsBeforeItBegins(backup))) return null;
+  if (others.some((backup) => isLive(backup) && endsBeforeItBegins(backup))) return null;
   // A clock that went back or a cluster that was replaced can give a later backup an earlier segment.
   const horizon = begins.reduce((lowest, begin) => (begin < lowest ? begin : lowest), owner.beginWal);
-  const timelines = new Set(ordered.filter(isLive).map(timelineOf));
+  const timelines = new Set(others.filter(isLive).map(timelineOf));
   timelines.delete(timelineOf(owner));
   return ({ kind, name, timeline }) => {
     if (kind === 'history' || name >= horizon || timelines.has(timeline)) return false;

@@ -80,7 +80,7 @@ interface Interval {
   readonly closes: readonly Account[];
 }
 
-/** Measures `wanted` (all backups with a finished copy when not given) among `backups`, which are in id order. */
+/** Measures `wanted` (all backups with a finished copy when not given) among `backups`, which are in order. */
 export function walUsageMeter(backups: readonly BackupInfo[], wanted?: ReadonlySet<string>): WalUsageMeter {
   const accounts = openAccounts(backups, wanted);
   const intervals = cutIntervals(accounts);

@@ -48,8 +48,7 @@ export async function judgeFreedWals(
   backups: readonly BackupInfo[],
   passStandalone: boolean,
 ): Promise<WalJudge | null> {
-  const others = backups.filter(({ backupId }) => backupId !== info.backupId);
-  const isFree = walsFreedBy(info, others, { keeps: await readKeeps(scope, others), passStandalone });
+  const isFree = walsFreedBy(info, backups, { keeps: await readKeeps(scope, backups), passStandalone });
   if (isFree === null) return null;
   const riddle = await unknownBackup(scope);
   if (riddle === null) return isFree;

@@ -9,8 +9,9 @@ import { join } from 'node:path';
 import { backupHookVariables, hasHooks, runHooks } from '../../host/hooks.ts';
 import { exists, syncDirectory, unlinkIfPresent } from '../../host/files.ts';
 import { backupPath, infoPath } from '../../catalog/layout.ts';
-import { type BackupInfo, isCopyDone } from '../../domain/backup/backup-info.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { originOf } from '../../domain/backup/backup-layout.ts';
+import { neighbours } from '../../domain/backup/backup-order.ts';
 import { BackupError, errnoOf, HookAbortError, messageOf, WalError } from '../../domain/errors.ts';
 import { humanDuration } from '../../domain/time/duration.ts';
 import { ctime, timestampOf } from '../../domain/time/timestamp.ts';
@@ -41,6 +42,7 @@ export async function removeBackup(scope: ServerScope, info: BackupInfo, options
     throw error;
   }
   scope.output.info(`Deleting backup ${backupId} for server ${scope.name}`);
+  const { next } = neighbours(backupId, (await catalog.listBackups()).backups);
   await catalog.saveBackup(asInterrupted(scope.name, info));
   await catalog.markForDelete(backupId);
   await removeWals(scope, info, options);
@@ -52,7 +54,7 @@ export async function removeBackup(scope: ServerScope, info: BackupInfo, options
   scope.output.info(
     `Deleted backup ${backupId} (start time: ${ctime(timestampOf(started))}, elapsed time: ${humanDuration(elapsed)})`,
   );
-  await remeasureNext(scope, info);
+  if (next !== undefined) await remeasure(scope, next);
   await unlinkIfPresent(join(catalog.layout.lockDirectory, `.${scope.name}-${backupId}-sync-backup.lock`));
   await hooks.run('post');
   return true;
@@ -106,12 +108,10 @@ async function leaveParent({ catalog }: ServerScope, { backupId, parentBackupId 
   await catalog.saveBackup({ ...parent, childrenBackupIds: others.length > 0 ? others : null });
 }
 
-/** Files that the next rsync backup shared with this one are now its own. */
-async function remeasureNext(scope: ServerScope, { backupId }: BackupInfo): Promise<void> {
+/** Files that the next rsync backup shared with the one that is gone are now its own. */
+async function remeasure(scope: ServerScope, next: BackupInfo): Promise<void> {
   const { catalog } = scope;
-  const { backups } = await catalog.listBackups();
-  const next = backups.find((other) => other.backupId > backupId && isCopyDone(other));
-  if (next === undefined || originOf(next) !== 'rsync') return;
+  if (originOf(next) !== 'rsync') return;
   try {
     const sizes = await measureTree(backupPath(catalog.layout, next.backupId));
     if (sizes.size === next.size && sizes.deduplicatedSize === next.deduplicatedSize) return;

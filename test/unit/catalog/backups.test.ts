@@ -38,7 +38,7 @@ describe('listBackups', () => {
     home.write('meta/20250101T000000-backup.info', formatBackupInfo(info('20250101T000000')));
     home.write('meta/other-backup.info', RECORD);
     home.write('base/lost+found/backup.info', RECORD);
-    mkdirSync(home.path('base', '20270101T000000'));
+    mkdirSync(home.path('base', '20261122T000000'));
     const { backups, damaged } = await home.catalog.listBackups();
     expect(backups.map(({ backupId, status }) => [backupId, status])).toEqual([
       ['20250101T000000', 'EMPTY'],
@@ -64,7 +64,7 @@ describe('listBackups', () => {
   it('is asked of the disk once, and again after a change', async () => {
     await home.catalog.saveBackup(info(ID));
     expect((await home.catalog.listBackups()).backups).toHaveLength(1);
-    await home.open().saveBackup(info('20270101T000000'));
+    await home.open().saveBackup(info('20261122T000000'));
     expect((await home.catalog.listBackups()).backups).toHaveLength(1);
     await home.catalog.saveBackup(info(ID, { status: 'STARTED' }));
     expect((await home.catalog.listBackups()).backups.map(({ status }) => status)).toEqual(['STARTED', 'EMPTY']);

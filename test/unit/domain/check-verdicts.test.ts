@@ -28,7 +28,17 @@ describe('age of the last backup', () => {
       { ok: true, hint: 'interval provided: 14 days, latest backup age: less than one second' },
     ],
   ])('limit %j, end %j', (maximum, end, verdict) => {
-    expect(judgeBackupAge(maximum, end, 1_000_000)).toEqual(verdict);
+    expect(judgeBackupAge(maximum, { seconds: end, fromTheFuture: [] }, 1_000_000)).toEqual(verdict);
+  });
+
+  it('does not count a backup from the future, and says so', () => {
+    const hint = 'interval provided: 1 day, latest backup age: 2 days (backup 20990101T000000 is dated in the future';
+    const { ok, ...words } = judgeBackupAge(
+      DAY,
+      { seconds: 1_000_000 - 2 * DAY, fromTheFuture: ['20990101T000000'] },
+      1_000_000,
+    );
+    expect([ok, words.hint?.startsWith(hint)]).toEqual([false, true]);
   });
 });
 
@@ -51,7 +61,15 @@ describe('age of the last WAL', () => {
     [7200, 1_000_000 - 181, { ok: true, hint: 'interval provided: 2 hours, latest wal age: 3 minutes, 1 second' }],
     [7200, 1_000_000 - 7201, { ok: false, hint: 'interval provided: 2 hours, latest wal age: 2 hours, 1 second' }],
   ])('limit %j, last %j', (maximum, last, verdict) => {
-    expect(judgeWalAge(maximum, last, 1_000_000)).toEqual(verdict);
+    expect(judgeWalAge(maximum, { bytesAfter: 0, lastTime: last, fromTheFuture: null }, 1_000_000)).toEqual(verdict);
+  });
+
+  it('says which file is dated in the future', () => {
+    const usage = { bytesAfter: 0, lastTime: 1_000_000 - 7201, fromTheFuture: '00000001000000000000000C' };
+    expect(judgeWalAge(7200, usage, 1_000_000)).toEqual({
+      ok: false,
+      hint: 'interval provided: 2 hours, latest wal age: 2 hours, 1 second (00000001000000000000000C is dated in the future and does not count: see to the clocks)',
+    });
   });
 });
 
@@ -173,14 +191,18 @@ describe('rejected files', () => {
 
 describe('WAL of the last backup', () => {
   const usageOf = (...lines: readonly (readonly [name: string, size: number, time: number])[]) => {
-    const { visit, usage } = walUsageOf('00000001000000000000000A', '00000001000000000000000B');
+    const { visit, usage } = walUsageOf('00000001000000000000000A', '00000001000000000000000B', 50);
     for (const [name, size, time] of lines) visit({ name, size, time, compression: null, encryption: null });
     return usage();
   };
 
   it('is nothing when nothing is listed', () => {
-    expect(usageOf()).toEqual({ bytesAfter: 0, lastTime: null });
-    expect(usageOf(['000000010000000000000009', 7, 10])).toEqual({ bytesAfter: 0, lastTime: null });
+    expect(usageOf()).toEqual({ bytesAfter: 0, lastTime: null, fromTheFuture: null });
+    expect(usageOf(['000000010000000000000009', 7, 10])).toEqual({
+      bytesAfter: 0,
+      lastTime: null,
+      fromTheFuture: null,
+    });
   });
 
   it('counts the bytes behind its end, and dates the last line', () => {
@@ -192,7 +214,16 @@ describe('WAL of the last backup', () => {
         ['00000001000000000000000C', 100, 40],
         ['00000001000000000000000D', 1000, 35],
       ),
-    ).toEqual({ bytesAfter: 1100, lastTime: 35 });
+    ).toEqual({ bytesAfter: 1100, lastTime: 35, fromTheFuture: null });
+  });
+
+  it('takes no time from the future, beyond what two clocks may be apart', () => {
+    const name = '00000001000000000000000C';
+    expect(usageOf(['00000001000000000000000B', 1, 30], [name, 1, 51])).toMatchObject({ lastTime: 51 });
+    expect(usageOf(['00000001000000000000000B', 1, 30], [name, 1, 9999])).toMatchObject({
+      lastTime: 30,
+      fromTheFuture: name,
+    });
   });
 
   it('leaves out labels, partial and history files, and other timelines', () => {
@@ -205,6 +236,6 @@ describe('WAL of the last backup', () => {
         ['00000002000000000000000D', 300, 99],
         ['zzzzzzzzzzzzzzzzzzzzzzzz', 300, 99],
       ),
-    ).toEqual({ bytesAfter: 0, lastTime: 20 });
+    ).toEqual({ bytesAfter: 0, lastTime: 20, fromTheFuture: null });
   });
 });

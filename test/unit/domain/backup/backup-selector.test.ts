@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chainOf, neighbours, selectBackup } from '../../../../src/domain/backup/backup-selector.ts';
+import { chainOf, selectBackup } from '../../../../src/domain/backup/backup-selector.ts';
 import { backupOfDay, idOfDay } from '../../../support/backup-infos.ts';
 
 const backups = [
@@ -66,18 +66,6 @@ describe('selectBackup', () => {
     for (const text of ['latest', 'oldest', 'latest-full', 'last-failed', idOfDay(1), 'weekly']) {
       expect(chosen(text, [])).toBe('unknown');
     }
-  });
-});
-
-describe('neighbours', () => {
-  it('are the nearest backups that can be restored', () => {
-    const of = (day: number) => {
-      const { previous, next } = neighbours(idOfDay(day), backups);
-      return [previous?.backupId, next?.backupId];
-    };
-    expect(of(3)).toEqual([idOfDay(2), idOfDay(4)]);
-    expect(of(1)).toEqual([undefined, idOfDay(2)]);
-    expect(of(7)).toEqual([idOfDay(5), undefined]);
   });
 });
 

@@ -130,13 +130,17 @@ function tell({ steps, segmentsPerLog, policy, minimumRedundancy, daysLater, mis
   return {
     segmentsPerLog,
     branches,
-    backups: withChildren.sort((left, right) => (left.backupId < right.backupId ? -1 : 1)),
+    backups: byId(withChildren),
     keeps,
     policy,
     minimumRedundancy,
     now: new Date(Date.UTC(2026, 10, steps.length + daysLater, 12)),
     archive: [...segments, ...others],
   };
+}
+
+function byId(backups: readonly BackupInfo[]): readonly BackupInfo[] {
+  return backups.toSorted((left, right) => (left.backupId < right.backupId ? -1 : 1));
 }
 
 function take(
@@ -171,7 +175,7 @@ function withoutWalOf(
   archive: readonly string[],
   passStandalone: boolean,
 ) {
-  const isFree = walsFreedBy(target, others, { keeps: story.keeps, passStandalone });
+  const isFree = walsFreedBy(target, byId([...others, target]), { keeps: story.keeps, passStandalone });
   return isFree === null
     ? archive
     : archive.filter((name) => {

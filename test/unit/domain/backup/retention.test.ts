@@ -38,6 +38,10 @@ function judged(
   return backups.toReversed().map(({ backupId }) => verdicts.get(backupId) as RetentionVerdict);
 }
 
+/** One that a clock dated that day of another year. */
+const misdated = (day: number, year: number) =>
+  backupOfDay(day, { endTime: { epochMicros: BigInt(Date.UTC(year, 0, 1)) * 1000n, offsetMinutes: 0 } });
+
 const days = (...numbers: number[]) => numbers.map((day) => backupOfDay(day));
 
 describe('REDUNDANCY', () => {
@@ -69,6 +73,16 @@ describe('REDUNDANCY', () => {
 });
 
 describe('RECOVERY WINDOW', () => {
+  it('is not covered by a new backup whose clock was behind', () => {
+    const backups = [...days(1, 18), misdated(20, 1970)];
+    expect(judged(backups, 'RECOVERY WINDOW OF 7 DAYS')).toEqual(['VALID', 'VALID', 'VALID']);
+    expect(judged([...days(1, 2), misdated(20, 1970)], 'RECOVERY WINDOW OF 7 DAYS')).toEqual([
+      'VALID',
+      'OBSOLETE',
+      'OBSOLETE',
+    ]);
+  });
+
   it('keeps the newest backup from before the window, which the window needs', () => {
     // The window begins on the 14th at noon.
     expect(judged(days(10, 12, 15, 20), 'RECOVERY WINDOW OF 7 DAYS')).toEqual(['VALID', 'VALID', 'VALID', 'OBSOLETE']);

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BackupInfo, isCopyDone } from '../../../../src/domain/backup/backup-info.ts';
 import { type HorizonFacts, walsFreedBy } from '../../../../src/domain/wal/wal-horizon.ts';
+import { inOrder } from '../../../../src/domain/backup/backup-order.ts';
 import { parseWalName } from '../../../../src/domain/wal/wal.ts';
 import { backupOfDay, idOfDay, spanning } from '../../../support/backup-infos.ts';
 import { segment } from '../../../support/catalog-home.ts';
@@ -19,7 +20,7 @@ function freed(
   names: readonly string[],
   facts = NONE,
 ): string[] | null {
-  const isFree = walsFreedBy(target, others, facts);
+  const isFree = walsFreedBy(target, inOrder([...others, target], new Date()), facts);
   if (isFree === null) return null;
   return names.filter((name) => {
     const file = parseWalName(name);
