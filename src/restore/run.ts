@@ -28,7 +28,7 @@ import { adaptConfiguration, createSignal } from './configure/postgres-conf.ts';
 import { recoverySettings, signalFile } from './configure/recovery-conf.ts';
 import type { RestoreRequest } from './request.ts';
 import type { Demand } from './room.ts';
-import { supplyWals, warnAboutWals } from './supply-wals.ts';
+import { lacksWals, supplyWals, warnAboutWals } from './supply-wals.ts';
 import { refuseDeadBranch } from './timeline-path.ts';
 import { deliveredSize, planWals, type WalPlan } from './wal-plan.ts';
 
@@ -89,7 +89,7 @@ async function restorePinned(
   output.info(`Starting ${place.kind} restore for server ${scope.name} using backup ${plan.info.backupId}`);
   output.info(`Destination directory: ${plan.shownDestination}`);
   if (request.remoteSshCommand !== undefined) output.info(`Remote command: ${request.remoteSshCommand}`);
-  warnBeforehand(scope, request, plan);
+  await warnBeforehand(scope, request, plan);
   const latest = await latestTimeline(scope);
   const goal = readGoal(scope, request, plan.info, latest);
   if (isPointInTime(goal)) output.info(`Doing PITR. Recovery target ${describeGoal(goal)}`);
@@ -117,8 +117,9 @@ async function restorePinned(
   };
 }
 
-function warnBeforehand({ output }: CommandContext, request: RestoreRequest, plan: RecoveryPlan): void {
-  if (!plan.getWal && plan.info.status === 'WAITING_FOR_WALS') {
+async function warnBeforehand(scope: ServerScope, request: RestoreRequest, plan: RecoveryPlan): Promise<void> {
+  const { output } = scope;
+  if (!plan.getWal && (await lacksWals(scope, plan.info))) {
     output.warning(
       'IMPORTANT: You have requested a recovery operation for a backup that does not have yet all the WAL files that are required for consistency.',
     );

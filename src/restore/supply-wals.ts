@@ -1,11 +1,13 @@
 /**
  * The WAL part of a restore: what is said about it, and the order of its steps. Source: docs/behaviour/recovery.md 4.
  */
+import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import type { RecoveryGoal } from '../domain/recovery/recovery-target.ts';
 import { timelineName } from '../domain/wal/wal.ts';
 import { watchProgress } from '../transfer/progress.ts';
 import type { CommandContext } from '../server/context.ts';
 import type { ServerScope } from '../server/scope.ts';
+import { judge } from '../wal/settle-backup.ts';
 import { deliverWals, prepareWalDirectory, type WalDelivery, writeArchiveStatus } from './stages/deliver-wal.ts';
 import type { RecoveryPlan } from './plan.ts';
 import { deliveredSize, type NeededWal, type WalPlan } from './wal-plan.ts';
@@ -29,6 +31,15 @@ export function warnAboutWals(ctx: CommandContext, plan: RecoveryPlan, goal: Rec
   ctx.output.warning(`'${history}' is not in the archive: PostgreSQL will not find timeline ${timeline}.`);
 }
 
+/**
+ * True for a backup that cannot be made consistent with what is archived now. Its status says so only until somebody looks
+ * again (cron, check-backup), so the archive is asked.
+ */
+export async function lacksWals({ catalog }: ServerScope, info: BackupInfo): Promise<boolean> {
+  if (info.status !== 'WAITING_FOR_WALS') return false;
+  return (await judge(catalog, info))?.status !== 'DONE';
+}
+
 export interface WalPlace {
   readonly directory: string;
   readonly isPointInTime: boolean;
@@ -42,8 +53,7 @@ export async function supplyWals(
   place: WalPlace,
 ): Promise<void> {
   const { output } = scope;
-  const current = await scope.catalog.getBackup(plan.info.backupId);
-  if ((current ?? plan.info).status === 'WAITING_FOR_WALS') {
+  if (await lacksWals(scope, plan.info)) {
     output.warning(
       "IMPORTANT: The backup we have restored IS NOT VALID. Required WAL files for consistency are missing. Please verify that WAL archiving is working correctly or evaluate using the 'get-wal' option for recovery",
     );

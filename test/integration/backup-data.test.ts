@@ -1,9 +1,10 @@
 /** A backup that lost its files, under the commands that list, judge, choose and delete. Needs no PostgreSQL. */
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type CatalogHome, catalogHome, segments, span } from '../support/catalog-home.ts';
 import { makeSandbox, type Sandbox } from '../support/sandbox.ts';
+import { SMALL_SEGMENT, walSegment } from '../support/wal-files.ts';
 
 const [FIRST, SECOND] = ['20261101T040000', '20261102T040000'] as const;
 
@@ -77,4 +78,23 @@ it('deletes nothing of a filesystem that is not mounted', async () => {
   expect((await box.barman(['restore', 'pg', 'latest', join(box.root, 'to')])).stderr).toContain(words);
   await rename(join(box.root, 'away'), home.folder('pg', 'base'));
   expect((await box.barman(['list-backups', 'pg'])).stderr).toBe('');
+});
+
+it('says that WAL is missing when it is, not while the status of the backup lags', async () => {
+  const archive = async (last: number) => {
+    const lines = segments(6, last).map((line) => ({ ...line, size: SMALL_SEGMENT }));
+    await home.writeWals('pg', lines);
+    for (const { name } of lines) await writeFile(home.folder('pg', 'wals', name.slice(0, 16), name), walSegment(name));
+  };
+  const texts = { ...span(6, 7), xlog_segment_size: String(SMALL_SEGMENT), status: 'WAITING_FOR_WALS' };
+  await home.addBackup('pg', SECOND, texts);
+  await archive(7);
+  const whole = await box.barman(['restore', 'pg', SECOND, join(box.root, 'whole')]);
+  expect(whole.stderr).toBe('');
+  expect(whole.code).toBe(0);
+  await rm(home.folder('pg', 'wals'), { recursive: true });
+  await archive(6);
+  const short = await box.barman(['restore', 'pg', SECOND, join(box.root, 'short')]);
+  expect(short.stderr).toContain('does not have yet all the WAL files');
+  expect(short.stderr).toContain('IS NOT VALID');
 });

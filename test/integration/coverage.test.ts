@@ -1,7 +1,9 @@
 /** `barman coverage` of a live server, with a gap torn into its archive, and without PostgreSQL. */
-import { mkdir, readdir, rm, truncate } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatLsn, parseLsn } from '../../src/domain/wal/lsn.ts';
+import { DEFAULT_SEGMENT_SIZE, lsnOfSegment, parseWalName, type WalFile } from '../../src/domain/wal/wal.ts';
 import { eventually, nextSecond } from '../support/eventually.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { makeSandbox, type Sandbox, streamingSection } from '../support/sandbox.ts';
@@ -38,7 +40,13 @@ interface Window {
 interface Report {
   readonly timelines: readonly { readonly timeline: number; readonly windows: Window[]; readonly gaps: unknown[] }[];
   readonly incomplete_backups: readonly unknown[];
-  readonly exposure: { readonly bytes: number; readonly seconds: number; readonly received_by: string } | null;
+  readonly exposure: {
+    readonly bytes: number;
+    readonly seconds: number | null;
+    readonly received_by: string;
+    readonly recoverable_lsn: string | null;
+    readonly current_lsn: string;
+  } | null;
 }
 
 async function coverage(): Promise<{ readonly report: Report; readonly warnings: unknown }> {
@@ -72,6 +80,15 @@ async function segments(): Promise<readonly string[]> {
 const segmentPath = (name: string) => join(box.home, 'pg', 'wals', name.slice(0, 16), name);
 
 describe('barman coverage', () => {
+  it('says that everything would be lost while there is no backup', async () => {
+    const { exposure } = (await coverage()).report;
+    expect(exposure).toMatchObject({ recoverable_lsn: null, seconds: null });
+    expect(exposure?.bytes).toBe(Number(parseLsn(exposure?.current_lsn ?? '')));
+    expect((await box.barman(['coverage', 'pg'])).stdout).toContain(
+      'If the primary died now: everything would be lost: no backup can be recovered. Take one: barman backup pg\n',
+    );
+  });
+
   it('has one window over both backups, and tells that nothing would be lost', async () => {
     const first = await backup();
     await switchWal();
@@ -124,6 +141,26 @@ describe('barman coverage', () => {
     expect(report.timelines[0]?.windows.map(({ backup_ids }) => backup_ids)).toEqual([[first]]);
     expect(report.timelines[0]?.gaps).toEqual([{ first_wal: before, last_wal: begin, segments: 2 }]);
     expect(report.incomplete_backups).toEqual([{ backup_id: second, missing_wal: begin }]);
+    // What was received behind the hole is of no use.
+    const end = lsnOfSegment(parseWalName(before) as WalFile, DEFAULT_SEGMENT_SIZE);
+    expect(report.exposure?.recoverable_lsn).toBe(formatLsn(end));
+    expect(report.exposure?.bytes).toBe(Number(parseLsn(report.exposure?.current_lsn ?? '')) - Number(end));
+    expect((await box.barman(['coverage', 'pg'])).stdout).toMatch(
+      new RegExp(
+        `would be lost: nothing behind ${formatLsn(end)} can be recovered, .* Take a backup: barman backup pg`,
+      ),
+    );
+  });
+
+  it('counts a backup without its files no more', async () => {
+    const [, first = ''] = (await box.barman(['list-backups', '--minimal', 'pg'])).stdout.trim().split('\n');
+    const data = join(box.home, 'pg', 'base', first, 'data');
+    await rename(data, `${data}.away`);
+    const { report, warnings } = await coverage();
+    expect(report.timelines[0]?.windows).toEqual([]);
+    expect(report.exposure?.recoverable_lsn).toBeNull();
+    expect(String(warnings)).toContain(`'${data}' is missing`);
+    await rename(`${data}.away`, data);
   });
 
   it('answers without PostgreSQL', async () => {

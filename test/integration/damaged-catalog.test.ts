@@ -17,7 +17,12 @@ const LIMIT_MS = 60_000;
 const AT_ONCE = 3;
 
 /** A complete backup whose copy began and ended in this segment. */
-const texts = (number: number) => ({ ...span(number, number), xlog_segment_size: String(SMALL_SEGMENT) });
+const texts = (number: number) => ({
+  ...span(number, number),
+  xlog_segment_size: String(SMALL_SEGMENT),
+  // The second one may be given a manifest.
+  ...(number === 4 ? { mode: 'rsync-concurrent' } : {}),
+});
 
 /** One server with three full backups, of which the policy keeps two, and their WAL. */
 interface Place {

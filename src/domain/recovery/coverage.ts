@@ -56,9 +56,12 @@ export interface Coverage {
 /** What would be lost if the primary died now. */
 export interface Exposure {
   readonly currentLsn: Lsn;
-  /** Everything before it is on this host. */
+  /** Every moment before it can be recovered, with the WAL that waits to be archived; null when no backup can. */
+  readonly recoverableLsn: Lsn | null;
+  /** The newest WAL on this host ends here. Of no use beyond a hole. */
   readonly receivedLsn: Lsn;
   readonly receivedBy: 'streaming' | 'archiving';
+  /** From `recoverableLsn` on; all that was ever written when there is none. */
   readonly bytes: bigint;
   /** Since when the oldest of it may have been written; null when that is not known. */
   readonly seconds: number | null;
@@ -104,6 +107,11 @@ export class SegmentSet {
     else runs.push({ first: number, last: number });
   }
 
+  has(file: WalFile): boolean {
+    const number = segmentNumber(file, this.#segmentSize);
+    return this.#runs.get(file.timeline)?.some(({ first, last }) => number >= first && number <= last) ?? false;
+  }
+
   /** By timeline, in ascending order. */
   runs(): ReadonlyMap<number, readonly SegmentRun[]> {
     return new Map([...this.#runs].map(([timeline, runs]) => [timeline, joined(runs)]));
@@ -130,6 +138,22 @@ export function coverageOf(facts: CoverageFacts): Coverage {
       return missing === undefined ? [] : [{ backupId: info.backupId, missingWal: missing }];
     }),
   };
+}
+
+/** The window that ends last, on the way of one timeline; of all timelines when it is not known (null). */
+export function lastWindow({ timelines }: Coverage, timeline: number | null): RecoveryWindow | undefined {
+  return timelines
+    .filter((coverage) => timeline === null || coverage.timeline === timeline)
+    .flatMap(({ windows }) => windows)
+    .reduce<RecoveryWindow | undefined>(
+      // By position: the last segments may have names of two timelines.
+      (last, window) => (last === undefined || positionIn(window) > positionIn(last) ? window : last),
+      undefined,
+    );
+}
+
+function positionIn({ lastWal }: RecoveryWindow): string {
+  return lastWal.slice(8);
 }
 
 /** The stretch of segments that PostgreSQL reads with the name of one timeline. */

@@ -46,7 +46,7 @@ function consoleLines(shown: ServerCoverage, columns: number | null): readonly s
     ...incomplete.map(
       ({ backupId, missingWal }) => `\tbackup ${backupId} is not consistent: ${missingWal} is not archived`,
     ),
-    ...(exposure === null ? [] : [`\tIf the primary died now: ${exposureText(exposure)}`]),
+    ...(exposure === null ? [] : [`\tIf the primary died now: ${exposureText(server, exposure)}`]),
   ];
 }
 
@@ -74,9 +74,16 @@ function gapText({ firstWal, lastWal, count }: WalGap): string {
   return `gap: ${count} segments are missing: ${firstWal} to ${lastWal}`;
 }
 
-function exposureText({ bytes, seconds, receivedLsn, currentLsn, receivedBy }: Exposure): string {
+function exposureText(server: string, exposure: Exposure): string {
+  const { bytes, seconds, recoverableLsn, receivedLsn, currentLsn, receivedBy } = exposure;
+  if (recoverableLsn === null) {
+    return `everything would be lost: no backup can be recovered. Take one: barman backup ${server}`;
+  }
   if (bytes === 0n) return `nothing would be lost (all is here by ${receivedBy}, up to ${formatLsn(receivedLsn)})`;
   const age = seconds === null ? 'of unknown age' : `of the last ${humanDuration(seconds)}`;
+  if (receivedLsn > recoverableLsn) {
+    return `${prettySize(bytes)} ${age} would be lost: nothing behind ${formatLsn(recoverableLsn)} can be recovered, though WAL is here up to ${formatLsn(receivedLsn)}, because there is a hole between them (the primary is at ${formatLsn(currentLsn)}). Take a backup: barman backup ${server}`;
+  }
   return `${prettySize(bytes)} ${age} would be lost (here up to ${formatLsn(receivedLsn)} by ${receivedBy}, the primary is at ${formatLsn(currentLsn)})`;
 }
 
@@ -116,6 +123,7 @@ function jsonOf({ timelines, incomplete, times, exposure }: ServerCoverage): Jso
     exposure: exposure && {
       bytes: Number(exposure.bytes),
       seconds: exposure.seconds === null ? null : Math.round(exposure.seconds),
+      recoverable_lsn: exposure.recoverableLsn === null ? null : formatLsn(exposure.recoverableLsn),
       received_lsn: formatLsn(exposure.receivedLsn),
       received_by: exposure.receivedBy,
       current_lsn: formatLsn(exposure.currentLsn),

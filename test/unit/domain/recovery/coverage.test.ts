@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareBytes } from '../../../../src/host/files.ts';
 import { type BackupInfo, emptyBackupInfo } from '../../../../src/domain/backup/backup-info.ts';
-import { coverageOf, segmentNumber, SegmentSet } from '../../../../src/domain/recovery/coverage.ts';
+import { coverageOf, lastWindow, segmentNumber, SegmentSet } from '../../../../src/domain/recovery/coverage.ts';
 import { lsn } from '../../../../src/domain/wal/lsn.ts';
 import type { TimelineSwitch } from '../../../../src/domain/wal/timeline-history.ts';
 import { parseWalName, segmentName, type WalFile } from '../../../../src/domain/wal/wal.ts';
@@ -39,6 +39,25 @@ const leaves = (parentTimeline: number, offset: number): TimelineSwitch => ({
   parentTimeline,
   switchLsn: lsn(BigInt(offset)),
   reason: 'no recovery target specified',
+});
+
+describe('lastWindow', () => {
+  const own = [backup(1, 1, 2, 2), backup(2, 1, 8, 8)];
+
+  it('is the one that ends last, not the one that was received last', () => {
+    const torn = coverageOf(facts([backup(1, 1, 2, 2)], [...range(1, 2, 4), ...range(1, 6, 9)]));
+    expect(lastWindow(torn, 1)?.lastWal).toBe(wal(1, 4).name);
+    const mended = coverageOf(facts(own, [...range(1, 2, 4), ...range(1, 6, 9)]));
+    expect(lastWindow(mended, 1)?.lastWal).toBe(wal(1, 9).name);
+  });
+
+  it('is that of the timeline of the primary', () => {
+    const files = [...range(1, 2, 9), ...range(2, 4, 5)];
+    const coverage = coverageOf(facts([backup(1, 1, 2, 2)], files, [[2, [leaves(1, 4 * MIB + 7)]]]));
+    expect(lastWindow(coverage, 2)?.lastWal).toBe(wal(2, 5).name);
+    expect(lastWindow(coverage, null)?.lastWal).toBe(wal(1, 9).name);
+    expect(lastWindow(coverage, 3)).toBeUndefined();
+  });
 });
 
 describe('coverageOf', () => {
