@@ -127,6 +127,9 @@ async function startUp(globals: GlobalOptions, env: NodeJS.ProcessEnv, nagios: b
   const { readMainFile, loadConfig } = await import('./config/load.ts');
   const { openLog, parseLogLevel } = await import('./host/log.ts');
   const { redactSecrets } = await import('./domain/conninfo.ts');
+  const { useHostZone } = await import('./domain/time/local-time.ts');
+  const { findHostZone } = await import('./host/host-zone.ts');
+  useHostZone(() => findHostZone(env));
   try {
     const main = readMainFile({ ...(globals.config === undefined ? {} : { path: globals.config }), env });
     const { becomeUser } = await import('./cli/user.ts');

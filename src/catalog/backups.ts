@@ -4,7 +4,8 @@ import { exists, makeDirectory, rmdirIfEmpty, syncDirectory } from '../host/file
 import type { BackupFlaws } from '../domain/backup/backup-flaw.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { inOrder } from '../domain/backup/backup-order.ts';
-import { compactText, localReading } from '../domain/time/civil-time.ts';
+import { compactText } from '../domain/time/civil-time.ts';
+import { localReading } from '../domain/time/local-time.ts';
 import { BackupError, errnoOf } from '../domain/errors.ts';
 import { isObject } from '../domain/location.ts';
 import type { Catalog, CatalogListing, DamagedBackup } from './catalog.ts';

@@ -1,6 +1,7 @@
 /** `barman backup SERVER...`: one base backup of each server, one after the other. */
 import { overrideServer, type ServerInForce } from '../config/in-force.ts';
 import { backupServer } from '../backup/run.ts';
+import { warnOfHostZone } from '../host/host-zone.ts';
 import type { CommandContext } from '../server/context.ts';
 import { selectServers } from '../server/select.ts';
 import { withServer } from '../server/with-server.ts';
@@ -27,6 +28,7 @@ export interface BackupOptions {
 
 export async function run(ctx: CommandContext, options: BackupOptions): Promise<void> {
   const servers = await selectServers(ctx, options.serverNames, 'connected');
+  warnOfHostZone(ctx.output);
   for (const server of servers) {
     // Told to stop: the servers that are left are not begun.
     ctx.signal.throwIfAborted();

@@ -5,7 +5,8 @@
  */
 import { createRequire } from 'node:module';
 import type { Logger as PinoLogger } from 'pino';
-import { clockText, dateText, localReading } from '../domain/time/civil-time.ts';
+import { clockText, dateText } from '../domain/time/civil-time.ts';
+import { localReading } from '../domain/time/local-time.ts';
 import { LogFile } from './log-file.ts';
 import { tellStandardError } from './standard-error.ts';
 

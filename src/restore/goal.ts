@@ -9,7 +9,8 @@ import {
   type RecoveryTarget,
   versionProblem,
 } from '../domain/recovery/recovery-target.ts';
-import { parseTargetTime } from '../domain/time/target-time.ts';
+import { parseTargetTime, type ReadTime } from '../domain/time/target-time.ts';
+import { warnOfHostZone } from '../host/host-zone.ts';
 import type { CommandContext } from '../server/context.ts';
 import type { PostgresVersion } from '../domain/postgres-version.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
@@ -57,11 +58,13 @@ export function readGoal(
 function readTarget(ctx: CommandContext, request: RestoreRequest, info: BackupInfo): RecoveryTarget | null {
   const { targetTime, targetXid, targetLsn, targetName } = request;
   if (targetTime !== undefined) {
-    const { time, zoneAssumed } = readTime(ctx, targetTime);
-    if (zoneAssumed) {
+    const { time, showings } = readTime(ctx, targetTime);
+    if (showings !== null) {
       ctx.output.warning(
         "No time zone has been specified through '--target-time' command-line option. Barman assumed the same time zone from the Barman host.",
       );
+      warnOfHostZone(ctx.output);
+      if (showings !== 1) ctx.output.warning(doubtOf(time, showings));
     }
     refuseTooEarly(time, info);
     return { kind: 'time', time };
@@ -72,8 +75,14 @@ function readTarget(ctx: CommandContext, request: RestoreRequest, info: BackupIn
   return request.targetImmediate === true ? { kind: 'immediate' } : null;
 }
 
+/** Around a change of the clock the time alone does not say which moment is meant. */
+function doubtOf(time: Timestamp, showings: number): string {
+  const why = showings === 0 ? 'is left out by the change of the clock' : 'comes twice at the change of the clock';
+  return `The target time ${why} of this host: it is taken for ${formatTimestamp(time)}. Write it with its offset from UTC, e.g. +01:00.`;
+}
+
 /** @throws RecoveryError in Barman's words */
-export function readTime(ctx: CommandContext, text: string): { time: Timestamp; zoneAssumed: boolean } {
+export function readTime(ctx: CommandContext, text: string): ReadTime {
   const parsed = parseTargetTime(text, localClock(ctx.now()));
   if (parsed.time !== undefined) return parsed;
   throw new RecoveryError(`Unable to parse the target time parameter '${text}': ${parsed.reason}: ${text}`);

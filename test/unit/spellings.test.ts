@@ -60,6 +60,29 @@ const SPELLINGS: readonly Spelling[] = [
       "oneOf(['gzip', 'bzip2', 'xz'])",
     ],
   },
+  {
+    what: 'a comparison of backup ids',
+    pattern: /\bbackupId\s*(?:[<>]=?)|[^=](?:[<>]=?)\s*[\w.]*backupId\b(?!\])/,
+    home: 'domain/backup/backup-order.ts',
+    examples: [
+      'backups.findLast((other) => other.backupId < info.backupId)',
+      'if (backupId >= newest) return;',
+      'names.filter((name) => name > job.backupId)',
+    ],
+  },
+  {
+    what: "a question to the runtime's idea of the local time",
+    pattern:
+      /\.(?:get|set)(?:FullYear|Month|Date|Day|Hours|Minutes|Seconds)\(|getTimezoneOffset|toLocale(?:Date|Time)?String|new Date\([^()]*,/,
+    home: 'domain/time/local-time.ts',
+    examples: [
+      'const hour = now.getHours();',
+      'date.setFullYear(year, month - 1, day);',
+      'new Date(now.getFullYear(), 0, 1)',
+      '-moment.getTimezoneOffset()',
+      'new Date(2026, 0, 1)',
+    ],
+  },
 ];
 
 function sources(): { readonly name: string; readonly code: readonly string[] }[] {

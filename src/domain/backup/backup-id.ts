@@ -1,5 +1,6 @@
 /** The name of a backup: the moment at which it began, as the clock of the Barman host showed it. */
-import { civilTime, localOffset, momentsShowing, epochOf } from '../time/civil-time.ts';
+import { civilTime, epochOf } from '../time/civil-time.ts';
+import { localMoments, localOffset } from '../time/local-time.ts';
 
 const BACKUP_ID = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})$/;
 
@@ -15,7 +16,7 @@ export function isBackupId(text: string): boolean {
 export function momentOfId(backupId: string, now: Date): number {
   const [, ...parts] = BACKUP_ID.exec(backupId) ?? [];
   const time = civilTime(...parts);
-  const moments = momentsShowing(time);
+  const moments = localMoments(time);
   const past = moments.findLast((moment) => moment <= now.getTime()) ?? moments[0];
   return (past ?? epochOf(time) - localOffset(time) * 60_000) / 1000;
 }

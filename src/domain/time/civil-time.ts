@@ -3,9 +3,6 @@
  * and writes either as text. A moment is a number here; what keeps the zone and the microseconds is a Timestamp.
  */
 
-/** Milliseconds. */
-const DAY = 86_400_000;
-
 export interface CivilDate {
   readonly year: number;
   /** From 1. */
@@ -65,33 +62,6 @@ export function microsOf(fraction: string): number {
   return Number(fraction.padEnd(6, '0').slice(0, 6));
 }
 
-/** Minutes that this host is ahead of UTC when its clock shows this. */
-export function localOffset({ year, month, day, hour, minute, second }: CivilTime): number {
-  const date = new Date(2000, 0, 1);
-  date.setFullYear(year, month - 1, day);
-  date.setHours(hour, minute, second);
-  return offsetOf(date);
-}
-
-/**
- * The moments (milliseconds since 1970) at which the clock of this host shows this, in their order: none in the hour that
- * is left out in spring, two in the one that comes twice in autumn.
- */
-export function momentsShowing(time: CivilTime): readonly number[] {
-  const reading = epochOf(time);
-  const offsets = [-DAY, DAY].map((away) => offsetOf(new Date(reading + away)));
-  return [...new Set(offsets)]
-    .map((offset) => reading - offset * 60_000)
-    .filter((moment) => moment + offsetOf(new Date(moment)) * 60_000 === reading)
-    .sort((left, right) => left - right);
-}
-
-/** Minutes that this host is ahead of UTC at that moment. */
-export function offsetOf(moment: Date): number {
-  // `+ 0`: no negative zero, which is another value than zero to whoever compares.
-  return -moment.getTimezoneOffset() + 0;
-}
-
 /** What a clock that shows UTC shows at that moment. */
 export function utcReading(moment: Date): CivilTime {
   return {
@@ -101,18 +71,6 @@ export function utcReading(moment: Date): CivilTime {
     hour: moment.getUTCHours(),
     minute: moment.getUTCMinutes(),
     second: moment.getUTCSeconds(),
-  };
-}
-
-/** What the clock of this host shows at that moment. */
-export function localReading(moment: Date): CivilTime {
-  return {
-    year: moment.getFullYear(),
-    month: moment.getMonth() + 1,
-    day: moment.getDate(),
-    hour: moment.getHours(),
-    minute: moment.getMinutes(),
-    second: moment.getSeconds(),
   };
 }
 

@@ -5,22 +5,22 @@
  */
 import type { Timestamp } from './timestamp.ts';
 import { type CivilDate, type CivilTime, daysIn, epochMicrosOf, microsOf } from './civil-time.ts';
-
-/** The zone of this host. */
-export interface LocalZone {
-  /** Minutes east of UTC at this wall clock reading. */
-  readonly offsetMinutes: (time: CivilTime) => number;
-  /** Abbreviations that stand for it, e.g. CET and CEST. */
-  readonly names: readonly string[];
-}
+import { momentsShowing, namedOffset, readingOffset, type Zone } from './zone.ts';
 
 export interface Clock {
   readonly today: CivilDate;
-  readonly zone: LocalZone;
+  /** That of this host. */
+  readonly zone: Zone;
+}
+
+export interface ReadTime {
+  readonly time: Timestamp;
+  /** How often clocks of this host show what was typed without a zone: not at all, once or twice; null with a zone. */
+  readonly showings: number | null;
 }
 
 export type ParsedTime =
-  | { readonly time: Timestamp; readonly zoneAssumed: boolean; readonly reason?: undefined }
+  | (ReadTime & { readonly reason?: undefined })
   | { readonly time?: undefined; readonly reason: string };
 
 /** Why a text is no moment. */
@@ -33,11 +33,11 @@ export function parseTargetTime(text: string, clock: Clock): ParsedTime {
     const date = parseDate(dateText, clock.today);
     const civil: CivilTime = { ...date, hour: time.hour, minute: time.minute, second: time.second };
     checkRanges(civil);
-    const zone = parseZone(zoneText, clock.zone);
-    const offsetMinutes = zone === 'local' || zone === null ? clock.zone.offsetMinutes(civil) : zone;
+    const zone = parseZone(zoneText, civil, clock.zone);
+    const offsetMinutes = zone ?? readingOffset(civil, clock.zone);
     return {
       time: { epochMicros: epochMicrosOf(civil, time.micros, offsetMinutes * 60), offsetMinutes },
-      zoneAssumed: zone === null,
+      showings: zone === null ? momentsShowing(civil, clock.zone).length : null,
     };
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
@@ -154,14 +154,15 @@ function checkRanges({ year, month, day, hour, minute, second }: CivilTime): voi
   if (second > 59) throw new Refused('second must be in 0..59');
 }
 
-/** Minutes east of UTC, 'local' for a name of the local zone, null when none was given. */
-function parseZone(text: string, zone: LocalZone): number | 'local' | null {
+/** Minutes east of UTC, null when no zone was given. */
+function parseZone(text: string, time: CivilTime, zone: Zone): number | null {
   if (text === '') return null;
   const [, name = '', sign, hours = '0', minutes = '0'] =
     /^([A-Za-z]*)(?:([+-])(\d{1,2}):?(\d{2})?)?$/.exec(text) ?? [];
   const isUtc = /^(?:z|utc|gmt)$/i.test(name);
   if (name !== '' && !isUtc) {
-    if (sign === undefined && zone.names.includes(name)) return 'local';
+    const seconds = sign === undefined ? namedOffset(name, time, zone) : null;
+    if (seconds !== null) return Math.trunc(seconds / 60);
     throw new Refused(`unknown time zone '${name}' (write an offset, e.g. +01:00)`);
   }
   if (sign === undefined) return 0;

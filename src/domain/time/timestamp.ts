@@ -9,12 +9,11 @@ import {
   dateText,
   epochMicrosOf,
   isRealTime,
-  localOffset,
   microsOf,
-  offsetOf,
   offsetText,
   utcReading,
 } from './civil-time.ts';
+import { localOffset, offsetOf } from './local-time.ts';
 
 /**
  * A moment with the offset PostgreSQL reported, microseconds kept: Barman shows times in the stored offset.
@@ -87,6 +86,13 @@ export function ctime(time: Timestamp): string {
   const { date, reading } = inZone(time);
   const day = String(reading.day).padStart(2, ' ');
   return `${WEEKDAYS[date.getUTCDay()]} ${MONTHS[reading.month - 1]} ${day} ${clockText(reading)} ${reading.year}`;
+}
+
+/** `Sat Nov 21 2026 02:35:40 GMT+0100` in the stored zone: where the offset matters. */
+export function zonedText(time: Timestamp): string {
+  const { date, reading } = inZone(time);
+  const day = `${WEEKDAYS[date.getUTCDay()]} ${MONTHS[reading.month - 1]} ${String(reading.day).padStart(2, '0')}`;
+  return `${day} ${reading.year} ${clockText(reading)} GMT${offsetText(time.offsetMinutes).replace(':', '')}`;
 }
 
 /** Seconds since 1970 UTC, with fraction. */

@@ -1,6 +1,6 @@
 /** One server in the document of `diagnose`. Source: docs/behaviour/check.md 6, cli.md 6.9. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { offsetOf } from '../../domain/time/civil-time.ts';
+import { offsetOf } from '../../domain/time/local-time.ts';
 import type { BackupInfo } from '../../domain/backup/backup-info.ts';
 import { BarmanError } from '../../domain/errors.ts';
 import { isoTimestamp, type Timestamp } from '../../domain/time/timestamp.ts';

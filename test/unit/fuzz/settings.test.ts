@@ -95,7 +95,7 @@ describe('words of an administrator', () => {
   it('moments are read or refused with a reason', () => {
     const clock = {
       today: { year: 2026, month: 11, day: 21 },
-      zone: { offsetMinutes: () => 60, names: ['CET', 'CEST'] },
+      zone: { at: () => ({ seconds: 3600, name: 'CET' }) },
     };
     const near = textNear(
       '2026-11-21',

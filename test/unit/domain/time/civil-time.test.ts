@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   clockText,
   civilTime,
@@ -10,19 +10,10 @@ import {
   epochOf,
   isRealDate,
   isRealTime,
-  localOffset,
-  localReading,
   microsOf,
-  offsetOf,
   offsetText,
   utcReading,
 } from '../../../../src/domain/time/civil-time.ts';
-
-const zone = process.env.TZ;
-afterEach(() => {
-  if (zone === undefined) delete process.env.TZ;
-  else process.env.TZ = zone;
-});
 
 describe('a day', () => {
   it.each([
@@ -75,29 +66,6 @@ describe('a reading and its moment', () => {
         expect(isRealTime(reading)).toBe(true);
       }),
     );
-  });
-
-  it.each(['UTC', 'America/New_York', 'Asia/Kolkata', 'Australia/Lord_Howe'])('are the same thing in %s', (name) => {
-    process.env.TZ = name;
-    fc.assert(
-      fc.property(fc.integer({ min: 0, max: 4_000_000_000 }), (seconds) => {
-        const moment = new Date(seconds * 1000);
-        const reading = localReading(moment);
-        const offset = localOffset(reading);
-        // An hour that the clock shows twice is one of the two.
-        const isTwice = offset !== offsetOf(moment);
-        if (!isTwice) expect(epochMicrosOf(reading, 0, offset * 60)).toBe(BigInt(seconds) * 1_000_000n);
-      }),
-    );
-  });
-
-  it('knows the zone of this host in summer and in winter, and no negative zero', () => {
-    process.env.TZ = 'America/New_York';
-    expect(localOffset(civilTime('2026', '11', '21'))).toBe(-300);
-    expect(localOffset(civilTime('2026', '07', '10'))).toBe(-240);
-    process.env.TZ = 'UTC';
-    expect(localOffset(civilTime('2026', '11', '21'))).toBe(0);
-    expect(offsetOf(new Date(0))).toBe(0);
   });
 
   it('keeps microseconds and cuts what is finer', () => {

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { parsePosixZone } from '../../../../src/domain/time/posix-zone.ts';
 import { type Clock, parseTargetTime } from '../../../../src/domain/time/target-time.ts';
+import { UTC } from '../../../../src/domain/time/zone.ts';
 
 /** A host one hour east of UTC, two from April to September. */
 const clock: Clock = {
   today: { year: 2026, month: 11, day: 21 },
-  zone: { offsetMinutes: ({ month }) => (month >= 4 && month <= 9 ? 120 : 60), names: ['CET', 'CEST'] },
+  zone: parsePosixZone('CET-1CEST,M4.1.0/0,M10.1.0/0') ?? UTC,
 };
 
 /** ISO text with the offset kept, as PostgreSQL would be told. */
@@ -15,7 +17,7 @@ function shown(text: string): string {
   const local = new Date(Number(epochMicros / 1000n) + offsetMinutes * 60_000).toISOString().slice(0, 19);
   const micros = String(epochMicros % 1_000_000n).padStart(6, '0');
   const offset = `${offsetMinutes < 0 ? '-' : '+'}${Math.abs(offsetMinutes)}`;
-  return `${local}.${micros} ${offset}${parsed.zoneAssumed ? ' assumed' : ''}`;
+  return `${local}.${micros} ${offset}${parsed.showings === null ? '' : ' assumed'}`;
 }
 
 describe('parseTargetTime', () => {
