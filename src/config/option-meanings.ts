@@ -69,7 +69,7 @@ export const SUBJECTS: readonly Subject[] = [
   { title: 'Base backups', options: [
     ['backup_method', '1.6.0', 'how a backup is taken: `postgres` with pg_basebackup, `rsync` over ssh, `local-rsync` on the same host; `snapshot` and `local-to-cloud` are not in this release', ['postgres', 'rsync', 'local-rsync', 'snapshot', 'local-to-cloud']],
     ['backup_options', '1.3.1', 'which interface of PostgreSQL announces the backup (exclusive: before version 15 only), and `external_configuration` for no warning about configuration files outside of the data directory', 'a list of `concurrent_backup` or `exclusive_backup`, `external_configuration`'],
-    ['backup_schedule', 'ours', 'when `barman cron --daemon` takes backups, in local time', 'cron expression'],
+    ['backup_schedule', 'ours', 'when `barman cron --daemon` takes backups, in local time; a time that the change of the clock leaves out is made up for right behind it, one that comes twice counts once', 'cron expression'],
     ['immediate_checkpoint', '1.3.0', 'begin with a fast checkpoint instead of waiting for a spread one'],
     ['reuse_backup', '1.4.0', 'files that did not change since the last rsync backup: linked to it, copied from it, or fetched again', ['link', 'copy', 'off']],
     ['parallel_jobs', '2.2', 'how many copies run side by side, in rsync backups and in restores'],

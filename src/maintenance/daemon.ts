@@ -6,18 +6,18 @@
  * SIGTERM and SIGINT: nothing new is started, running children are told to stop (a backup records itself as FAILED) and
  * awaited, so that the service stops soon and the catalog tells the truth.
  */
-import type { ScheduledTask } from 'node-cron';
 import type { Child } from '../host/process/child.ts';
 import { howItEnded } from '../host/process/failure.ts';
 import { startSelf } from '../host/self.ts';
 import type { Config } from '../config/load.ts';
 import { BarmanError, messageOf } from '../domain/errors.ts';
 import { roleOf } from '../domain/server-role.ts';
+import { zonedText, timestampOf } from '../domain/time/timestamp.ts';
+import { warnOfHostZone } from '../host/host-zone.ts';
 import type { CommandContext } from '../server/context.ts';
 import { reportConflicts } from '../server/select.ts';
 import { takeDaemonLock } from '../server/locks.ts';
-
-const EVERY_MINUTE = '* * * * *';
+import type { Alarm } from './timetable.ts';
 
 /** Runs until a signal arrives. */
 export async function runDaemon(ctx: CommandContext): Promise<void> {
@@ -27,6 +27,7 @@ export async function runDaemon(ctx: CommandContext): Promise<void> {
   const jobs = makeJobs(ctx);
   const timetable = await makeTimetable(ctx, jobs);
   try {
+    warnOfHostZone(ctx.output);
     ctx.output.info(`Scheduler started (pid ${process.pid}): maintenance every minute, Ctrl-C or SIGTERM to stop`);
     timetable.apply(ctx.configuration);
     timetable.everyMinute(async () => {
@@ -105,32 +106,30 @@ interface Timetable {
 }
 
 async function makeTimetable(ctx: CommandContext, jobs: Jobs): Promise<Timetable> {
-  const { schedule, setLogger, validateDetailed } = await import('node-cron');
-  const log = ctx.log.named('barman.cron');
-  const warn = (message: string | Error) => log.warning(messageOf(message));
-  setLogger({ info: (text) => log.debug(text), warn, error: warn, debug: () => {} });
-  const backups = new Map<string, { readonly expression: string; readonly task: ScheduledTask | null }>();
-  const others: ScheduledTask[] = [];
+  const { everyMinute, readSchedule, setAlarm } = await import('./timetable.ts');
+  const backups = new Map<string, { readonly expression: string; readonly alarm: Alarm | null }>();
+  const others: { readonly stop: () => void }[] = [];
 
   const add = (name: string, expression: string) => {
-    const { valid, errors } = validateDetailed(expression);
-    if (!valid) {
-      const why = errors.map(({ field, message }) => `${field}: ${message}`).join('; ');
+    const schedule = readSchedule(expression);
+    if ('reason' in schedule) {
       ctx.output.error(
-        `server '${name}': backup_schedule '${expression}' is not a cron expression (${why}); it gets no scheduled backups`,
+        `server '${name}': backup_schedule '${expression}' is not a cron expression (${schedule.reason}); it gets no scheduled backups`,
       );
-      backups.set(name, { expression, task: null });
+      backups.set(name, { expression, alarm: null });
       return;
     }
-    const task = schedule(expression, () => jobs.start(`backup of server '${name}'`, ['-q', 'backup', name]));
-    backups.set(name, { expression, task });
-    ctx.output.info(`Server '${name}': backup at '${expression}', next ${task.getNextRun()?.toString() ?? 'never'}`);
+    const alarm = setAlarm(schedule, () => jobs.start(`backup of server '${name}'`, ['-q', 'backup', name]));
+    backups.set(name, { expression, alarm });
+    const due = alarm.due();
+    const next = due === null ? 'never' : zonedText(timestampOf(new Date(due)));
+    ctx.output.info(`Server '${name}': backup at '${expression}', next ${next}`);
   };
   const apply = (config: Config) => {
     const wanted = schedules(config);
-    for (const [name, { expression, task }] of backups) {
+    for (const [name, { expression, alarm }] of backups) {
       if (wanted.get(name) === expression) continue;
-      void task?.destroy();
+      alarm?.stop();
       backups.delete(name);
       if (!wanted.has(name)) ctx.output.info(`Server '${name}': no scheduled backups any more`);
     }
@@ -148,16 +147,15 @@ async function makeTimetable(ctx: CommandContext, jobs: Jobs): Promise<Timetable
       }
     },
     everyMinute: (work) => {
-      others.push(
-        schedule(EVERY_MINUTE, () =>
-          work().catch((error: unknown) =>
-            ctx.output.exception(messageOf(error), error instanceof Error ? error.stack : undefined),
-          ),
-        ),
-      );
+      const run = () =>
+        work().catch((error: unknown) =>
+          ctx.output.exception(messageOf(error), error instanceof Error ? error.stack : undefined),
+        );
+      others.push(everyMinute(() => void run()));
     },
     stop: () => {
-      for (const task of [...others, ...[...backups.values()].map((entry) => entry.task)]) void task?.destroy();
+      for (const { stop } of others) stop();
+      for (const { alarm } of backups.values()) alarm?.stop();
     },
   };
 }
