@@ -4,7 +4,7 @@
  */
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { type BackupFlaw, type BackupFlaws, provingPaths } from '../domain/backup/backup-flaw.ts';
+import { type BackupFlaw, type BackupFlaws, pathsWithoutManifest, provingPaths } from '../domain/backup/backup-flaw.ts';
 import { type BackupInfo, isCopyDone } from '../domain/backup/backup-info.ts';
 import { isBackupId } from '../domain/backup/backup-id.ts';
 import { isFull } from '../domain/backup/backup-layout.ts';
@@ -33,6 +33,14 @@ export function findFlaws(layout: CatalogLayout, { backups, damaged }: CatalogLi
     }
     return flaws;
   }
+  // Nothing is lost by choosing one that lacks nothing but its manifest where there is none that has it.
+  if (finished.every(({ backupId }) => flaws.has(backupId))) {
+    for (const info of finished) {
+      const flaw = flaws.get(info.backupId);
+      if (flaw?.kind === 'missing' && hasAllButManifest(layout, info))
+        flaws.set(info.backupId, { ...flaw, kind: 'unproved' });
+    }
+  }
   const unreadable = new Map(damaged.map((record) => [record.backupId, record]));
   for (const info of finished) {
     if (isFull(info) || flaws.has(info.backupId)) continue;
@@ -45,6 +53,12 @@ export function findFlaws(layout: CatalogLayout, { backups, damaged }: CatalogLi
 /** The reference removes the data of a backup before it changes its record. */
 function isBeingDeleted(layout: CatalogLayout, { backupId }: BackupInfo): boolean {
   return look(annotationPath(layout, backupId, 'delete_this')) === null;
+}
+
+function hasAllButManifest(layout: CatalogLayout, info: BackupInfo): boolean {
+  const root = backupPath(layout, info.backupId);
+  const paths = pathsWithoutManifest(provingPaths(info, layout));
+  return paths?.every((name) => look(`${root}/${name}`) === null) ?? false;
 }
 
 function flawOf(layout: CatalogLayout, info: BackupInfo): BackupFlaw | null {

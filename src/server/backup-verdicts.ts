@@ -1,5 +1,6 @@
 /** The verdicts of a server's retention policy, with the keep annotations read from the catalog. */
 import type { KeepTarget } from '../catalog/catalog.ts';
+import { isWhole } from '../domain/backup/backup-flaw.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { backupVerdicts, effectiveRedundancy, type RetentionVerdict } from '../domain/backup/retention.ts';
 import type { ServerScope } from './scope.ts';
@@ -21,7 +22,7 @@ export async function retentionVerdicts(
   }
   const keeps = await readKeeps(scope, backups);
   const flaws = await scope.catalog.flaws();
-  const whole = backups.filter(({ backupId }) => !flaws.has(backupId));
+  const whole = backups.filter((info) => isWhole(info, flaws));
   return backupVerdicts(whole, policy, { keeps, minimumRedundancy, now: scope.now() });
 }
 

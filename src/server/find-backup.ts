@@ -65,6 +65,12 @@ export function reportFlaws({ name, output, catalog }: ServerScope, flaws: Backu
 }
 
 function whatIsWrong(server: string, backupId: string, flaw: BackupFlaw): string {
+  if (flaw.kind === 'unproved') {
+    return [
+      `Backup ${backupId} of server ${server} cannot be verified: ${flawText(flaw)}.`,
+      'It counts all the same, because no backup of this server has a manifest. Put it back or take a new backup.',
+    ].join('\n');
+  }
   const remedy =
     flaw.kind === 'unreadable'
       ? 'Let this user read it'

@@ -11,10 +11,10 @@ import { layoutOf, type Places } from './backup-layout.ts';
 
 /**
  * `unmounted`: not one backup of the server is where they are kept. `unreadable`: nobody knows whether it is there, so
- * it counts as needed.
+ * it counts as needed. `unproved`: its manifest is missing, the rest is there, and no backup of the server is better.
  */
 export interface BackupFlaw {
-  readonly kind: 'missing' | 'unmounted' | 'unreadable';
+  readonly kind: 'missing' | 'unmounted' | 'unreadable' | 'unproved';
   readonly path: string;
   /** The words of the system; '' for what is missing. */
   readonly reason: string;
@@ -25,13 +25,29 @@ export type BackupFlaws = ReadonlyMap<string, BackupFlaw>;
 
 /** Complete, and its files are there: what can be restored. */
 export function isSound(info: BackupInfo, flaws: BackupFlaws): boolean {
-  return isCopyDone(info) && !flaws.has(info.backupId);
+  return isCopyDone(info) && isWhole(info, flaws);
+}
+
+/** Whatever its status: no file is known to lack that a restore needs. */
+export function isWhole({ backupId }: BackupInfo, flaws: BackupFlaws): boolean {
+  const flaw = flaws.get(backupId);
+  return flaw === undefined || flaw.kind === 'unproved';
 }
 
 /** `'PATH' is missing`. */
 export function flawText({ kind, path, reason }: BackupFlaw): string {
   if (kind === 'unmounted') return `'${path}' holds no backup: is its filesystem not mounted?`;
-  return kind === 'missing' ? `'${path}' is missing` : `'${path}' cannot be read: ${reason}`;
+  return kind === 'missing' || kind === 'unproved' ? `'${path}' is missing` : `'${path}' cannot be read: ${reason}`;
+}
+
+const MANIFEST = 'data/backup_manifest';
+const CONTROL = 'data/global/pg_control';
+
+/** What PostgreSQL cannot do without, where `proving` says that a manifest proves it; undefined where none does. */
+export function pathsWithoutManifest(proving: readonly string[]): readonly string[] | undefined {
+  if (!proving.includes(MANIFEST)) return undefined;
+  const others = proving.filter((path) => path !== MANIFEST);
+  return others.some((path) => path.startsWith('data/')) ? others : [CONTROL, ...others];
 }
 
 /**
@@ -41,11 +57,11 @@ export function flawText({ kind, path, reason }: BackupFlaw): string {
 export function provingPaths(info: BackupInfo, places: Places): readonly string[] {
   const layout = layoutOf(info, places);
   if (layout.origin === 'snapshot' || isObject(layout.place)) return [];
-  const manifest = layout.origin === 'postgres' && writesManifest(info) ? ['data/backup_manifest'] : [];
+  const manifest = layout.origin === 'postgres' && writesManifest(info) ? [MANIFEST] : [];
   const spaces = (info.tablespaces ?? []).map(({ oid }) => oid);
   // The manifest of plain files lies where they do, and is written last.
   if (layout.format === 'plain') {
-    return [...(manifest.length > 0 ? manifest : ['data/global/pg_control']), ...spaces.map(String)];
+    return [...(manifest.length > 0 ? manifest : [CONTROL]), ...spaces.map(String)];
   }
   const archive = backupArchiveOf(layout.codec ?? 'none');
   if (archive === undefined) return ['data', ...manifest];

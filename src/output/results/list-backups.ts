@@ -74,6 +74,7 @@ function jsonRecord({ info, usage, verdict, flaw }: ListedBackup): JsonObject {
 
 /** How the list calls a backup that is not whole. */
 function flawWord({ kind }: BackupFlaw): string {
+  if (kind === 'unproved') return 'NO MANIFEST';
   return kind === 'unreadable' ? 'UNREADABLE' : 'MISSING FILES';
 }
 

@@ -3,6 +3,7 @@ import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Catalog } from '../../../src/catalog/catalog.ts';
+import { isSound } from '../../../src/domain/backup/backup-flaw.ts';
 import { type CatalogHome, catalogHome, recordText, type RecordTexts, span } from '../../support/catalog-home.ts';
 import { makeHome, type TestHome } from '../../support/server-home.ts';
 
@@ -48,6 +49,24 @@ describe('flaws', () => {
     await add(SECOND, texts);
     await rm(home.path('base', SECOND, gone), { recursive: true });
     expect(await flaws()).toEqual([`${SECOND}: missing ${path.replace('ID', SECOND)}`]);
+  });
+
+  it('lets one without its manifest count where no backup has one, and only there', async () => {
+    await add(SECOND);
+    await rm(home.path('base', FIRST, 'data', 'backup_manifest'));
+    expect(await flaws()).toEqual([`${FIRST}: missing /base/${FIRST}/data/backup_manifest`]);
+    await rm(home.path('base', SECOND, 'data', 'backup_manifest'));
+    await mkdir(home.path('base', FIRST, 'data', 'global'), { recursive: true });
+    await writeFile(home.path('base', FIRST, 'data', 'global', 'pg_control'), '');
+    await rm(home.path('base', SECOND, 'data', 'global'), { recursive: true, force: true });
+    expect(await flaws()).toEqual([
+      `${FIRST}: unproved /base/${FIRST}/data/backup_manifest`,
+      `${SECOND}: missing /base/${SECOND}/data/backup_manifest`,
+    ]);
+    const catalog = home.open();
+    const { backups } = await catalog.listBackups();
+    const sound = await catalog.flaws();
+    expect(backups.filter((info) => isSound(info, sound)).map(({ backupId }) => backupId)).toEqual([FIRST]);
   });
 
   it('asks an rsync backup and an old release for no manifest', async () => {
