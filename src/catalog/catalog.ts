@@ -107,6 +107,8 @@ export interface Catalog {
       before?: (record: WalRecord) => Promise<void>;
       after?: (record: WalRecord) => Promise<void>;
       gone?: (record: WalRecord) => void;
+      /** The caller took the files away himself: that they are gone is no news. */
+      isTaken?: boolean;
     },
   ): Promise<readonly WalRecord[]>;
   /** True when xlog.db exists with content. */

@@ -230,10 +230,11 @@ class Archive {
   }
 
   /** What cannot be read, or holds nothing, is left out with a warning: the other files are worth an index. */
-  private async describe({ name }: WalFile, onUnread: () => void): Promise<WalRecord | undefined> {
+  private async describe({ name, kind }: WalFile, onUnread: () => void): Promise<WalRecord | undefined> {
     try {
       const record = await this.store.describe(name);
-      if (record === undefined || record.size > 0) return record;
+      // PostgreSQL does not flush a label, and no recovery reads one.
+      if (record === undefined || record.size > 0 || kind === 'label') return record;
       this.notify.warning(`'${this.store.locate(name)}' is empty: it is not listed in the WAL index`);
     } catch (error) {
       if (!(error instanceof WalError)) throw error;

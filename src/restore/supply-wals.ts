@@ -19,6 +19,7 @@ export function warnAboutWals(ctx: CommandContext, plan: RecoveryPlan, goal: Rec
     const others = wals.unusable.length > 1 ? ` (and ${wals.unusable.length - 1} more)` : '';
     ctx.output.warning(`WAL file '${unusable}'${others} of the archive is missing or damaged and is not copied.`);
   }
+  warnOfForeign(ctx, plan, wals.foreign);
   if (wals.firstHole !== null) {
     ctx.output.warning(
       `WAL file '${wals.firstHole}' is not in the archive: recovery cannot go beyond it on this timeline.`,
@@ -38,6 +39,20 @@ export function warnAboutWals(ctx: CommandContext, plan: RecoveryPlan, goal: Rec
 export async function lacksWals({ catalog }: ServerScope, info: BackupInfo): Promise<boolean> {
   if (info.status !== 'WAITING_FOR_WALS') return false;
   return (await judge(catalog, info))?.status !== 'DONE';
+}
+
+/** Where the WAL of this system ends, recovery ends. */
+function warnOfForeign(
+  { output }: Pick<CommandContext, 'output'>,
+  { info }: RecoveryPlan,
+  foreign: readonly string[],
+): void {
+  const [first] = foreign;
+  if (first === undefined) return;
+  const others = foreign.length > 1 ? ` (and ${foreign.length - 1} more)` : '';
+  output.warning(
+    `WAL file '${first}'${others} of the archive is of another PostgreSQL system than the backup (${info.systemid}) and is not copied.`,
+  );
 }
 
 export interface WalPlace {
@@ -60,10 +75,14 @@ export async function supplyWals(
   }
   await prepareWalDirectory(place.directory);
   output.info('Copying required WAL segments.');
-  await deliverAll(scope, plan, wals, place.directory, () => output.info('Copying .partial WAL files.'));
+  const foreign = await deliverAll(scope, plan, wals, place.directory, () =>
+    output.info('Copying .partial WAL files.'),
+  );
+  warnOfForeign(scope, plan, [...foreign].sort());
   if (!place.isPointInTime) output.info('Generating archive status files');
   // A partial file is not marked: what PostgreSQL makes of that segment has never been archived.
-  const archived = place.isPointInTime ? [] : wals.files.map(({ deliveredAs }) => deliveredAs);
+  const delivered = wals.files.filter(({ name }) => !foreign.has(name));
+  const archived = place.isPointInTime ? [] : delivered.map(({ deliveredAs }) => deliveredAs);
   await writeArchiveStatus(place.directory, archived);
 }
 
@@ -73,12 +92,13 @@ async function deliverAll(
   wals: WalPlan,
   directory: string,
   onPartials: () => void,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
   let done = 0;
   const sizes = (files: readonly NeededWal[]) =>
     files.reduce((sum, file) => sum + deliveredSize(file, plan.info.xlogSegmentSize), 0);
   const total = sizes(wals.files) + sizes(wals.partials);
   const delivery: WalDelivery = {
+    info: plan.info,
     directory,
     segmentSize: plan.info.xlogSegmentSize,
     settings: scope.codecs,
@@ -90,9 +110,9 @@ async function deliverAll(
   };
   const watch = watchProgress(scope.output.progress, 'Copying WAL', async () => ({ done, total }));
   try {
-    await deliverWals(scope, wals.files, delivery);
+    const foreign = await deliverWals(scope, wals.files, delivery);
     if (wals.partials.length > 0) onPartials();
-    await deliverWals(scope, wals.partials, delivery);
+    return new Set([...foreign, ...(await deliverWals(scope, wals.partials, delivery))]);
   } finally {
     await watch.stop();
   }

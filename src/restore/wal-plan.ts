@@ -23,6 +23,7 @@ import type { WalRecord } from '../domain/wal/xlogdb.ts';
 import type { ServerScope } from '../server/scope.ts';
 import type { WalStore } from '../storage/wal-store.ts';
 import { archivedForm } from '../wal/content/content.ts';
+import { ownWals } from './foreign-wal.ts';
 
 export interface NeededWal extends StoredForm {
   /** Its name in the archive. */
@@ -47,6 +48,8 @@ export interface WalPlan {
   readonly firstHole: string | null;
   /** Listed in xlog.db but gone from the archive, or too short; in name order. They are not delivered. */
   readonly unusable: readonly string[];
+  /** Of another PostgreSQL system than the backup; in name order. They are not delivered. */
+  readonly foreign: readonly string[];
 }
 
 export interface WalSelection {
@@ -73,13 +76,20 @@ export async function planWals(scope: ServerScope, info: BackupInfo, selection: 
     scope.catalog.walStore,
     scope.config.customCompressionMagic,
   );
-  for (const name of unusable) present.delete(name);
+  const own = await ownWals(scope, info, usable);
+  for (const name of [...unusable, ...own.foreign]) present.delete(name);
   refuseMissing(scope, info, begin, end, present);
+  const partials = await ownWals(
+    scope,
+    info,
+    await choosePartials(scope, info, chosen, selection.withPartial, present),
+  );
   return {
-    files: usable,
-    partials: await choosePartials(scope, info, chosen, selection.withPartial, present),
+    files: own.files,
+    partials: partials.files,
     firstHole: findHole(present, end, info.xlogSegmentSize),
     unusable: [...unusable].sort(),
+    foreign: [...own.foreign, ...partials.foreign].sort(),
   };
 }
 
@@ -176,9 +186,10 @@ async function examine(
   const forms = new Map<string, StoredForm>();
   await inParallel(files, 8, async (file) => {
     const facts = await store.facts(file.name);
+    const kind = parseWalName(file.name)?.kind;
     const size = facts?.isFile === true ? facts.size : null;
-    const isWhole = !isPlain(file) || parseWalName(file.name)?.kind !== 'segment' || size === segmentSize;
-    if (size !== null && size > 0 && isWhole) return;
+    const isWhole = !isPlain(file) || kind !== 'segment' || size === segmentSize;
+    if (size !== null && (size > 0 || kind === 'label') && isWhole) return;
     const found = size === null ? PLAIN : await archivedForm(store, file.name, customMagic);
     if (isPlain(found)) unusable.add(file.name);
     else forms.set(file.name, found);

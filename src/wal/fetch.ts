@@ -3,8 +3,9 @@
  */
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Writable } from 'node:stream';
+import { Duplex, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { type KnownSystems, openSystemsLeniently } from '../catalog/systems.ts';
 import { compressor, decompressor } from '../codec/compression.ts';
 import { exists } from '../host/files.ts';
 import { DECRYPTION_HINT, gpgReason } from '../codec/gpg.ts';
@@ -12,10 +13,11 @@ import { formatOf } from '../domain/codecs.ts';
 import { BarmanError, errnoOf, WalError } from '../domain/errors.ts';
 import { parseWalName, segmentName, type WalFile } from '../domain/wal/wal.ts';
 import type { StoredForm } from '../domain/wal/wal-content.ts';
+import { parseWalHeader, WAL_HEADER_LENGTH } from '../domain/wal/wal-header.ts';
 import type { OpenWal } from '../storage/wal-store.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { decrypted, openWal, streamOf } from './content/content.ts';
-import { examineWal } from './content/examine.ts';
+import { foreignText, glanceAt } from './content/judge.ts';
 
 /** An open WAL file; the caller closes `handle`. */
 export interface FoundWal {
@@ -23,6 +25,7 @@ export interface FoundWal {
   readonly path: string;
   readonly handle: FileHandle;
   readonly form: StoredForm;
+  readonly systems: KnownSystems;
 }
 
 export interface FindOptions {
@@ -43,15 +46,16 @@ export type Delivery = 'plain' | 'gzip' | 'bzip2' | 'keep';
 export async function findWal(scope: ServerScope, file: WalFile, options: FindOptions): Promise<FoundWal | undefined> {
   const settings = scope.codecs;
   const { walStore } = scope.catalog;
+  const systems = await openSystemsLeniently(scope.catalog);
   for (const { name, queue } of lookupOrder(scope, file, options.partial)) {
     const path = queue === null ? walStore.locate(name) : join(queue, name);
     const found = await (queue === null ? walStore.open(name) : openQueued(path));
     if (found === undefined || found === 'no file') continue;
-    const { handle, stats } = found;
+    const { handle } = found;
     let isTaken = false;
     try {
       const named = parseWalName(name) ?? file;
-      const { problem, ...form } = await examineWal(named, handle, stats, settings, null);
+      const { form, problem } = await glanceAt(named, found, { settings, systems });
       if (form.encryption !== null && settings.encryptionPassphraseCommand === null) {
         throw new WalError(
           `Encrypted WAL file '${named.name}' detected, but no 'encryption_passphrase_command' is configured. Please set 'encryption_passphrase_command' in the configuration so the correct private key can be identified for decryption.`,
@@ -59,9 +63,9 @@ export async function findWal(scope: ServerScope, file: WalFile, options: FindOp
       }
       if (problem === null) {
         isTaken = true;
-        return { file: named, path, handle, form };
+        return { file: named, path, handle, form, systems };
       }
-      scope.output.warning(`WAL file '${path}' ${problem.text}: passed over${options.origin}`);
+      scope.output.warning(`WAL file '${path}' ${problem}: passed over${options.origin}`);
     } finally {
       if (!isTaken) await handle.close();
     }
@@ -88,21 +92,48 @@ export async function deliverWal(
         ? { compression: form.compression, stream: streamOf(handle) }
         : await decrypted(handle, settings);
     const stages: (NodeJS.ReadableStream | NodeJS.ReadWriteStream)[] = [stream];
+    // What is plain or in gzip was looked at already.
+    const isUnseen = form.encryption !== null || (compression !== null && compression !== 'gzip');
+    if (isUnseen && compression === null) stages.push(withoutForeign(found));
     const stored = compression === null ? null : formatOf(compression);
     // A partial file is for PostgreSQL to go on with: it is never compressed.
     const wanted = file.kind === 'partial' && delivery !== 'keep' ? 'plain' : delivery;
     if (wanted !== 'keep' && stored !== (wanted === 'plain' ? null : wanted)) {
       if (compression !== null) stages.push(decompressor(compression, settings));
+      if (isUnseen && compression !== null) stages.push(withoutForeign(found));
       if (wanted !== 'plain') stages.push(compressor(wanted, settings));
     }
     await pipeline([...stages, target], { end: options.end });
   } catch (error) {
-    if (form.encryption === null || !(error instanceof BarmanError)) throw error;
+    if (form.encryption === null || error instanceof ForeignWalError || !(error instanceof BarmanError)) throw error;
     throw new WalError(`Encrypted WAL file '${path}' cannot be decrypted: ${gpgReason(error)}`, {
       cause: error,
       hint: error.hint ?? DECRYPTION_HINT,
     });
   }
+}
+
+class ForeignWalError extends WalError {}
+
+/** Passes plain content on when its first page is of a system that is known here. Not every form could be looked into before. */
+function withoutForeign({ file, path, systems }: FoundWal): Duplex {
+  return Duplex.from(async function* (source: AsyncIterable<Buffer>) {
+    let head: Buffer | undefined = Buffer.alloc(0);
+    for await (const chunk of source) {
+      if (head === undefined) {
+        yield chunk;
+        continue;
+      }
+      head = Buffer.concat([head, chunk]);
+      if (head.length < WAL_HEADER_LENGTH) continue;
+      const header = file.kind === 'history' || file.kind === 'label' ? undefined : parseWalHeader(head);
+      const problem = header === undefined ? null : await foreignText(header, systems);
+      if (problem !== null) throw new ForeignWalError(`WAL file '${path}' ${problem}: it is not handed out`);
+      yield head;
+      head = undefined;
+    }
+    if (head !== undefined) yield head;
+  });
 }
 
 /**

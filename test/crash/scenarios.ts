@@ -1,11 +1,11 @@
 /** The commands that are struck, each on a home that shows what it can lose. */
 import { createHash } from 'node:crypto';
-import { access, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { emptyBackupInfo } from '../../src/domain/backup/backup-info.ts';
 import { asInterrupted } from '../../src/maintenance/delete/interrupted.ts';
 import { walTar } from '../support/tar.ts';
-import { segmentName, walSegment } from '../support/wal-files.ts';
+import { recordedSegment, segmentName, walSegment } from '../support/wal-files.ts';
 import { barmanProgram, runProgram } from '../support/sandbox.ts';
 import { addBackup, archiveWals, type CrashHome, queueWals } from './home.ts';
 import { type HomeScenario, onHome } from './home-world.ts';
@@ -75,6 +75,30 @@ const archiving = (compression: string, encryption = ''): HomeScenario => ({
   backups: [FIRST],
 });
 
+const PARTIAL = `${wal(2)}.partial`;
+
+/** The good segment takes the place of an archived copy that is of no use, which is kept. */
+const replacing = (what: string, bad: Buffer): HomeScenario => ({
+  name: `archive-wal, ${what} copy`,
+  options: '',
+  seed: async (home) => {
+    await addBackup(home, FIRST, span(1, 1));
+    await archiveWals(home, range(1, 3));
+    await writeFile(home.path('wals', wal(2).slice(0, 16), wal(2)), bad);
+    await queueWals(home, [wal(2)]);
+  },
+  args: ['archive-wal', 'pg'],
+  wals: range(1, 3),
+  backups: [FIRST],
+  mayStay: /^pg\/errors\/[^/]+\.duplicate$/,
+  always: async (home) => {
+    const rejected = (await readdir(home.path('errors'))).map((name) => home.path('errors', name));
+    const paths = [...rejected, home.path('wals', wal(2).slice(0, 16), wal(2))];
+    const copies = await Promise.all(paths.map((path) => readFile(path).catch(() => null)));
+    return copies.some((bytes) => bytes?.equals(bad)) ? isWhole(home, wal(2)) : `the ${what} copy is nowhere`;
+  },
+});
+
 const exists = (path: string) =>
   access(path).then(
     () => true,
@@ -126,6 +150,30 @@ const HOME_SCENARIOS: readonly HomeScenario[] = [
   archiving('zstd'),
   archiving('lz4'),
   archiving('zstd', ENCRYPTION),
+  replacing('foreign', walSegment(wal(2), { systemId: '42' })),
+  replacing('cut', walSegment(wal(2)).subarray(0, 5_000)),
+  {
+    name: 'archive-wal, better partial',
+    options: '',
+    seed: async (home) => {
+      await addBackup(home, FIRST, span(1, 1));
+      await archiveWals(home, [wal(1)]);
+      await writeFile(home.path('wals', wal(2).slice(0, 16), PARTIAL), recordedSegment(wal(2), { records: 3 }));
+      await appendFile(home.path('wals', 'pg-xlog.db'), `${PARTIAL}\t1048576\t1793505600.5\tNone\tNone\n`);
+      await writeFile(home.path('incoming', PARTIAL), recordedSegment(wal(2), { records: 5 }));
+    },
+    args: ['archive-wal', 'pg'],
+    wals: [wal(1)],
+    backups: [FIRST],
+    mayStay: /\.partial$/,
+    // The first one may go when the better one is durable, never before.
+    always: async (home) => {
+      const copies = [home.path('incoming', PARTIAL), home.path('wals', wal(2).slice(0, 16), PARTIAL)];
+      const bytes = await Promise.all(copies.map((path) => readFile(path).catch(() => null)));
+      const better = recordedSegment(wal(2), { records: 5 });
+      return bytes.some((copy) => copy?.equals(better)) ? null : 'the better partial file is nowhere';
+    },
+  },
   {
     name: 'delete',
     options: '',

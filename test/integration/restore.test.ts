@@ -5,6 +5,7 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, nextSecond } from '../support/eventually.ts';
 import { type ArchivingServer, startArchivingServer, startBarman } from '../support/archiving-server.ts';
@@ -408,6 +409,34 @@ describe('barman restore', () => {
       });
     } finally {
       await writeFile(path, content);
+    }
+  });
+
+  it.each(['plain', 'gzip'])('never delivers WAL of another system (%s), and says where its own ends', async (form) => {
+    const record = await server.record(plain);
+    const names = (await readdir(server.path('wals', '0000000100000000'))).filter((name) => name.length === 24).sort();
+    const [foreign = ''] = names.filter((name) => name > (record.end_wal ?? '')).slice(-1);
+    const path = server.path('wals', '0000000100000000', foreign);
+    const content = await readFile(path);
+    const index = server.path('wals', 'pg-xlog.db');
+    const original = await readFile(index);
+    const bytes = content[0] === 0x1f ? gunzipSync(content) : Buffer.from(content);
+    bytes.writeBigUInt64LE(42n, 24);
+    await writeFile(path, form === 'gzip' ? gzipSync(bytes) : bytes);
+    expect(await server.box.barman(['rebuild-xlogdb', 'pg'])).toMatchObject({ code: 0 });
+    try {
+      const result = await restore(plain, `${place}/d`);
+      expect(result.code).toBe(0);
+      expect(result.stderr).toContain(
+        `WARNING: WAL file '${foreign}' of the archive is of another PostgreSQL system than the backup (${record.systemid}) and is not copied.\n`,
+      );
+      const delivered = await readdir(`${place}/d/pg_wal`);
+      expect([delivered.includes(foreign), delivered.includes(record.end_wal ?? '')]).toEqual([false, true]);
+      expect(await readdir(`${place}/d/pg_wal/archive_status`)).not.toContain(`${foreign}.done`);
+      await started(`${place}/d`, isPromoted);
+    } finally {
+      await writeFile(path, content);
+      await writeFile(index, original);
     }
   });
 

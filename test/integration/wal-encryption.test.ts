@@ -122,12 +122,31 @@ describe('encrypted WAL', () => {
     expect(await readdir(path('errors'))).toHaveLength(1);
     expect((await barman(['errors', 'pg'])).stdout).toContain('differs from the archived file');
     await configure('compression = gzip', withoutCommand());
-    await put(ONE);
-    expect((await archive()).stdout).toContain(`\tError: ${ONE} is already present in server pg.`);
     expect((await barman(['errors', 'pg'])).stdout).toContain('is encrypted and cannot be compared');
     expect(await fetched([], ONE)).toBe(
       `ERROR: Encrypted WAL file '${ONE}' detected, but no 'encryption_passphrase_command' is configured. Please set 'encryption_passphrase_command' in the configuration so the correct private key can be identified for decryption.\n`,
     );
+  });
+
+  it('is known by its time where it cannot be decrypted; of two times the sound one is archived, the other kept', async () => {
+    await configure(withoutCommand());
+    const [sent, later] = [1_795_228_542.293, 1_795_228_999];
+    const send = async (time: number) => {
+      const said = await barman(['put-wal', 'pg'], {}, await walTar({ [ONE]: walSegment(ONE) }, 'sha256', time));
+      return [said, await readdir(path('incoming')), await archive()] as const;
+    };
+    expect((await send(sent))[1]).toEqual([ONE]);
+    expect(await send(sent)).toMatchObject([QUIET, [], QUIET]);
+    const [said, queued, archiver] = await send(later);
+    expect([said, queued]).toEqual([expect.objectContaining(QUIET), [ONE]]);
+    const [kept = '', ...more] = await readdir(path('errors'));
+    expect(archiver.stderr).toBe(
+      `WARNING: the archived WAL file '${ONE}' of server 'pg' cannot be decrypted here: it is replaced by the one that arrived now. Moved to '${path('errors', kept)}'\n`,
+    );
+    expect(more).toEqual([]);
+    expect((await index()).map(([name]) => name)).toEqual([ONE]);
+    await configure(keys.options);
+    expect(await comesBack(ONE, walSegment(ONE))).toBe(true);
   });
 
   it('is compared at the door too', async () => {

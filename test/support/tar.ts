@@ -44,7 +44,8 @@ export function sumsOf(
 export function walTar(
   files: Readonly<Record<string, string | Uint8Array>>,
   algorithm?: 'sha256' | 'md5',
+  mtime = 1_795_228_851.669_583_8,
 ): Promise<Buffer> {
-  const members = Object.entries(files).map(([name, content]) => ({ name, content, mtime: 1_795_228_851.669_583_8 }));
+  const members = Object.entries(files).map(([name, content]) => ({ name, content, mtime }));
   return tarOf([...members, sumsOf(files, algorithm)]);
 }

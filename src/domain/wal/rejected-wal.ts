@@ -12,7 +12,7 @@ export interface JudgedReject {
   /** What its first page says; null for what is no plain or compressed WAL segment. */
   readonly header: WalHeader | null;
   /** To the archived file of the same name. */
-  readonly relation: 'identical' | 'prefix' | 'longer' | 'different' | 'not archived' | 'no WAL';
+  readonly relation: 'identical' | 'same records' | 'prefix' | 'longer' | 'different' | 'not archived' | 'no WAL';
   /** One sentence for a person. */
   readonly verdict: string;
   readonly action: SafeAction | null;

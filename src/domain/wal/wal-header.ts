@@ -59,8 +59,8 @@ export interface WalContent {
 export interface WalProblem {
   /** Goes after "WAL file 'NAME'": `is empty`. */
   readonly text: string;
-  /** True when more bytes could cure it: somebody may still be writing the file. */
-  readonly mayGrow: boolean;
+  /** incomplete: more bytes could cure it, somebody may still be writing the file; foreign: of another PostgreSQL system. */
+  readonly kind: 'incomplete' | 'damaged' | 'foreign';
 }
 
 /**
@@ -68,7 +68,9 @@ export interface WalProblem {
  * the archive belongs to; null when it is not known yet.
  */
 export function walProblem(file: WalFile, content: WalContent, systemId: string | null): WalProblem | null {
-  if (file.kind === 'partial') return null;
+  if (file.kind === 'partial') return partialProblem(content, systemId);
+  // No recovery reads a label, and PostgreSQL does not flush it: after a crash it may well be empty.
+  if (file.kind === 'label') return null;
   if (content.size === 0) return growing('is empty');
   if (file.kind !== 'segment') return null;
   const header = parseWalHeader(content.head);
@@ -86,16 +88,25 @@ function headerProblem(file: WalFile, header: WalHeader, size: number, systemId:
     return final(`begins at LSN ${formatLsn(header.start)} instead of ${formatLsn(expected)}`);
   }
   if (header.timeline > file.timeline) return final(`belongs to timeline ${header.timeline}`);
-  if (systemId !== null && header.systemId !== systemId) {
-    return final(`comes from system ${header.systemId}, but this archive belongs to system ${systemId}`);
-  }
-  return null;
+  return foreignProblem(header, systemId);
+}
+
+/** Of a partial file nothing is expected but that it is no other system's. */
+function partialProblem(content: WalContent, systemId: string | null): WalProblem | null {
+  const header = parseWalHeader(content.head);
+  return header === undefined ? null : foreignProblem(header, systemId);
+}
+
+function foreignProblem(header: WalHeader, systemId: string | null): WalProblem | null {
+  if (systemId === null || header.systemId === systemId) return null;
+  const text = `comes from system ${header.systemId}, but this archive belongs to system ${systemId}`;
+  return { text, kind: 'foreign' };
 }
 
 function growing(text: string): WalProblem {
-  return { text, mayGrow: true };
+  return { text, kind: 'incomplete' };
 }
 
 function final(text: string): WalProblem {
-  return { text, mayGrow: false };
+  return { text, kind: 'damaged' };
 }

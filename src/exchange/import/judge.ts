@@ -1,17 +1,20 @@
 /** Whether what an import gathered is a backup of this server that can be restored: asked before anybody can see it. */
 import { exists } from '../../host/files.ts';
 import type { Identity } from '../../catalog/catalog.ts';
+import { openSystems } from '../../catalog/systems.ts';
 import { parseIdentity } from '../../catalog/identity.ts';
 import { isCopyDone, type BackupInfo } from '../../domain/backup/backup-info.ts';
 import { layoutOf, obstacleTo } from '../../domain/backup/backup-layout.ts';
 import { parseBackupInfo } from '../../domain/backup/backup-info-file.ts';
 import { BackupError, messageOf } from '../../domain/errors.ts';
+import { inParallel } from '../../domain/in-parallel.ts';
 import { isSegmentOfSize } from '../../domain/wal/wal-range.ts';
 import { countSegments, parseWalName, segmentRange } from '../../domain/wal/wal.ts';
 import { parseWalLine, type WalRecord } from '../../domain/wal/xlogdb.ts';
 import type { CommandContext } from '../../server/context.ts';
 import type { ServerScope } from '../../server/scope.ts';
-import { haveSameContent, openWal } from '../../wal/content/content.ts';
+import { openWal } from '../../wal/content/content.ts';
+import { glanceAt, type HeldWal, type JudgeFacts, judgeTwins } from '../../wal/content/judge.ts';
 import { type Staging, stagedWal, type TextName } from './staging.ts';
 
 export interface Judged {
@@ -74,6 +77,7 @@ export async function judgeWhole(scope: ServerScope, staging: Staging, info: Bac
   const records = requiredRecords(staging, info);
   if (!(await exists(`${staging.path}/backup/data`)))
     throw bad("Exported tarball does not contain a 'backup/data' directory");
+  await refuseUnsound(scope, staging, info, records);
   await refuseConflicts(scope, staging, records);
   return { info, records };
 }
@@ -108,6 +112,33 @@ function requiredRecords(staging: Staging, info: BackupInfo): readonly WalRecord
     );
   }
   return wanted.flatMap((name) => byName.get(name) ?? []);
+}
+
+/** Each segment is what its name says and of the system of the backup, as far as its first bytes tell. */
+async function refuseUnsound(
+  scope: ServerScope,
+  staging: Staging,
+  { systemid }: BackupInfo,
+  records: readonly WalRecord[],
+): Promise<void> {
+  const isKnown = async (id: string) => systemid === null || id === systemid;
+  const facts: JudgeFacts = { settings: scope.codecs, systems: { current: systemid, isKnown } };
+  await inParallel(records, 4, async ({ name }) => {
+    const wal = parseWalName(name);
+    if (wal === undefined) return;
+    const held = await holdWal(stagedWal(staging.path, name));
+    try {
+      const { problem } = await glanceAt(wal, held, facts);
+      if (problem !== null) throw bad(`Exported tarball cannot be imported: its WAL file '${name}' ${problem}`);
+    } finally {
+      await held.handle.close();
+    }
+  });
+}
+
+async function holdWal(path: string): Promise<HeldWal> {
+  const handle = await openWal(path);
+  return { handle, stats: await handle.stat({ bigint: true }) };
 }
 
 /** Names told before the rest is counted. */
@@ -147,16 +178,18 @@ export async function conflicting(
   return found;
 }
 
-/** The archive has no such file, or one with the same content. */
+/** The archive has no such file, or one that holds the same, or more. */
 async function isFree(scope: ServerScope, staging: string, name: string): Promise<boolean> {
+  const wal = parseWalName(name);
   const found = await scope.catalog.walStore.open(name);
-  if (found === undefined || found === 'no file') return found === undefined;
+  if (wal === undefined || found === undefined || found === 'no file') return found === undefined;
   try {
-    const staged = await openWal(stagedWal(staging, name));
+    const staged = await holdWal(stagedWal(staging, name));
     try {
-      return await haveSameContent(staged, found.handle, scope.codecs);
+      const facts = { settings: scope.codecs, systems: await openSystems(scope.catalog) };
+      return (await judgeTwins(wal, staged, found, 'archived', facts)).verdict === 'held';
     } finally {
-      await staged.close();
+      await staged.handle.close();
     }
   } finally {
     await found.handle.close();

@@ -3,6 +3,7 @@
  * and 7.
  */
 import { constants } from 'node:fs';
+import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CodecSettings } from '../../codec/settings.ts';
 import { copyFileDurably, createThrottle } from '../../host/copy-file.ts';
@@ -13,10 +14,13 @@ import { parseWalName } from '../../domain/wal/wal.ts';
 import { isPlain } from '../../domain/wal/wal-content.ts';
 import { inParallel } from '../../domain/in-parallel.ts';
 import type { ServerScope } from '../../server/scope.ts';
+import type { BackupInfo } from '../../domain/backup/backup-info.ts';
+import { isForeignTo, refuseNeeded } from '../foreign-wal.ts';
 import { expandWal } from './expand-wal.ts';
 import type { NeededWal } from '../wal-plan.ts';
 
 export interface WalDelivery {
+  readonly info: BackupInfo;
   readonly directory: string;
   /** Bytes of one segment. */
   readonly segmentSize: number;
@@ -37,12 +41,17 @@ export async function prepareWalDirectory(directory: string): Promise<void> {
   }
 }
 
-/** Puts every file there under its own name; all of them are on disk when the promise resolves. */
+/**
+ * Puts every file there under its own name; all of them are on disk when the promise resolves. Returns those that were found
+ * to be of another system, and are not there.
+ * @throws RecoveryError also for such a one that the backup needs
+ */
 export async function deliverWals(
   scope: ServerScope,
   files: readonly NeededWal[],
   delivery: WalDelivery,
-): Promise<void> {
+): Promise<ReadonlySet<string>> {
+  const foreign = new Set<string>();
   const throttle = createThrottle(scope.config.bandwidthLimit);
   await inParallel(files, delivery.workers, async (file) => {
     delivery.signal.throwIfAborted();
@@ -59,6 +68,10 @@ export async function deliverWals(
       const expected = parseWalName(file.name)?.kind === 'segment' ? delivery.segmentSize : null;
       await expandWal(file, target, expected, delivery.settings, delivery.signal);
       delivery.onBytes(delivery.segmentSize);
+      if (!(await isForeignTo(delivery.info, file.name, target))) return;
+      await unlink(target);
+      refuseNeeded(scope, delivery.info, file);
+      foreign.add(file.name);
     } catch (error) {
       delivery.signal.throwIfAborted();
       if (error instanceof RecoveryError) throw error;
@@ -69,6 +82,7 @@ export async function deliverWals(
     }
   });
   await syncDirectory(delivery.directory);
+  return foreign;
 }
 
 /** `archive_status`, and in it a `NAME.done` for each file that PostgreSQL must not archive once more. */

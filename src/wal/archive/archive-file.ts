@@ -52,9 +52,9 @@ export async function beginFile(run: ArchiveRun, queue: Queue, file: WalFile): P
   try {
     return await guarded(async () => {
       const stats = await handle.stat({ bigint: true });
-      const examined = await examineWal(file, handle, stats, run.settings, await run.systemId());
-      const { problem, ...form } = examined;
-      const queued: QueuedWal = { file, path, handle, stats, form };
+      const examined = await examineWal(file, handle, stats, run.settings, (await run.systems()).current);
+      const { problem, compression, encryption } = examined;
+      const queued: QueuedWal = { file, path, handle, stats, form: { compression, encryption } };
       // A script may change its mind about anything until its turn comes.
       if (problem === null && !run.hasHooks) prepared = await prepareNew(run, queued);
       const work = async () => {
@@ -130,7 +130,7 @@ async function refuse(
   const { scope } = run;
   const what = `WAL file '${file.name}' of server '${scope.name}' ${problem.text}`;
   const path = join(queue.directory, file.name);
-  if (problem.mayGrow && mayBeGrowing(run, stats)) {
+  if (problem.kind === 'incomplete' && mayBeGrowing(run, stats)) {
     run.told.set(path, stateOf(stats));
     run.output.warning(`${what}: it stays in '${queue.directory}' until it is complete`);
     return;
@@ -142,6 +142,11 @@ async function refuse(
 /** The source goes with the next commit. */
 async function place(run: ArchiveRun, queued: QueuedWal, prepared?: PreparedWal): Promise<WalRecord | undefined> {
   const { file, path, stats } = queued;
+  if (file.kind === 'label' && stats.size === 0n) {
+    run.output.warning(
+      `WAL file '${file.name}' of server '${run.scope.name}' is empty: archived all the same, no recovery reads it`,
+    );
+  }
   const source = { name: file.name, sourcePath: path, inode: stats.ino };
   if (await run.writer.has(file.name)) {
     const verdict = await judgeTwin(run, queued);

@@ -4,6 +4,7 @@
  */
 import { lstat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type KnownSystems, openSystems } from '../../catalog/systems.ts';
 import type { CodecSettings } from '../../codec/settings.ts';
 import { syncDirectory } from '../../host/files.ts';
 import { hasHooks } from '../../host/hooks.ts';
@@ -38,8 +39,8 @@ export interface ArchiveRun {
   readonly hasHooks: boolean;
   readonly archived: string[];
   readonly told: GrowingFiles;
-  /** System identifier of the archive; null while no backup has written it down. */
-  systemId(): Promise<string | null>;
+  /** What the archive may hold WAL of; asked once. */
+  systems(): Promise<KnownSystems>;
   /** Hands over a stored file; commits when enough of them have come together. */
   add(stored: StoredWal): Promise<void>;
   commit(): Promise<void>;
@@ -52,7 +53,7 @@ const COPY_WEIGHT = 16;
 /** Opens a pass; the caller holds the archive-wal lock. */
 export function openRun(scope: ServerScope, told: GrowingFiles = new Map()): ArchiveRun {
   const archived: string[] = [];
-  let identity: Promise<string | null> | undefined;
+  let systems: Promise<KnownSystems> | undefined;
   let group: StoredWal[] = [];
   let weight = 0;
   const runsHooks = hasHooks(scope.config, 'archive');
@@ -77,10 +78,7 @@ export function openRun(scope: ServerScope, told: GrowingFiles = new Map()): Arc
     hasHooks: runsHooks,
     archived,
     told,
-    systemId: () => {
-      identity ??= scope.catalog.readIdentity().then((known) => known?.systemid ?? null);
-      return identity;
-    },
+    systems: () => (systems ??= openSystems(scope.catalog)),
     add: async (stored) => {
       group.push(stored);
       weight += stored.isLinked ? 1 : COPY_WEIGHT;

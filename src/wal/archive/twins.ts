@@ -1,15 +1,14 @@
 /** A WAL whose name is in the archive already. Source: docs/behaviour/wal.md 3 step 3; faults.md REF2, REF4, B9. */
-import { type FileHandle, unlink } from 'node:fs/promises';
-import type { CodecSettings } from '../../codec/settings.ts';
+import { unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { formatOf } from '../../domain/codecs.ts';
 import { WalError, withHint } from '../../domain/errors.ts';
-import type { WalFile } from '../../domain/wal/wal.ts';
 import type { StoredForm } from '../../domain/wal/wal-content.ts';
-import { parseWalHeader } from '../../domain/wal/wal-header.ts';
 import { type WalRecord, walTime } from '../../domain/wal/xlogdb.ts';
+import { syncDirectory } from '../../host/files.ts';
 import type { ArchiveRun } from './archive-run.ts';
-import { canDecrypt, haveSameContent, measurePlain, recognise } from '../content/content.ts';
-import { contentProblem } from '../content/examine.ts';
+import { recognise } from '../content/content.ts';
+import { judgeTwins } from '../content/judge.ts';
 import { isListed } from './listed.ts';
 import { moveToErrors } from '../rejects/rejects.ts';
 import type { OpenWal } from '../../storage/wal-store.ts';
@@ -25,46 +24,68 @@ export async function judgeTwin(run: ArchiveRun, queued: QueuedWal): Promise<Twi
   const { file } = queued;
   const found = await run.scope.catalog.walStore.open(file.name);
   if (found === undefined) throw new WalError(`'${run.scope.catalog.walStore.locate(file.name)}' vanished`);
-  if (found === 'no file') return replace(run, queued, 'damaged');
+  if (found === 'no file') return replace(run, queued, 'is no regular file');
   const stored = found.handle;
   try {
-    const form = await recognise(stored, run.settings);
-    if (await haveSameContent(queued.handle, stored, run.settings)) {
-      // The reference renames first and flushes later: this copy is about to be the only one.
-      await stored.sync();
-      return await identical(run, queued, found, form);
+    const facts = { settings: run.settings, systems: await run.systems() };
+    const judged = await judgeTwins(file, queued, found, 'archived', facts);
+    switch (judged.verdict) {
+      case 'held':
+        // The reference renames first and flushes later: this copy is about to be the only one.
+        await stored.sync();
+        return await identical(run, queued, found, await recognise(stored, run.settings));
+      case 'better':
+        return judged.isObsolete ? await supersede(run, queued) : await replace(run, queued, judged.because);
+      case 'unknown':
+        return await replaceSealed(run, queued, found, judged);
+      case 'different':
+        return await reject(run, queued);
     }
-    if (!(await canDecrypt(stored, form, run.settings))) {
-      const verdict = await judgeSealed(run, queued, found);
-      if (verdict !== undefined) return verdict;
-    } else if (!(await isSound(file, stored, run.settings))) return await replace(run, queued, 'damaged');
   } finally {
     await stored.close();
   }
+}
+
+/** compat 3.20.1: its words for any second file. What was acknowledged never comes here: put-wal asks the same judge. */
+async function reject(run: ArchiveRun, { path, file }: QueuedWal): Promise<'kept'> {
   const { name, config } = run.scope;
-  await moveToErrors(config.errorsDirectory, queued.path, file.name, 'duplicate', run.scope.now());
+  const moved = await moveToErrors(config.errorsDirectory, path, file.name, 'duplicate', run.scope.now());
   run.output.info(`\tError: ${file.name} is already present in server ${name}. File moved to errors directory.`);
+  if (file.kind === 'partial') {
+    run.output.warning(
+      `'${file.name}' of server '${name}' has come with two contents, each with records that the other one lacks: the second one is kept as '${moved}'`,
+    );
+  }
   return 'kept';
 }
 
 /**
- * A stored file that cannot be decrypted here. One that the index does not list was left by a run that was killed: what
- * arrived is archived anew. Beside a listed one it counts as another file, as with the reference: undefined.
+ * A stored file that cannot be looked into here. One of the same time is this very file: where the index does not list it, a
+ * run was killed, and what arrived is archived anew. Of any other nothing is known, while what arrived is sound.
  */
-async function judgeSealed(
+async function replaceSealed(
   run: ArchiveRun,
   queued: QueuedWal,
   stored: OpenWal,
-): Promise<'replaced' | 'kept' | undefined> {
+  { because, isSameTime }: { readonly because: string; readonly isSameTime: boolean },
+): Promise<TwinVerdict> {
+  if (!isSameTime) return replace(run, queued, because);
   const listed = await isKnown(run, queued);
-  if (listed === true) return undefined;
   if (listed === 'unknown') return 'kept';
-  // Made of this very file? The time of a source is given to its archived copy, to the microsecond.
-  if (Math.abs(walTime(stored.stats.mtimeNs) - walTime(queued.stats.mtimeNs)) > 2e-6) {
-    return replace(run, queued, 'not in xlog.db and cannot be decrypted');
+  if (listed) {
+    await stored.handle.sync();
+    return identical(run, queued, stored, await recognise(stored.handle, run.settings));
   }
   run.log.warning(`WAL file ${queued.file.name} was archived without its line in xlog.db: archiving it again`);
-  await run.writer.takeOut(queued.file.name, unlink);
+  return supersede(run, queued);
+}
+
+/** The archived file holds nothing that the new one lacks. That one must be on disk before the other goes. */
+async function supersede(run: ArchiveRun, { file, handle, path }: QueuedWal): Promise<'replaced'> {
+  await handle.sync();
+  await syncDirectory(dirname(path));
+  await run.writer.takeOut(file.name, unlink);
+  await run.scope.catalog.removeWals((record) => record.name === file.name, { isTaken: true });
   return 'replaced';
 }
 
@@ -97,29 +118,15 @@ async function isKnown(run: ArchiveRun, { file }: QueuedWal): Promise<boolean | 
   }
 }
 
-/**
- * False for an archived file that is certainly of no use: empty, cut, not to be decompressed, another segment. What
- * cannot be looked into (encrypted, or of no known form) is believed.
- */
-export async function isSound(file: WalFile, stored: FileHandle, settings: CodecSettings): Promise<boolean> {
-  if (file.kind !== 'segment') return (await stored.stat()).size > 0;
-  const form = await recognise(stored, settings);
-  const content = await measurePlain(stored, form, settings);
-  const isUnknown = form.compression === null && content !== undefined && content.size > 0;
-  const isOpaque =
-    form.encryption === null ? isUnknown && parseWalHeader(content.head) === undefined : content === undefined;
-  return isOpaque || contentProblem(file, content, null) === null;
-}
-
-/** A valid file beats an invalid one. compat 3.20.1: the first one stays there whatever it is. */
-async function replace(run: ArchiveRun, { file }: QueuedWal, what: string): Promise<'replaced'> {
+/** A valid file beats an invalid one. compat 3.20.1: the first one stays there whatever it is. `because`: `is empty`. */
+async function replace(run: ArchiveRun, { file }: QueuedWal, because: string): Promise<'replaced'> {
   const { name, config, catalog } = run.scope;
   const moved = await run.writer.takeOut(file.name, (path) =>
     moveToErrors(config.errorsDirectory, path, file.name, 'duplicate', run.scope.now()),
   );
-  await catalog.removeWals((record) => record.name === file.name);
+  await catalog.removeWals((record) => record.name === file.name, { isTaken: true });
   run.output.warning(
-    `the archived WAL file '${file.name}' of server '${name}' was ${what}: it is replaced by the one that arrived now. Moved to '${moved}'`,
+    `the archived WAL file '${file.name}' of server '${name}' ${because}: it is replaced by the one that arrived now. Moved to '${moved}'`,
   );
   return 'replaced';
 }

@@ -193,23 +193,34 @@ export async function measurePlain(
 
 /** True when both files hold the same plain content; false also when one of them cannot be decompressed. */
 export async function haveSameContent(left: FileHandle, right: FileHandle, settings: CodecSettings): Promise<boolean> {
-  return (await relateContent(left, right, settings)) === 'identical';
+  return (await contrast(left, right, settings)) === null;
 }
 
-/** How the plain content of two files relates: the left one may be the beginning of the right one, or the reverse. */
-export type Relation = 'identical' | 'left is a prefix' | 'right is a prefix' | 'different';
+/** Where the plain content of two files differs. */
+export interface Difference {
+  /** The first byte that is not the same: the length of the shorter one where that is the beginning of the other. */
+  readonly at: number;
+  readonly shorter: 'left' | 'right' | null;
+}
 
-/** Compares the plain content of two files; `different` also when one of them cannot be decompressed. */
-export async function relateContent(left: FileHandle, right: FileHandle, settings: CodecSettings): Promise<Relation> {
+/** Compares the plain content of two files; null: the same. `unreadable` when one of them cannot be decompressed. */
+export async function contrast(
+  left: FileHandle,
+  right: FileHandle,
+  settings: CodecSettings,
+): Promise<Difference | 'unreadable' | null> {
   const [a, b] = await Promise.all([left.stat(), right.stat()]);
-  if (a.ino === b.ino && a.dev === b.dev) return 'identical';
-  if (a.size === b.size && (await relate(streamOf(left), streamOf(right))) === 'identical') return 'identical';
+  if (a.ino === b.ino && a.dev === b.dev) return null;
+  if (a.size === b.size) {
+    const difference = await contrastStreams(streamOf(left), streamOf(right));
+    if (difference === null) return null;
+    if (isPlain(await recognise(left, settings)) && isPlain(await recognise(right, settings))) return difference;
+  }
   const [first, second] = [await recognise(left, settings), await recognise(right, settings)];
-  if (isPlain(first) && isPlain(second) && a.size === b.size) return 'different';
   try {
-    return await relate(plainStream(left, first, settings), plainStream(right, second, settings));
+    return await contrastStreams(plainStream(left, first, settings), plainStream(right, second, settings));
   } catch {
-    return 'different';
+    return 'unreadable';
   }
 }
 
@@ -231,27 +242,38 @@ export function recogniseHead(head: Buffer, settings: CodecSettings): StoredForm
 }
 
 /** Compares two streams of different chunk sizes. */
-async function relate(left: Readable, right: Readable): Promise<Relation> {
+async function contrastStreams(left: Readable, right: Readable): Promise<Difference | null> {
   const chunks = right[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   let rest: Buffer = Buffer.alloc(0);
+  let at = 0;
   try {
     for await (const chunk of left as AsyncIterable<Buffer>) {
       let offset = 0;
       while (offset < chunk.length) {
         if (rest.length === 0) {
           const next = await chunks.next();
-          if (next.done === true) return 'right is a prefix';
+          if (next.done === true) return { at, shorter: 'right' };
           rest = next.value;
         }
         const length = Math.min(rest.length, chunk.length - offset);
-        if (rest.compare(chunk, offset, offset + length, 0, length) !== 0) return 'different';
+        if (rest.compare(chunk, offset, offset + length, 0, length) !== 0) {
+          return { at: at + sameLength(rest, chunk.subarray(offset)), shorter: null };
+        }
         rest = rest.subarray(length);
         offset += length;
+        at += length;
       }
     }
-    return rest.length === 0 && (await chunks.next()).done === true ? 'identical' : 'left is a prefix';
+    return rest.length === 0 && (await chunks.next()).done === true ? null : { at, shorter: 'left' };
   } finally {
     left.destroy();
     right.destroy();
   }
+}
+
+/** How many first bytes are the same. */
+function sameLength(left: Uint8Array, right: Uint8Array): number {
+  let length = 0;
+  while (length < left.length && left[length] === right[length]) length += 1;
+  return length;
 }

@@ -2,19 +2,24 @@
  * May a received file have its name in `incoming`? It must be what it says, and no other valid file may have that name, in
  * the queue or in the archive: PostgreSQL drops its own copy as soon as we say yes.
  */
-import { type FileHandle, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canDecompress } from '../../codec/compression.ts';
 import { linkIfPossible, syncDirectory } from '../../host/files.ts';
 import { errnoOf, WalError, withHint } from '../../domain/errors.ts';
+import type { WalProblem } from '../../domain/wal/wal-header.ts';
 import type { Arrival } from './arrivals.ts';
-import { canDecrypt, haveSameContent, measurePlain, openWal } from '../content/content.ts';
-import { contentProblem, type Examined, examineWal } from '../content/examine.ts';
+import { measurePlain, openWal } from '../content/content.ts';
+import { contentProblem, examineWal } from '../content/examine.ts';
+import { type HeldWal, judgeTwins } from '../content/judge.ts';
 import type { PutRun } from './put-run.ts';
 import { moveToErrors } from '../rejects/rejects.ts';
 
-/** new: nothing has this name yet; known: the same content is there, on disk. */
-export type Verdict = 'new' | 'known' | 'refused';
+/**
+ * new: it is to have its name; better: the queue holds one of that name with less in it; known: what is on disk already has
+ * all of it, or it has been put there beside.
+ */
+export type Verdict = 'new' | 'better' | 'known' | 'refused';
 
 export interface Judged {
   readonly arrival: Arrival;
@@ -24,24 +29,30 @@ export interface Judged {
 /** Judges one file; a refusal is reported. A bad file that holds its name is moved to the errors directory. */
 export async function judgeArrival(run: PutRun, arrival: Arrival): Promise<Verdict> {
   const { file, handle } = arrival;
-  const examined = await examine(run, arrival, handle);
-  if (examined.problem !== null) {
+  const problem = await problemOf(run, arrival);
+  if (problem !== null) {
     const hint =
-      examined.problem.mayGrow || run.systemId === null
+      problem.kind === 'incomplete' || run.systems.current === null
         ? undefined
         : `type "barman check ${run.scope.name}" and compare the server name in archive_command`;
-    run.scope.output.error(withHint(`WAL file '${file.name}' ${examined.problem.text}: refused${run.where}`, hint));
+    run.scope.output.error(withHint(`WAL file '${file.name}' ${problem.text}: refused${run.where}`, hint));
     return 'refused';
   }
+  if (file.kind === 'label' && (await handle.stat()).size === 0) {
+    run.scope.output.warning(`WAL file '${file.name}' is empty: taken all the same, no recovery reads it${run.where}`);
+  }
   // The archiver publishes in the archive before it removes from the queue: in this order nothing slips through.
-  const beside = await compareWith(run, arrival, queuedCopy(run, file.name), true);
-  return beside === 'new' ? compareWith(run, arrival, archivedCopy(run, file.name), false) : beside;
+  const beside = await compareWith(run, arrival, queuedCopy(run, file.name));
+  if (beside === 'known' || beside === 'refused') return beside;
+  const archived = await compareWith(run, arrival, archivedCopy(run, file.name));
+  return archived === 'new' ? beside : archived;
 }
 
 /** Where a file of the same name may be already. */
 interface Copy {
+  readonly standing: 'queued' | 'archived';
   readonly location: string;
-  open(): Promise<FileHandle | 'no file' | undefined>;
+  open(): Promise<HeldWal | 'no file' | undefined>;
   /** Makes its name durable. */
   flush(): Promise<void>;
 }
@@ -49,68 +60,85 @@ interface Copy {
 function queuedCopy({ scope }: PutRun, name: string): Copy {
   const { incomingWalsDirectory } = scope.config;
   const location = join(incomingWalsDirectory, name);
-  return { location, open: () => openExisting(location), flush: () => syncDirectory(incomingWalsDirectory) };
+  const flush = () => syncDirectory(incomingWalsDirectory);
+  return { standing: 'queued', location, open: () => openExisting(location), flush };
 }
 
 function archivedCopy({ scope }: PutRun, name: string): Copy {
   const { walStore } = scope.catalog;
-  const open = async () => {
-    const found = await walStore.open(name);
-    return typeof found === 'object' ? found.handle : found;
-  };
-  return { location: walStore.locate(name), open, flush: () => walStore.flush([name]) };
+  const flush = () => walStore.flush([name]);
+  return { standing: 'archived', location: walStore.locate(name), open: () => walStore.open(name), flush };
 }
 
-async function examine(run: PutRun, { file }: Pick<Arrival, 'file'>, handle: FileHandle): Promise<Examined> {
+async function problemOf({ settings, systems }: PutRun, { file, handle }: Arrival): Promise<WalProblem | null> {
   const stats = await handle.stat({ bigint: true });
-  const examined = await examineWal(file, handle, stats, run.settings, run.systemId);
-  const { problem, ...form } = examined;
-  const { compression } = form;
-  if (problem !== null || file.kind !== 'segment' || compression === null || compression === 'gzip') return examined;
-  if (!canDecompress(compression, run.settings)) return examined;
-  const content = await measurePlain(handle, form, run.settings);
-  return { ...examined, problem: contentProblem(file, content, run.systemId) };
+  const { problem, compression, encryption } = await examineWal(file, handle, stats, settings, systems.current);
+  if (problem !== null || file.kind !== 'segment' || compression === null || compression === 'gzip') return problem;
+  if (!canDecompress(compression, settings)) return null;
+  return contentProblem(file, await measurePlain(handle, { compression, encryption }, settings), systems.current);
 }
 
-async function compareWith(run: PutRun, arrival: Arrival, copy: Copy, isQueued: boolean): Promise<Verdict> {
-  const { location } = copy;
+async function compareWith(run: PutRun, arrival: Arrival, copy: Copy): Promise<Verdict> {
+  const { file } = arrival;
   const existing = await copy.open();
   if (existing === undefined) return 'new';
+  const isQueued = copy.standing === 'queued';
+  if (existing === 'no file') return isQueued ? setAside(run, arrival, copy, 'is no regular file') : 'new';
   try {
-    if (existing !== 'no file') {
-      if (await haveSameContent(arrival.handle, existing, run.settings)) {
-        // It may be a copy that was never flushed: we answer for it now.
-        await existing.sync();
-        await copy.flush();
-        await arrival.discard();
-        return 'known';
-      }
-      const { problem, ...form } = await examine(run, arrival, existing);
-      // The archiver decides about what cannot be decrypted here, and replaces what is damaged in the archive.
-      if (!isQueued && (problem !== null || !(await canDecrypt(existing, form, run.settings)))) return 'new';
-      if (problem === null) return refuseOther(run, arrival, location);
+    const came = { handle: arrival.handle, stats: await arrival.handle.stat({ bigint: true }) };
+    const judged = await judgeTwins(file, came, existing, copy.standing, run);
+    switch (judged.verdict) {
+      case 'held':
+        return await known(arrival, existing, copy);
+      case 'unknown':
+        if (judged.isSameTime) return await known(arrival, existing, copy);
+        return isQueued ? await setAside(run, arrival, copy, judged.because) : 'new';
+      case 'better':
+        // In the archive it is the archiver who replaces.
+        if (!isQueued) return 'new';
+        return judged.isObsolete ? 'better' : await setAside(run, arrival, copy, judged.because);
+      case 'different':
+        // A partial file is all that its sender has to give at the end of a timeline: it must not stand in the way of the next.
+        return file.kind === 'partial' ? await keepBeside(run, arrival, copy) : refuseOther(run, arrival, copy, judged);
     }
   } finally {
-    if (existing !== 'no file') await existing.close();
+    await existing.handle.close();
   }
-  if (!isQueued) return 'new';
-  const moved = await moveToErrors(
-    run.scope.config.errorsDirectory,
-    location,
-    arrival.file.name,
-    'unknown',
-    run.scope.now(),
-  );
-  run.scope.output.warning(
-    `'${location}' was no complete WAL file: replaced by the one that arrived now. Moved to '${moved}'${run.where}`,
+}
+
+/** The copy may never have been flushed: we answer for it now. */
+async function known(arrival: Arrival, existing: HeldWal, copy: Copy): Promise<'known'> {
+  await existing.handle.sync();
+  await copy.flush();
+  await arrival.discard();
+  return 'known';
+}
+
+async function setAside(run: PutRun, { file }: Arrival, { location }: Copy, because: string): Promise<'new'> {
+  const { scope } = run;
+  const moved = await moveToErrors(scope.config.errorsDirectory, location, file.name, 'unknown', scope.now());
+  scope.output.warning(
+    `'${location}' ${because}: replaced by the one that arrived now. Moved to '${moved}'${run.where}`,
   );
   return 'new';
 }
 
-async function openExisting(path: string): Promise<FileHandle | 'no file' | undefined> {
+/** Two partial files, each with records that the other one lacks: both are kept, and the sender may go on. */
+async function keepBeside(run: PutRun, { file, handle, temporary }: Arrival, { location }: Copy): Promise<'known'> {
+  const { scope } = run;
+  await handle.sync();
+  const moved = await moveToErrors(scope.config.errorsDirectory, temporary, file.name, 'duplicate', scope.now());
+  scope.output.warning(
+    `WAL file '${file.name}' is already there as '${location}', and each holds records that the other one lacks: this one is kept as '${moved}'${run.where}`,
+  );
+  return 'known';
+}
+
+async function openExisting(path: string): Promise<HeldWal | 'no file' | undefined> {
   try {
     const handle = await openWal(path);
-    if ((await handle.stat()).isFile()) return handle;
+    const stats = await handle.stat({ bigint: true });
+    if (stats.isFile()) return { handle, stats };
     await handle.close();
     return 'no file';
   } catch (error) {
@@ -122,11 +150,17 @@ async function openExisting(path: string): Promise<FileHandle | 'no file' | unde
 }
 
 /** compat 3.20.1: the new one goes to the errors directory there, with exit code 0: PostgreSQL then removes its copy. */
-function refuseOther(run: PutRun, { file }: Arrival, path: string): 'refused' {
+function refuseOther(
+  run: PutRun,
+  { file }: Arrival,
+  { location }: Copy,
+  { because }: { readonly because: string | null },
+): 'refused' {
+  const why = because === null ? '' : ` ('${location}' ${because})`;
   run.scope.output.error(
     withHint(
-      `WAL file '${file.name}' is already there with another content: refused${run.where}`,
-      `two clusters may be archiving to this server; if '${path}' is the wrong one, move it away and PostgreSQL sends its own again`,
+      `WAL file '${file.name}' is already there with another content${why}: refused${run.where}`,
+      `two clusters may be archiving to this server; if '${location}' is the wrong one, move it away and PostgreSQL sends its own again`,
     ),
   );
   return 'refused';
@@ -135,17 +169,20 @@ function refuseOther(run: PutRun, { file }: Arrival, path: string): 'refused' {
 /** Gives every file its name, flushed; those that were known have lost their temporary name. */
 export async function publishArrivals(run: PutRun, judged: readonly Judged[]): Promise<void> {
   const { incomingWalsDirectory } = run.scope.config;
-  const fresh = judged.filter(({ verdict }) => verdict === 'new').map(({ arrival }) => arrival);
-  await Promise.all(fresh.map(({ handle }) => handle.sync()));
-  for (const arrival of fresh) await publish(run, arrival);
+  const fresh = judged.filter(({ verdict }) => verdict === 'new' || verdict === 'better');
+  await Promise.all(fresh.map(({ arrival }) => arrival.handle.sync()));
+  for (const { arrival, verdict } of fresh) await publish(run, arrival, verdict === 'better');
   if (fresh.length > 0) await syncDirectory(incomingWalsDirectory);
 }
 
-/** A link never replaces a file: another put-wal may have published the same name since we looked. */
-async function publish(run: PutRun, arrival: Arrival): Promise<void> {
+/**
+ * A link never replaces a file: another put-wal may have published the same name since we looked. Only what holds nothing
+ * that this one lacks is replaced, at once.
+ */
+async function publish(run: PutRun, arrival: Arrival, isBetter: boolean): Promise<void> {
   const target = join(run.scope.config.incomingWalsDirectory, arrival.file.name);
   try {
-    if (!(await linkIfPossible(arrival.temporary, target))) await rename(arrival.temporary, target);
+    if (isBetter || !(await linkIfPossible(arrival.temporary, target))) await rename(arrival.temporary, target);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw error;
     if ((await judgeArrival(run, arrival)) === 'known') return;

@@ -1,3 +1,4 @@
+import type { KnownSystems } from '../../catalog/systems.ts';
 import type { CodecSettings } from '../../codec/settings.ts';
 import type { ServerScope } from '../../server/scope.ts';
 
@@ -7,5 +8,5 @@ export interface PutRun {
   readonly settings: CodecSettings;
   /** ` in put-wal for server 'pg' (SSH host: 1.2.3.4)`: the end of every message. */
   readonly where: string;
-  readonly systemId: string | null;
+  readonly systems: KnownSystems;
 }

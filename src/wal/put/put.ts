@@ -4,6 +4,7 @@
  * under its name. Source: docs/behaviour/wal.md 8; faults.md REF2, REF3, A1 to A12.
  */
 import type { Readable } from 'node:stream';
+import { openSystems } from '../../catalog/systems.ts';
 import { makeDirectory } from '../../host/files.ts';
 import { BarmanError, errnoOf, messageOf, WalError } from '../../domain/errors.ts';
 import type { ServerScope } from '../../server/scope.ts';
@@ -18,8 +19,7 @@ export async function putWals(scope: ServerScope, source: Readable, origin: stri
   const arrivals: Arrivals = { files: [], sums: undefined };
   try {
     const where = ` in put-wal for server '${scope.name}'${origin}`;
-    const systemId = (await scope.catalog.readIdentity())?.systemid ?? null;
-    const run: PutRun = { scope, settings: scope.codecs, where, systemId };
+    const run: PutRun = { scope, settings: scope.codecs, where, systems: await openSystems(scope.catalog) };
     await receiveArrivals(run, source, arrivals);
     if (!(await verifyChecksums(run, arrivals))) return;
     const judged: Judged[] = [];

@@ -2,41 +2,34 @@
  * What the files in the errors directory are, and what may safely be done with each: a copy of an archived WAL, or the
  * beginning of one, may go; a sound WAL that the archive lacks goes back into the queue; everything else is for a person.
  */
-import { type FileHandle, lstat, unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openSystems } from '../../catalog/systems.ts';
 import { linkOrCopy } from '../../host/copy-file.ts';
 import { exists, listNames, makeDirectory, syncDirectory } from '../../host/files.ts';
 import { messageOf, WalError } from '../../domain/errors.ts';
 import { parseWalName, type WalFile } from '../../domain/wal/wal.ts';
 import type { JudgedReject } from '../../domain/wal/rejected-wal.ts';
-import { parseWalHeader } from '../../domain/wal/wal-header.ts';
+import { parseWalHeader, type WalProblem } from '../../domain/wal/wal-header.ts';
 import type { ServerScope } from '../../server/scope.ts';
-import {
-  canDecrypt,
-  measurePlain,
-  openWal,
-  readHead,
-  recognise,
-  recogniseHead,
-  relateContent,
-} from '../content/content.ts';
+import type { OpenWal } from '../../storage/wal-store.ts';
+import { canDecrypt, contrast, measurePlain, openWal, readHead, recogniseHead } from '../content/content.ts';
 import { examineWal } from '../content/examine.ts';
+import { type HeldWal, type JudgeFacts, judgeTwins } from '../content/judge.ts';
 import { parseRejectedName } from './rejects.ts';
-import { isSound } from '../archive/twins.ts';
 import { withLock } from '../../server/locks.ts';
 
 /** Every file of the errors directory, in name order. */
 export async function judgeRejects(scope: ServerScope): Promise<readonly JudgedReject[]> {
-  const systemId = (await scope.catalog.readIdentity())?.systemid ?? null;
+  const facts: JudgeFacts = { settings: scope.codecs, systems: await openSystems(scope.catalog) };
   const judged: JudgedReject[] = [];
   for (const file of await listNames(scope.config.errorsDirectory)) {
-    judged.push(await judge(scope, file, systemId));
+    judged.push(await judge(scope, file, facts));
   }
   return judged;
 }
 
-async function judge(scope: ServerScope, file: string, systemId: string | null): Promise<JudgedReject> {
-  const settings = scope.codecs;
+async function judge(scope: ServerScope, file: string, facts: JudgeFacts): Promise<JudgedReject> {
   const rejected = parseRejectedName(file);
   const wal = rejected === undefined ? undefined : parseWalName(rejected.name);
   const stranger = (verdict: string): JudgedReject => ({
@@ -58,78 +51,96 @@ async function judge(scope: ServerScope, file: string, systemId: string | null):
   try {
     const stats = await handle.stat({ bigint: true });
     if (!stats.isFile()) return stranger('is no regular file: look at it and remove it by hand');
-    const examined = await examineWal(wal, handle, stats, settings, systemId);
-    const form = recogniseHead(await readHead(handle), settings);
-    const header = parseWalHeader((await measurePlain(handle, form, settings))?.head ?? Buffer.alloc(0)) ?? null;
-    const known = { file, walName: wal.name, header };
-    if (!(await canDecrypt(handle, form, settings)))
-      return { ...known, relation: 'different', verdict: ENCRYPTED, action: null };
-    const stored = await openStored(scope, wal);
-    if (stored === undefined) return { ...known, relation: 'not archived', ...judgeAlone(examined.problem?.text) };
-    try {
-      if (!(await canDecrypt(stored, await recognise(stored, settings), settings))) {
-        return { ...known, relation: 'different', verdict: ENCRYPTED, action: null };
-      }
-      const relation = RELATIONS[await relateContent(handle, stored, settings)];
-      const problem = examined.problem?.text;
-      if (problem === undefined && relation === 'different' && !(await isSound(wal, stored, settings))) {
-        return {
-          ...known,
-          relation,
-          verdict: 'is sound, the archived file is not: it may be queued again',
-          action: 'queue',
-        };
-      }
-      return { ...known, relation, ...judgeBeside(relation, problem) };
-    } finally {
-      await stored.close();
-    }
+    const form = recogniseHead(await readHead(handle), facts.settings);
+    const header = parseWalHeader((await measurePlain(handle, form, facts.settings))?.head ?? Buffer.alloc(0)) ?? null;
+    return { file, walName: wal.name, header, ...(await judgeWal(scope, wal, { handle, stats }, facts)) };
   } finally {
     await handle.close();
   }
 }
 
-const ENCRYPTED = 'is encrypted and cannot be compared: decrypt it and the archived file by hand';
+type Judgement = Pick<JudgedReject, 'relation' | 'verdict' | 'action'>;
 
-const RELATIONS = {
-  identical: 'identical',
-  'left is a prefix': 'prefix',
-  'right is a prefix': 'longer',
-  different: 'different',
-} as const;
+async function judgeWal(scope: ServerScope, wal: WalFile, reject: HeldWal, facts: JudgeFacts): Promise<Judgement> {
+  const { settings, systems } = facts;
+  const { problem, compression, encryption } = await examineWal(
+    wal,
+    reject.handle,
+    reject.stats,
+    settings,
+    systems.current,
+  );
+  if (!(await canDecrypt(reject.handle, { compression, encryption }, settings))) return ENCRYPTED;
+  const stored = await openStored(scope, wal);
+  if (stored === undefined) return { relation: 'not archived', ...judgeAlone(problem?.text) };
+  try {
+    return await judgeBeside(wal, reject, stored, problem, facts);
+  } finally {
+    await stored.handle.close();
+  }
+}
 
-type Judgement = Pick<JudgedReject, 'verdict' | 'action'>;
+const ENCRYPTED: Judgement = {
+  relation: 'different',
+  verdict: 'is encrypted and cannot be compared: decrypt it and the archived file by hand',
+  action: null,
+};
 
-function judgeAlone(problem: string | undefined): Judgement {
+function judgeAlone(problem: string | undefined): Pick<Judgement, 'verdict' | 'action'> {
   if (problem !== undefined) return { verdict: `${problem}: it cannot be archived`, action: null };
   return { verdict: 'is sound and not in the archive: it may be queued again', action: 'queue' };
 }
 
-function judgeBeside(
-  relation: 'identical' | 'prefix' | 'longer' | 'different',
-  problem: string | undefined,
-): Judgement {
-  if (relation === 'identical')
-    return { verdict: 'is identical to the archived file: it may be removed', action: 'remove' };
-  if (relation === 'prefix') {
-    return { verdict: 'is only the beginning of the archived file: it may be removed', action: 'remove' };
+async function judgeBeside(
+  wal: WalFile,
+  reject: HeldWal,
+  stored: HeldWal,
+  problem: WalProblem | null,
+  facts: JudgeFacts,
+): Promise<Judgement> {
+  const difference = await contrast(reject.handle, stored.handle, facts.settings);
+  if (difference === null) {
+    return { relation: 'identical', verdict: 'is identical to the archived file: it may be removed', action: 'remove' };
   }
-  if (problem !== undefined)
-    return { verdict: `${problem}, unlike the archived file: it is of no use there`, action: null };
-  if (relation === 'longer') {
-    return { verdict: 'goes on where the archived file ends, which was cut: it may be queued again', action: 'queue' };
+  const shorter = difference === 'unreadable' ? null : difference.shorter;
+  if (shorter === 'left') {
+    const verdict = 'is only the beginning of the archived file: it may be removed';
+    return { relation: 'prefix', verdict, action: 'remove' };
   }
-  return {
-    verdict: 'differs from the archived file: compare both with pg_waldump and keep the right one',
-    action: null,
-  };
+  const relation = shorter === 'right' ? 'longer' : 'different';
+  if (problem !== null) {
+    return { relation, verdict: `${problem.text}, unlike the archived file: it is of no use there`, action: null };
+  }
+  const judged = await judgeTwins(wal, reject, stored, 'archived', facts);
+  switch (judged.verdict) {
+    case 'held':
+      return {
+        relation: 'same records',
+        verdict: 'holds no record that the archived file lacks: it may be removed',
+        action: 'remove',
+      };
+    case 'better':
+      return {
+        relation,
+        verdict: `is sound, the archived file ${judged.because}: it may be queued again`,
+        action: 'queue',
+      };
+    case 'unknown':
+      return ENCRYPTED;
+    case 'different':
+      return {
+        relation,
+        verdict: `differs from the archived file${judged.because === null ? '' : `, which ${judged.because}`}: compare both with pg_waldump and keep the right one`,
+        action: null,
+      };
+  }
 }
 
-async function openStored(scope: ServerScope, { name }: WalFile): Promise<FileHandle | undefined> {
+async function openStored(scope: ServerScope, { name }: WalFile): Promise<OpenWal | undefined> {
   const { walStore } = scope.catalog;
   const found = await walStore.open(name);
   if (found === 'no file') throw new WalError(`'${walStore.locate(name)}' is no regular file`);
-  return found?.handle;
+  return found;
 }
 
 /**
@@ -160,9 +171,9 @@ async function removeReject(scope: ServerScope, file: string, walName: string): 
   const stored = wal && (await openStored(scope, wal));
   if (stored === undefined) throw new WalError(`'${catalog.walStore.locate(walName)}' vanished`);
   try {
-    await stored.sync();
+    await stored.handle.sync();
   } finally {
-    await stored.close();
+    await stored.handle.close();
   }
   await catalog.walStore.flush([walName]);
   await unlink(join(config.errorsDirectory, file));

@@ -7,7 +7,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseWalName, type WalFile } from '../../../src/domain/wal/wal.ts';
 import { type Delivery, deliverWal, findWal } from '../../../src/wal/fetch.ts';
-import { segmentName, walSegment } from '../../support/wal-files.ts';
+import { segmentName, SYSTEM_ID, walSegment } from '../../support/wal-files.ts';
 import { openWalServer, type WalServer } from '../../support/wal-server.ts';
 
 let box: WalServer;
@@ -38,6 +38,20 @@ async function fetch(name: string, delivery: Delivery, partial = false): Promise
 }
 
 describe('deliverWal', () => {
+  it('hands out no byte of another system that a program must decompress to see', async () => {
+    await box.scope.catalog.writeIdentity({ systemid: SYSTEM_ID, version: '15' });
+    const put = (facts: { systemId?: string }) => {
+      const { stdout } = spawnSync('xz', ['-c'], { input: walSegment(ONE, facts) });
+      return writeFile(box.path('wals', HASH, ONE), stdout);
+    };
+    await put({ systemId: '42' });
+    await expect(fetch(ONE, 'plain')).rejects.toThrow(
+      `WAL file '${box.path('wals', HASH, ONE)}' comes from system 42, but this archive belongs to system ${SYSTEM_ID}: it is not handed out`,
+    );
+    await put({});
+    expect((await fetch(ONE, 'plain')).equals(walSegment(ONE))).toBe(true);
+  });
+
   const WAL = walSegment(ONE);
 
   it.each(['gzip', 'bzip2', 'xz'])('gives back the plain WAL from a %s file', async (program) => {

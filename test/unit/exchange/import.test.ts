@@ -36,7 +36,7 @@ const GOOD: readonly Member[] = [
 ];
 const without = (name: string) => GOOD.filter((member) => !member.name.startsWith(name));
 const withOne = (member: Member) => [...GOOD, member];
-const replaced = (name: string, content: string) =>
+const replaced = (name: string, content: string | Buffer) =>
   GOOD.map((member) => (member.name === name ? { ...member, content } : member));
 
 describe('import-backup', () => {
@@ -202,6 +202,11 @@ describe('import-backup', () => {
         }),
       ],
       contains('too many tablespaces'),
+    ],
+    [
+      'WAL of another system',
+      replaced(`wals/${hash(TWO)}/${TWO}`, walSegment(TWO, { systemId: '42' })),
+      `thrown: Exported tarball cannot be imported: its WAL file '${TWO}' comes from system 42, but this archive belongs to system ${SYSTEM_ID}`,
     ],
     ['a damaged index', replaced('xlog.db', 'hello\n'), 'thrown: Exported tarball contains a damaged xlog.db'],
     [

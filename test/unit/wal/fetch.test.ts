@@ -6,9 +6,10 @@ import { buffer } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run as getWal } from '../../../src/commands/get-wal.ts';
+import { emptyBackupInfo } from '../../../src/domain/backup/backup-info.ts';
 import { parseWalName, type WalFile } from '../../../src/domain/wal/wal.ts';
 import { type Delivery, deliverWal, findWal, peekWals } from '../../../src/wal/fetch.ts';
-import { segmentName, walSegment } from '../../support/wal-files.ts';
+import { segmentName, SYSTEM_ID, walSegment } from '../../support/wal-files.ts';
 import { openWalServer, type WalServer } from '../../support/wal-server.ts';
 
 let box: WalServer;
@@ -75,6 +76,22 @@ describe('findWal', () => {
       `WARNING: WAL file '${box.path('wals', HASH, ONE)}' is empty: passed over`,
       `WARNING: WAL file '${box.path('incoming', ONE)}' has only 5000 of 1048576 bytes: passed over`,
     ]);
+  });
+
+  it.each([
+    ['plain', (bytes: Buffer) => bytes],
+    ['compressed', (bytes: Buffer) => gzipSync(bytes)],
+  ])('passes over a copy of another system, %s, but takes those of older backups', async (_how, form) => {
+    await box.scope.catalog.writeIdentity({ systemid: SYSTEM_ID, version: '15' });
+    await writeFile(box.path('wals', HASH, ONE), form(walSegment(ONE, { systemId: '42' })));
+    expect(await find(ONE)).toBeUndefined();
+    await box.put('incoming', ONE, walSegment(ONE));
+    expect(await find(ONE)).toBe(`incoming/${ONE}`);
+    expect(box.said()[0]).toBe(
+      `WARNING: WAL file '${box.path('wals', HASH, ONE)}' comes from system 42, but this archive belongs to system ${SYSTEM_ID}: passed over`,
+    );
+    await box.scope.catalog.saveBackup({ ...emptyBackupInfo('20261101T040000'), systemid: '42' });
+    expect(await find(ONE)).toBe(`wals/${HASH}/${ONE}`);
   });
 
   it('does not hand out what is encrypted as if it were WAL', async () => {

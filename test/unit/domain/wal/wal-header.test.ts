@@ -50,15 +50,15 @@ describe('walProblem', () => {
     expect(judge(NAME, new Uint8Array(64), 16_777_216)).toBeNull();
     expect(judge(NAME, new Uint8Array(64), 16_777_215)).toEqual({
       text: 'is no WAL segment (16777215 bytes)',
-      mayGrow: true,
+      kind: 'incomplete',
     });
   });
 
   it('finds cut, long, misnamed, later and foreign segments', () => {
     const bytes = walSegment(NAME);
-    expect(judge(NAME, bytes, 0)).toEqual({ text: 'is empty', mayGrow: true });
-    expect(judge(NAME, bytes, 999)).toEqual({ text: 'has only 999 of 1048576 bytes', mayGrow: true });
-    expect(judge(NAME, bytes, 2_097_152)).toEqual({ text: 'has 2097152 bytes instead of 1048576', mayGrow: false });
+    expect(judge(NAME, bytes, 0)).toEqual({ text: 'is empty', kind: 'incomplete' });
+    expect(judge(NAME, bytes, 999)).toEqual({ text: 'has only 999 of 1048576 bytes', kind: 'incomplete' });
+    expect(judge(NAME, bytes, 2_097_152)).toEqual({ text: 'has 2097152 bytes instead of 1048576', kind: 'damaged' });
     expect(judge('00000002000000A1000000FF', bytes)?.text).toBe('begins at LSN A1/FE00000 instead of A1/FF00000');
     expect(judge('00000001000000A1000000FE', bytes)?.text).toBe('belongs to timeline 2');
     expect(judge(NAME, bytes, bytes.length, '1')?.text).toBe(
@@ -66,10 +66,16 @@ describe('walProblem', () => {
     );
   });
 
-  it('asks of history and label files only that they are not empty, of partial files nothing', () => {
+  it('asks of history files only that they are not empty, of labels nothing, of partial files their system', () => {
     expect(judge('00000002.history', Buffer.from('1'))).toBeNull();
     expect(judge('00000002.history', Buffer.alloc(0))?.text).toBe('is empty');
-    expect(judge(`${NAME}.00000028.backup`, Buffer.from('x'))).toBeNull();
-    expect(judge(`${NAME}.partial`, Buffer.alloc(0))).toBeNull();
+    expect(judge(`${NAME}.00000028.backup`, Buffer.alloc(0))).toBeNull();
+    const partial = (bytes: Uint8Array) => judge(`${NAME}.partial`, bytes, bytes.length, '1');
+    expect([partial(Buffer.alloc(0)), partial(Buffer.alloc(64)), partial(Buffer.from('begun'))]).toEqual([
+      null,
+      null,
+      null,
+    ]);
+    expect(partial(walSegment(NAME).subarray(0, 5_000))?.kind).toBe('foreign');
   });
 });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { acquireLock } from '../../../../src/host/lock.ts';
 import { archiveWals } from '../../../../src/wal/archive/archive.ts';
 import { waitForWal } from '../../../../src/wal/wait.ts';
-import { segmentName, SMALL_SEGMENT, SYSTEM_ID, walSegment } from '../../../support/wal-files.ts';
+import { recordedSegment, segmentName, SMALL_SEGMENT, SYSTEM_ID, walSegment } from '../../../support/wal-files.ts';
 import { openWalServer, type WalServer } from '../../../support/wal-server.ts';
 
 let box: WalServer;
@@ -147,6 +147,34 @@ describe('what has no business here', () => {
     expect(await box.names('incoming')).toEqual([]);
   });
 
+  it.each(['none', 'gzip'])(
+    'is not an empty label: archived with a warning, listed, also by a rebuild (%s)',
+    async (codec) => {
+      await open(codec === 'none' ? 'archiver = on' : `archiver = on\ncompression = ${codec}`);
+      const label = `${ONE}.00000028.backup`;
+      await box.put('incoming', label, '');
+      await box.put('incoming', TWO, walSegment(TWO));
+      await archive();
+      expect(box.said().filter((line) => line.startsWith('WARNING'))).toEqual([
+        `WARNING: WAL file '${label}' of server 'pg' is empty: archived all the same, no recovery reads it`,
+      ]);
+      const before = (await box.index()).map(([name, size]) => [name, size]);
+      expect(before.map(([name]) => name)).toEqual([label, TWO]);
+      await box.scope.catalog.rebuildXlogdb();
+      expect((await box.index()).map(([name, size]) => [name, size])).toEqual(before);
+      expect([await box.names('errors'), box.said()]).toEqual([[], []]);
+    },
+  );
+
+  it('is an empty history file', async () => {
+    await box.put('incoming', '00000002.history', '');
+    await box.put('incoming', '00000003.history', '2\t0/100000\tno recovery target specified\n');
+    later();
+    await archive();
+    expect(await names()).toEqual(['00000003.history']);
+    expect(await box.names('errors')).toEqual([expect.stringMatching(/^00000002\.history\..*\.unknown$/)]);
+  });
+
   it('is left alone while somebody may still be writing it', async () => {
     await box.put('incoming', ONE, walSegment(ONE).subarray(0, 5000));
     await box.put('incoming', TWO, walSegment(TWO));
@@ -179,7 +207,9 @@ describe('a second file of the same name', () => {
     ['empty', Buffer.alloc(0)],
     ['cut', walSegment(ONE).subarray(0, 4096)],
     ['a cut gzip file', gzipSync(walSegment(ONE)).subarray(0, 500)],
+    ['of another system', walSegment(ONE, { systemId: '42' })],
   ])('wins when the archived one is %s', async (_what, damaged) => {
+    await box.scope.catalog.writeIdentity({ systemid: SYSTEM_ID, version: '15' });
     await mkdir(box.path('wals', HASH));
     await writeFile(box.path('wals', HASH, ONE), damaged);
     await writeFile(box.path('wals', 'pg-xlog.db'), `${ONE}\t${damaged.length}\t1.0\tNone\tNone\n`);
@@ -189,6 +219,48 @@ describe('a second file of the same name', () => {
     expect((await box.index()).map(([name, size]) => [name, size])).toEqual([[ONE, String(SMALL_SEGMENT)]]);
     expect(await box.names('incoming')).toEqual([]);
     expect((await box.names('errors')).length).toBe(1);
+  });
+});
+
+describe('a partial file that comes by both ways', () => {
+  const behind = recordedSegment(segmentName(7));
+  const streamed = recordedSegment(ONE, { records: 300 });
+  const PARTIAL = `${ONE}.partial`;
+  beforeEach(async () => {
+    await open('archiver = on\nstreaming_archiver = on');
+    await box.put('streaming', PARTIAL, streamed);
+    // Another one behind it: the stream has left the first.
+    await box.put('streaming', `${TWO}.partial`, '');
+    await archive();
+    box.said();
+  });
+
+  it('is one file when the records are the same', async () => {
+    await box.put('incoming', PARTIAL, recordedSegment(ONE, { records: 300, behind }));
+    await archive();
+    expect([await box.names('incoming'), await box.names('errors')]).toEqual([[], []]);
+    expect(await names()).toEqual([PARTIAL]);
+    expect((await readFile(box.path('wals', HASH, PARTIAL))).equals(streamed)).toBe(true);
+  });
+
+  it('gives way to the one with more records', async () => {
+    await box.put('incoming', PARTIAL, recordedSegment(ONE, { records: 302, behind }));
+    await archive();
+    expect([await box.names('incoming'), await box.names('errors'), box.said().length]).toEqual([[], [], 2]);
+    expect(await names()).toEqual([PARTIAL]);
+    const stored = await readFile(box.path('wals', HASH, PARTIAL));
+    expect(stored.equals(recordedSegment(ONE, { records: 302, behind }))).toBe(true);
+  });
+
+  it('is kept twice when each has records of its own', async () => {
+    await box.put('incoming', PARTIAL, recordedSegment(ONE, { records: 300, forkAt: 299 }));
+    await archive();
+    const [kept = ''] = await box.names('errors');
+    expect(box.said().slice(-2)).toEqual([
+      `\tError: ${PARTIAL} is already present in server pg. File moved to errors directory.`,
+      `WARNING: '${PARTIAL}' of server 'pg' has come with two contents, each with records that the other one lacks: the second one is kept as '${box.path('errors', kept)}'`,
+    ]);
+    expect((await readFile(box.path('wals', HASH, PARTIAL))).equals(streamed)).toBe(true);
   });
 });
 

@@ -4,13 +4,18 @@ import { mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { emptyBackupInfo } from '../../../../src/domain/backup/backup-info.ts';
+import { archiveWals } from '../../../../src/wal/archive/archive.ts';
 import { putWals } from '../../../../src/wal/put/put.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { type Member, sumsOf, tarOf, walTar } from '../../../support/tar.ts';
-import { segmentName, SYSTEM_ID, walSegment } from '../../../support/wal-files.ts';
+import { recordedSegment, segmentName, SYSTEM_ID, walSegment } from '../../../support/wal-files.ts';
 import { openWalServer, type WalServer } from '../../../support/wal-server.ts';
 
 const [ONE, TWO] = [segmentName(1), segmentName(2)];
+const HASH = ONE.slice(0, 16);
+const PARTIAL = `${ONE}.partial`;
+const FOREIGN = `comes from system 42, but this archive belongs to system ${SYSTEM_ID}`;
 const WHERE = "in put-wal for server 'pg' (SSH host: 192.0.2.7)";
 
 describe('put-wal', () => {
@@ -96,20 +101,128 @@ describe('put-wal', () => {
   });
 
   it.each([
-    ['empty', Buffer.alloc(0)],
-    ['short', walSegment(ONE).subarray(0, 5_000)],
-    ['of another system', walSegment(ONE, { systemId: '42' })],
-  ])('a good file beats a leftover that is %s', async (_what, leftover) => {
+    ['empty', Buffer.alloc(0), 'is empty'],
+    ['short', walSegment(ONE).subarray(0, 5_000), 'has only 5000 of 1048576 bytes'],
+    ['of another system', walSegment(ONE, { systemId: '42' }), FOREIGN],
+  ])('a good file beats a leftover that is %s', async (_what, leftover, because) => {
     await pg.put('incoming', ONE, leftover);
     const [said = '', ...more] = await put(await walTar({ [ONE]: walSegment(ONE) }));
     const [moved = ''] = await pg.names('errors');
     expect(moved).toMatch(new RegExp(`^${ONE}\\.\\d{8}T\\d{6}Z\\.unknown$`));
     expect([said, more]).toEqual([
-      `WARNING: '${pg.path('incoming', ONE)}' was no complete WAL file: replaced by the one that arrived now. Moved to '${pg.path('errors', moved)}' ${WHERE}`,
+      `WARNING: '${pg.path('incoming', ONE)}' ${because}: replaced by the one that arrived now. Moved to '${pg.path('errors', moved)}' ${WHERE}`,
       [],
     ]);
     expect((await readFile(pg.path('incoming', ONE))).equals(walSegment(ONE))).toBe(true);
     expect((await readFile(pg.path('errors', moved))).equals(leftover)).toBe(true);
+  });
+
+  /** What put-wal says, what archive-wal says then, and what is where afterwards. */
+  async function putAndArchive(name: string, bytes: Buffer) {
+    const said = await put(await walTar({ [name]: bytes }));
+    await archiveWals(pg.scope, { verbose: false });
+    const archived = await readFile(pg.path('wals', HASH, name)).catch(() => undefined);
+    const isArchived = archived?.equals(bytes) ?? false;
+    return { said, isArchived, archiver: pg.said().slice(2), queue: await queue(), errors: await pg.names('errors') };
+  }
+  async function archived(name: string, bytes: Buffer) {
+    await mkdir(pg.path('wals', HASH), { recursive: true });
+    await writeFile(pg.path('wals', HASH, name), bytes);
+    await pg.scope.catalog.rebuildXlogdb();
+  }
+
+  it.each([
+    ['of another system', walSegment(ONE, { systemId: '42' }), FOREIGN],
+    ['of another system, compressed', gzipSync(walSegment(ONE, { systemId: '42' })), FOREIGN],
+    ['damaged behind its first page', recordedSegment(ONE).fill(0, 500_000, 600_000), 'holds fewer records'],
+  ])('answers 0 where the archived copy is %s, and the archive gets the good one', async (_what, bad, because) => {
+    await archived(ONE, bad);
+    const after = await putAndArchive(ONE, recordedSegment(ONE));
+    expect(after).toMatchObject({ said: [], isArchived: true, queue: [] });
+    expect(after.archiver).toEqual([
+      `WARNING: the archived WAL file '${ONE}' of server 'pg' ${because}: it is replaced by the one that arrived now. Moved to '${pg.path('errors', after.errors[0] ?? '')}'`,
+    ]);
+    expect((await pg.index()).map(([name]) => name)).toEqual([ONE]);
+    expect(await put(await walTar({ [ONE]: recordedSegment(ONE) }))).toEqual([]);
+  });
+
+  it('never gives up WAL of an older system of which there is a backup', async () => {
+    await pg.scope.catalog.saveBackup({ ...emptyBackupInfo('20261101T040000'), systemid: '42' });
+    const older = walSegment(ONE, { systemId: '42' });
+    await archived(ONE, older);
+    expect(await put(await walTar({ [ONE]: walSegment(ONE) }))).toEqual([
+      `ERROR: WAL file '${ONE}' is already there with another content ('${pg.path('wals', HASH, ONE)}' comes from system 42, of which there are backups): refused ${WHERE}\n` +
+        `HINT: two clusters may be archiving to this server; if '${pg.path('wals', HASH, ONE)}' is the wrong one, move it away and PostgreSQL sends its own again`,
+    ]);
+    expect((await readFile(pg.path('wals', HASH, ONE))).equals(older)).toBe(true);
+  });
+
+  it('takes the same records for the same segment, whatever lies behind them', async () => {
+    const behind = recordedSegment(segmentName(7));
+    const first = recordedSegment(ONE, { switchAfter: 9, behind });
+    await archived(ONE, first);
+    const after = await putAndArchive(ONE, recordedSegment(ONE, { switchAfter: 9 }));
+    expect(after).toMatchObject({ said: [], queue: [], errors: [] });
+    expect((await readFile(pg.path('wals', HASH, ONE))).equals(first)).toBe(true);
+  });
+
+  describe('a partial file that comes a second time', () => {
+    const behind = recordedSegment(segmentName(7));
+    const first = recordedSegment(ONE, { records: 300, behind });
+    const places = ['in the queue', 'in the archive'];
+    const place = (where: string) =>
+      where === 'in the queue' ? pg.put('incoming', PARTIAL, first) : archived(PARTIAL, first);
+
+    it.each(places)('is known %s where it holds the same records, or fewer', async (where) => {
+      await place(where);
+      for (const records of [300, 299]) {
+        const { said, errors } = await putAndArchive(PARTIAL, recordedSegment(ONE, { records }));
+        expect([said, errors]).toEqual([[], []]);
+        expect((await readFile(pg.path('wals', HASH, PARTIAL))).equals(first)).toBe(true);
+      }
+    });
+
+    it.each(places)('replaces the one %s where it holds more', async (where) => {
+      await place(where);
+      const after = await putAndArchive(PARTIAL, recordedSegment(ONE, { records: 301 }));
+      expect(after).toMatchObject({ said: [], isArchived: true, queue: [], errors: [] });
+    });
+
+    it.each(places)('is kept beside the one %s where each has records of its own', async (where) => {
+      await place(where);
+      const other = recordedSegment(ONE, { records: 300, forkAt: 298 });
+      const { said, errors } = await putAndArchive(PARTIAL, other);
+      expect(said).toEqual([
+        expect.stringMatching(/^WARNING: .* each holds records that the other one lacks: this one/),
+      ]);
+      expect((await readFile(pg.path('wals', HASH, PARTIAL))).equals(first)).toBe(true);
+      expect((await readFile(pg.path('errors', errors[0] ?? ''))).equals(other)).toBe(true);
+    });
+
+    it('of another system is refused, also compressed', async () => {
+      const foreign = recordedSegment(ONE, { records: 3, systemId: '42' });
+      for (const bytes of [foreign, gzipSync(foreign)]) {
+        expect(await put(await walTar({ [PARTIAL]: bytes }))).toEqual([
+          expect.stringContaining(`ERROR: WAL file '${PARTIAL}' ${FOREIGN}: refused`),
+        ]);
+      }
+      expect(await queue()).toEqual([]);
+    });
+  });
+
+  it('takes an empty label with a warning, once, and archives what follows; a full one replaces it', async () => {
+    const label = `${ONE}.00000028.backup`;
+    const { said, queue: waiting } = await putAndArchive(label, Buffer.alloc(0));
+    expect([said, waiting]).toEqual([
+      [`WARNING: WAL file '${label}' is empty: taken all the same, no recovery reads it ${WHERE}`],
+      [],
+    ]);
+    expect((await pg.index()).map(([name, size]) => [name, size])).toEqual([[label, '0']]);
+    expect(await putAndArchive(TWO, walSegment(TWO))).toMatchObject({ said: [], isArchived: true });
+    const content = Buffer.from('START WAL LOCATION: 0/100028\n');
+    expect(await putAndArchive(label, content)).toMatchObject({ said: [], isArchived: true, errors: [] });
+    expect((await putAndArchive(label, Buffer.alloc(0))).queue).toEqual([]);
+    expect((await readFile(pg.path('wals', HASH, label))).equals(content)).toBe(true);
   });
 
   it('does not follow a link that holds the name', async () => {

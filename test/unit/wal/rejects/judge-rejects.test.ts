@@ -3,7 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { archiveWals } from '../../../../src/wal/archive/archive.ts';
 import { judgeRejects, resolveRejects } from '../../../../src/wal/rejects/judge-rejects.ts';
-import { segmentName, SYSTEM_ID, walSegment } from '../../../support/wal-files.ts';
+import { type RecordFacts, recordedSegment, segmentName, SYSTEM_ID, walSegment } from '../../../support/wal-files.ts';
 import { openWalServer, type WalServer } from '../../../support/wal-server.ts';
 
 let box: WalServer;
@@ -107,6 +107,33 @@ describe('the errors directory', () => {
       `ERROR: cannot resolve '${four}.${STAMP}.unknown' of server 'pg': '${box.path('incoming', four)}' waits to be archived: run "barman archive-wal pg" first`,
     ]);
     expect((await readFile(box.path('incoming', four))).equals(walSegment(four, { seed: 5 }))).toBe(true);
+  });
+
+  it('tells the same records from others, and WAL of another system in the archive', async () => {
+    const behind = recordedSegment(five);
+    const records = (facts: RecordFacts) => recordedSegment(one, { switchAfter: 9, ...facts });
+    const place = (name: string, bytes: Uint8Array) => box.put('incoming', name, bytes);
+    await place(one, records({}));
+    await place(`${two}.partial`, recordedSegment(two, { records: 5 }));
+    await archiveWals(box.scope, { verbose: false });
+    await stored(three, walSegment(three, { systemId: '42' }));
+    await reject(one, records({ behind }));
+    await reject(`${two}.partial`, recordedSegment(two, { records: 4, behind }));
+    await reject(three, walSegment(three));
+    const judged = await judgeRejects(box.scope);
+    expect(judged.map(({ relation, verdict, action }) => [relation, verdict, action])).toEqual([
+      ['same records', 'holds no record that the archived file lacks: it may be removed', 'remove'],
+      ['same records', 'holds no record that the archived file lacks: it may be removed', 'remove'],
+      [
+        'different',
+        `is sound, the archived file comes from system 42, but this archive belongs to system ${SYSTEM_ID}: it may be queued again`,
+        'queue',
+      ],
+    ]);
+    await resolveRejects(box.scope);
+    await archiveWals(box.scope, { verbose: false });
+    const archived = await readFile(box.scope.catalog.walStore.locate(three));
+    expect(gunzipSync(archived).equals(walSegment(three))).toBe(true);
   });
 
   it('gives the archive a sound segment for a damaged one, and never the reverse', async () => {
