@@ -117,6 +117,8 @@ export interface PreparedWal {
 export interface PublishedWal {
   /** Bytes as stored. */
   readonly size: number;
+  /** Its modification time, as the store has it: that of the source may be finer. */
+  readonly mtimeNs: bigint;
   /** True when source and stored file are one file under two names: waiting for the commit costs no space. */
   readonly isLinked: boolean;
 }

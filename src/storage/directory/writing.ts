@@ -107,7 +107,10 @@ async function isOneFilesystem({ directory }: Place, { source }: NewWal): Promis
 
 /** A second name where the filesystem makes one, else a copy. */
 async function publishLink(place: Place, wal: NewWal): Promise<PublishedWal> {
-  if (await linkInto(place, wal)) return { size: Number(wal.source.stats.size), isLinked: true };
+  if (await linkInto(place, wal)) {
+    const { size, mtimeNs } = wal.source.stats;
+    return { size: Number(size), mtimeNs, isLinked: true };
+  }
   await writeCopy(place, wal);
   return publishCopy(place);
 }
@@ -146,9 +149,9 @@ async function writeTemporary(temporary: string, { source: { stats }, write }: N
 }
 
 async function publishCopy(place: Place): Promise<PublishedWal> {
-  const { size } = await stat(temporaryOf(place));
+  const { size, mtimeNs } = await stat(temporaryOf(place), { bigint: true });
   await rename(temporaryOf(place), place.path);
-  return { size, isLinked: false };
+  return { size: Number(size), mtimeNs, isLinked: false };
 }
 
 /** See WalStore.adopt: a second name for the file, or a copy where the archive is on another file system. */

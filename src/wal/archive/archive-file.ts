@@ -158,9 +158,9 @@ async function place(run: ArchiveRun, queued: QueuedWal, prepared?: PreparedWal)
     }
   }
   const request = storeRequest(run, queued);
-  const { size, isLinked } = await (prepared ?? (await run.writer.prepare(newWal(request)))).publish();
-  const record = recordOf(request, size);
-  await run.add({ ...source, record, isLinked });
+  const published = await (prepared ?? (await run.writer.prepare(newWal(request)))).publish();
+  const record = recordOf(request, published);
+  await run.add({ ...source, record, isLinked: published.isLinked });
   return record;
 }
 

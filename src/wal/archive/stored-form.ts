@@ -11,7 +11,7 @@ import { WalError } from '../../domain/errors.ts';
 import type { WalFile } from '../../domain/wal/wal.ts';
 import { identifyWal, isPlain, type StoredForm } from '../../domain/wal/wal-content.ts';
 import { type WalRecord, walTime } from '../../domain/wal/xlogdb.ts';
-import type { NewWal } from '../../storage/wal-store.ts';
+import type { NewWal, PublishedWal } from '../../storage/wal-store.ts';
 import { haveSameContent, measurePlain, readHead, sinkOf, streamOf, withContent } from '../content/content.ts';
 
 export interface StoreRequest {
@@ -41,9 +41,9 @@ export function newWal(request: StoreRequest): NewWal {
   return { name: file.name, source: { handle: source, path: sourcePath, stats }, isSource, write };
 }
 
-/** The line for xlog.db of a file that has so many bytes in the store. */
-export function recordOf(request: StoreRequest, size: number): WalRecord {
-  return { name: request.file.name, size, time: walTime(request.stats.mtimeNs), ...storedForm(request) };
+/** The line for xlog.db: with the time that the stored file has, so that a rebuild of either program writes the same one. */
+export function recordOf(request: StoreRequest, { size, mtimeNs }: PublishedWal): WalRecord {
+  return { name: request.file.name, size, time: walTime(mtimeNs), ...storedForm(request) };
 }
 
 /** How the file will be in the archive: what is compressed or encrypted already is not compressed once more. */

@@ -90,13 +90,13 @@ async function supersede(run: ArchiveRun, { file, handle, path }: QueuedWal): Pr
 }
 
 async function identical(run: ArchiveRun, queued: QueuedWal, stored: OpenWal, form: StoredForm): Promise<TwinVerdict> {
-  const { file, stats } = queued;
+  const { file } = queued;
   const configured = run.scope.config.compression;
   const isConfigured = configured !== null && (form.encryption !== null || form.compression === formatOf(configured));
   const record: WalRecord = {
     name: file.name,
     size: Number(stored.stats.size),
-    time: walTime(stats.mtimeNs),
+    time: walTime(stored.stats.mtimeNs),
     compression: isConfigured ? configured : form.compression,
     encryption: form.encryption,
   };

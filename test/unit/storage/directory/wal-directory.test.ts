@@ -101,8 +101,8 @@ describe('hash directories under wals_directory', () => {
     const copied = await (await writer.prepare({ name: B, source, isSource: false, write })).publish();
     await handle.close();
     expect([linked, copied]).toEqual([
-      { size: 5, isLinked: true },
-      { size: 6, isLinked: false },
+      { size: 5, mtimeNs: 1_795_228_542_250_000_000n, isLinked: true },
+      { size: 6, mtimeNs: 1_795_228_542_250_000_000n, isLinked: false },
     ]);
     expect(statSync(store.locate(A)).ino).toBe(statSync(path).ino);
     expect(statSync(store.locate(B))).toMatchObject({ mode: 0o100640, mtimeMs: 1_795_228_542_250 });

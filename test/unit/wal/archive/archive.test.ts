@@ -82,6 +82,19 @@ describe('what arrives', () => {
     ]);
   });
 
+  it('is listed as a rebuild of the index lists it, to the last digit of its time', async () => {
+    await open('archiver = on\ncompression = gzip');
+    // Times of now: in nanoseconds, which a double cannot hold.
+    for (let number = 1; number <= 9; number += 1) {
+      await box.put('incoming', segmentName(number), walSegment(segmentName(number)));
+    }
+    await box.put('incoming', `${ONE}.00000028.backup`, 'START WAL LOCATION: 0/100028\n');
+    await archive();
+    const listed = await box.index();
+    await box.scope.catalog.rebuildXlogdb();
+    expect(await box.index()).toEqual(listed);
+  });
+
   it('keeps the recognised name of a compression that is not the configured one', async () => {
     await open('archiver = on\ncompression = xz');
     await box.put('incoming', ONE, gzipSync(walSegment(ONE)));
