@@ -107,10 +107,10 @@ export interface Catalog {
       before?: (record: WalRecord) => Promise<void>;
       after?: (record: WalRecord) => Promise<void>;
       gone?: (record: WalRecord) => void;
-      /** The caller took the files away himself: that they are gone is no news. */
-      isTaken?: boolean;
     },
   ): Promise<readonly WalRecord[]>;
+  /** Takes the lines of a file out of xlog.db and flushes that; the file stays, for the caller to replace. */
+  unlistWal(name: string): Promise<void>;
   /** True when xlog.db exists with content. */
   hasWals(): Promise<boolean>;
   /**

@@ -35,7 +35,7 @@ export async function removeObsolete(
       await Promise.all(obsolete.slice(from, from + step).map((record) => removal.remove(record, hooks)));
     }
   } finally {
-    await removal.settle(hooks.isTaken === true);
+    await removal.settle();
   }
   return obsolete.filter(({ name }) => removal.gone.has(name));
 }
@@ -89,14 +89,14 @@ class Removal {
   }
 
   /** Makes durable what was done so far, and takes it out of the index. */
-  async settle(isTaken: boolean): Promise<void> {
+  async settle(): Promise<void> {
     await this.files.settle();
     await replaceIndex(this.layout.xlogdb, async (write) => {
       await scanLines(this.layout.xlogdb, (line) => {
         if (!this.gone.has(nameOf(line))) write(`${line}\n`);
       });
     });
-    if (!isTaken) this.tellMissing();
+    this.tellMissing();
   }
 
   private tellMissing(): void {

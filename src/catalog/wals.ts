@@ -23,7 +23,7 @@ import { removeObsolete } from './wal-removal.ts';
 
 type WalCatalog = Pick<
   Catalog,
-  'readWals' | 'appendWals' | 'mergeWals' | 'removeWals' | 'hasWals' | 'rebuildXlogdb' | 'walStore'
+  'readWals' | 'appendWals' | 'mergeWals' | 'removeWals' | 'unlistWal' | 'hasWals' | 'rebuildXlogdb' | 'walStore'
 >;
 
 export function openWals(layout: CatalogLayout, config: ServerConfig, notify: Notify): WalCatalog {
@@ -38,6 +38,7 @@ export function openWals(layout: CatalogLayout, config: ServerConfig, notify: No
         if (!(await archive.prepare())) return [];
         return removeObsolete(layout, walStore, notify, isObsolete, hooks);
       }),
+    unlistWal: (name) => archive.unlist(name),
     hasWals: () => archive.hasContent(),
     rebuildXlogdb: () => archive.locked(() => archive.rebuild(NO_NAMES, true)),
     walStore,
@@ -131,6 +132,17 @@ class Archive {
         });
         writeUpTo();
       });
+    });
+  }
+
+  async unlist(name: string): Promise<void> {
+    await this.locked(async () => {
+      if (!(await this.prepare())) return;
+      await replaceIndex(this.layout.xlogdb, (write) =>
+        scanLines(this.layout.xlogdb, (line) => {
+          if (nameOf(line) !== name) write(`${line}\n`);
+        }),
+      );
     });
   }
 

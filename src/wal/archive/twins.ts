@@ -84,8 +84,8 @@ async function replaceSealed(
 async function supersede(run: ArchiveRun, { file, handle, path }: QueuedWal): Promise<'replaced'> {
   await handle.sync();
   await syncDirectory(dirname(path));
+  await run.scope.catalog.unlistWal(file.name);
   await run.writer.takeOut(file.name, unlink);
-  await run.scope.catalog.removeWals((record) => record.name === file.name, { isTaken: true });
   return 'replaced';
 }
 
@@ -121,10 +121,11 @@ async function isKnown(run: ArchiveRun, { file }: QueuedWal): Promise<boolean | 
 /** A valid file beats an invalid one. compat 3.20.1: the first one stays there whatever it is. `because`: `is empty`. */
 async function replace(run: ArchiveRun, { file }: QueuedWal, because: string): Promise<'replaced'> {
   const { name, config, catalog } = run.scope;
+  // Its line first: where a run is killed before the new file has its own, none of the old one is left beside that.
+  await catalog.unlistWal(file.name);
   const moved = await run.writer.takeOut(file.name, (path) =>
     moveToErrors(config.errorsDirectory, path, file.name, 'duplicate', run.scope.now()),
   );
-  await catalog.removeWals((record) => record.name === file.name, { isTaken: true });
   run.output.warning(
     `the archived WAL file '${file.name}' of server '${name}' ${because}: it is replaced by the one that arrived now. Moved to '${moved}'`,
   );
