@@ -23,6 +23,8 @@ export interface CatalogLayout {
   /** `wals/xlog.db` of releases before 3.13. */
   readonly legacyXlogdb: string;
   readonly identity: string;
+  /** Ours: of which systems the archived WAL is, as far as it was looked at. It may go at any time. */
+  readonly walSystems: string;
 }
 
 export function catalogLayout(global: GlobalConfig, config: ServerConfig): CatalogLayout {
@@ -45,6 +47,7 @@ export function catalogLayout(global: GlobalConfig, config: ServerConfig): Catal
     xlogdb: join(xlogdbDirectory, `${config.name}-xlog.db`),
     legacyXlogdb: join(walsDirectory, 'xlog.db'),
     identity: join(config.backupDirectory, 'identity.json'),
+    walSystems: join(metaDirectory, 'wal-systems.json'),
   };
 }
 

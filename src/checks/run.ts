@@ -17,7 +17,7 @@ import { checkMethod } from './method.ts';
 import { checkPostgres, checkSlot, checkSystemId, checkWalStreaming } from './postgres.ts';
 import { checkReceiver } from './receive-test.ts';
 import { type CheckListener, type CheckRun, openChecks, type RunningChecks } from './scope.ts';
-import { checkQueues, checkWalArchive } from './wal-archive.ts';
+import { checkForeignWal, checkQueues, checkWalArchive } from './wal-archive.ts';
 import { checkWalHost } from './wal-host.ts';
 import type { ServerScope } from '../server/scope.ts';
 
@@ -112,6 +112,7 @@ async function runChecks(run: CheckRun): Promise<void> {
     await checkFileArchiver(run);
   }
   await checkRejects(run);
+  await checkForeignWal(run);
 }
 
 /** Waits for the work, but no longer than the limit. What the work still does afterwards is not listened to. */

@@ -4,6 +4,7 @@ import { listNames } from '../host/files.ts';
 import { isWaitingName, judgeQueue } from '../domain/check-verdicts.ts';
 import { BarmanError, errnoOf, messageOf, PostgresError } from '../domain/errors.ts';
 import { archiveWals } from '../wal/archive/archive.ts';
+import { findForeign } from '../wal/content/foreign.ts';
 import { waitForWal } from '../wal/wait.ts';
 import type { CheckRun } from './scope.ts';
 
@@ -36,6 +37,23 @@ export async function checkQueues(run: CheckRun): Promise<void> {
       return judgeQueue(queue, waiting, maximum);
     });
   }
+}
+
+/** How long `check` may read; what is left is for the next one, ms. */
+const READING = 5_000;
+
+/** A line of ours, only where there is such a file: nothing else tells of it before a restore does. */
+export async function checkForeignWal(run: CheckRun): Promise<void> {
+  await run.check('WAL of this system', async () => {
+    const [first, ...others] = await findForeign(run.scope, Date.now() + READING);
+    if (first === undefined) return null;
+    const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+    const { name } = run.scope;
+    return {
+      ok: false,
+      hint: `'${first.location}'${more} ${first.problem}: move it away, type "barman rebuild-xlogdb ${name}" and archive the right one`,
+    };
+  });
 }
 
 /** Looks for archived WAL; a server that has none yet gets one archive pass, then one segment switch. */

@@ -7,6 +7,7 @@ import { reportFailure } from '../server/each.ts';
 import { selectServers } from '../server/select.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { withServer } from '../server/with-server.ts';
+import { findForeign } from '../wal/content/foreign.ts';
 
 export interface RebuildXlogdbOptions {
   readonly serverNames: readonly string[];
@@ -24,12 +25,18 @@ export async function run(ctx: CommandContext, options: RebuildXlogdbOptions): P
   }
 }
 
-async function rebuild({ output, name, catalog }: ServerScope): Promise<void> {
+async function rebuild(scope: ServerScope): Promise<void> {
+  const { output, name, catalog } = scope;
   output.info(`Rebuilding xlogdb for server ${name}`);
   const { history, labels, segments, unread } = await catalog.rebuildXlogdb();
   output.info(
     `Done rebuilding xlogdb for server ${name} (history: ${history}, backup_labels: ${labels}, wal_file: ${segments})`,
   );
+  const [foreign, ...others] = await findForeign(scope);
+  if (foreign !== undefined) {
+    const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+    output.warning(`'${foreign.location}'${more} ${foreign.problem}: it is in the index, and no restore delivers it`);
+  }
   if (unread === 0) return;
   output.error(`${unread} entries of the archive of server ${name} could not be read and are not in the index`);
   output.hint(`make what the warnings name readable, then run "barman rebuild-xlogdb ${name}" again`);

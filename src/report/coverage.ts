@@ -17,6 +17,7 @@ import { isPlain, PLAIN } from '../domain/wal/wal-content.ts';
 import { reportDamaged, reportFlaws } from '../server/find-backup.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { archivedForm } from '../wal/content/content.ts';
+import { findForeign } from '../wal/content/foreign.ts';
 import { readHistory } from '../wal/timeline-histories.ts';
 import { measureExposure, timeOf } from './exposure.ts';
 
@@ -62,8 +63,13 @@ async function soundSegments(scope: ServerScope, segmentSize: number): Promise<S
   const sound = new SegmentSet(segmentSize);
   const doubtful: { file: WalFile; bytes: number }[] = [];
   const { walStore } = scope.catalog;
+  const foreign = new Set<string>();
+  for (const { name, location, problem } of await findForeign(scope)) {
+    foreign.add(name);
+    scope.output.warning(`'${location}' ${problem}: it counts as missing`);
+  }
   for await (const file of walStore.list()) {
-    if (file.kind !== 'segment') continue;
+    if (file.kind !== 'segment' || foreign.has(file.name)) continue;
     // What vanishes meanwhile is passed over.
     const bytes = (await walStore.facts(file.name))?.size;
     if (bytes === undefined) continue;

@@ -33,6 +33,11 @@ export interface WalStore {
 
   /** Segments, labels and history files in the order of an index: that of names, a log's files in its place. */
   list(options?: ListOptions): AsyncIterable<WalFile>;
+  /**
+   * The groups that files are kept in, hash directories by name, with a text that changes when a file of the group comes or
+   * goes; '' where that may not be told yet. History files are in none.
+   */
+  groups(): Promise<ReadonlyMap<string, string>>;
   /** The highest plain segment of each timeline, in timeline order. */
   lastOfTimelines(): Promise<ReadonlyMap<number, string>>;
 

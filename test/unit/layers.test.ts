@@ -37,6 +37,7 @@ const DOORS: readonly string[] = [
 const WAL_DOORS: readonly string[] = [
   'wal/archive/archive.ts',
   'wal/content/content.ts',
+  'wal/content/foreign.ts',
   'wal/content/judge.ts',
   'wal/delete-hooks.ts',
   'wal/settle-backup.ts',

@@ -1,5 +1,5 @@
 /** What lies in `wals_directory`, told from the directories. Source: docs/behaviour/wal.md 1, 10. */
-import type { Dirent } from 'node:fs';
+import { type Dirent, lstatSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, WalError } from '../../domain/errors.ts';
@@ -83,11 +83,29 @@ function kindOf(entry: Dirent): Entry['kind'] {
   return entry.isFile() ? 'file' : 'special';
 }
 
+/** The time of a directory moves in steps: within them a second change leaves no trace, ms. */
+const SETTLED = 1_000;
+
+/** See WalStore.groups. */
+export async function stampedGroups(root: string): Promise<ReadonlyMap<string, string>> {
+  const groups = new Map<string, string>();
+  for (const { name, kind } of await sortedEntries(root)) {
+    if (kind !== 'directory' || !HASH_DIRECTORY.test(name)) continue;
+    const facts = lstatSync(join(root, name), { bigint: true, throwIfNoEntry: false });
+    if (facts === undefined) continue;
+    const isSettled = Math.abs(Date.now() - Number(facts.mtimeMs)) > SETTLED;
+    groups.set(name, isSettled ? `${facts.ino} ${facts.mtimeNs}` : '');
+  }
+  return groups;
+}
+
+const HASH_DIRECTORY = /^[0-9A-Fa-f]{16}$/;
+
 /** See WalStore.lastOfTimelines: of each timeline that of its highest directory which holds any. */
 export async function lastOfTimelines(root: string): Promise<ReadonlyMap<number, string>> {
   const result = new Map<number, string>();
   const names = (await sortedEntries(root)).map(({ name }) => name);
-  const directories = names.filter((name) => /^[0-9A-Fa-f]{16}$/.test(name));
+  const directories = names.filter((name) => HASH_DIRECTORY.test(name));
   for (const directory of directories.toReversed()) {
     const timeline = Number.parseInt(directory.slice(0, 8), 16);
     if (result.has(timeline)) continue;

@@ -4,7 +4,7 @@
  */
 import { syncDirectory } from '../../host/files.ts';
 import type { WalStore } from '../wal-store.ts';
-import { lastOfTimelines, listFiles } from './listing.ts';
+import { lastOfTimelines, listFiles, stampedGroups } from './listing.ts';
 import { placeOf } from './places.ts';
 import { type CustomForm, describeFile, factsOf, openFile } from './reading.ts';
 import { openRemoval } from './removal.ts';
@@ -28,6 +28,7 @@ export function openWalDirectory({ root, custom, isForeign = () => false }: WalD
     describe: async (name) => describeFile(pathOf(name), name, custom),
     open: async (name) => openFile(pathOf(name)),
     list: (options = {}) => listFiles(root, isForeign, options),
+    groups: () => stampedGroups(root),
     lastOfTimelines: () => lastOfTimelines(root),
     writer: () => openWriter(root),
     adopt: async (name, source) => adoptInto(placeOf(root, name), source),

@@ -81,7 +81,10 @@ export async function judgeArchived(file: WalFile, { handle, stats }: HeldWal, f
 }
 
 /** Why what begins with this header is no WAL of this archive: goes after "the WAL file 'NAME'". null when it is. */
-export async function foreignText({ systemId }: WalHeader, systems: KnownSystems): Promise<string | null> {
+export async function foreignText(
+  { systemId }: Pick<WalHeader, 'systemId'>,
+  systems: KnownSystems,
+): Promise<string | null> {
   if (await systems.isKnown(systemId)) return null;
   const own =
     systems.current === null ? 'no backup is of that system' : `this archive belongs to system ${systems.current}`;

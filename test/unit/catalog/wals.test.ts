@@ -205,6 +205,18 @@ describe('appendWals', () => {
   });
 });
 
+describe('unlistWal', () => {
+  it('takes every line of one name out and leaves the file', async () => {
+    const [one = '', two = ''] = names(1, 2);
+    home.write(`wals/${one.slice(0, 16)}/${one}`, 'x');
+    const line = (name: string) => `${name}\t1\t1.0\tNone\tNone\n`;
+    setIndex(line(one) + line(two) + line(one));
+    await home.catalog.unlistWal(one);
+    expect(readFileSync(index(), 'utf8')).toBe(line(two));
+    expect(statSync(home.path('wals', one.slice(0, 16), one)).size).toBe(1);
+  });
+});
+
 describe('the index of a release before 3.13', () => {
   it('is rebuilt from the files into its new place, and gone', async () => {
     copyFixture(home, 'legacy-3.4.0/rs');
