@@ -10,7 +10,6 @@ import { BarmanError, RecoveryError } from '../domain/errors.ts';
 import { describeGoal, isPointInTime, type RecoveryGoal } from '../domain/recovery/recovery-target.ts';
 import { timestampOf } from '../domain/time/timestamp.ts';
 import { type RestoreReport, restoreResult, restoreWarnings } from '../output/results/restore.ts';
-import type { CommandContext } from '../server/context.ts';
 import type { ServerScope } from '../server/scope.ts';
 import { archiveWals } from '../wal/archive/archive.ts';
 import { has, walDirectoryName } from '../domain/postgres-version.ts';

@@ -3,7 +3,7 @@
  * Source: RFC 8536, tzfile(5); read as glibc reads it.
  */
 import { parsePosixZone } from './posix-zone.ts';
-import type { Zone, ZoneOffset } from './zone.ts';
+import { UTC, type Zone, type ZoneOffset } from './zone.ts';
 
 const HEADER = 44;
 
@@ -76,13 +76,13 @@ function zoneOf(
   types: readonly ZoneType[],
   rule: Zone | undefined,
 ): Zone {
-  const before = types.find(({ isSummer }) => !isSummer) ?? (types[0] as ZoneType);
+  const before = types.find(({ isSummer }) => !isSummer) ?? types[0];
   return {
     at: (moment) => {
       const second = Math.floor(moment / 1000);
       const place = lastNotAfter(times, second);
       if (rule !== undefined && place === times.length - 1) return rule.at(moment);
-      return inForce[place] ?? before;
+      return inForce[place] ?? before ?? UTC.at(moment);
     },
   };
 }
