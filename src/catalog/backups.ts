@@ -1,5 +1,6 @@
 /** The backups of one server: the listing with its cache, single records, and the claim of a new id. */
 import { mkdir } from 'node:fs/promises';
+import { isDenied, remedyFor } from '../host/access.ts';
 import { exists, makeDirectory, rmdirIfEmpty, syncDirectory } from '../host/files.ts';
 import type { BackupFlaws } from '../domain/backup/backup-flaw.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
@@ -110,6 +111,7 @@ async function makeClaim(path: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
-    throw new BackupError(`cannot create the backup directory '${path}': ${systemReason(error)}`, { cause: error });
+    const facts = isDenied(error) ? { cause: error, hint: remedyFor(path) } : { cause: error };
+    throw new BackupError(`cannot create the backup directory '${path}': ${systemReason(error)}`, facts);
   }
 }

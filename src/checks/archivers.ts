@@ -1,7 +1,10 @@
 /** The two ways in for WAL, and what they refused. Source: docs/behaviour/check.md rows 26 to 28. */
 import { opendir } from 'node:fs/promises';
+import { methodOf } from '../config/methods.ts';
 import { judgeRejects } from '../domain/check-verdicts.ts';
 import { errnoOf } from '../domain/errors.ts';
+import { formatTimestamp } from '../domain/time/timestamp.ts';
+import type { ArchiverStatistics } from '../postgres/status.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckRun } from './scope.ts';
 import { holderOf } from '../server/locks.ts';
@@ -34,6 +37,38 @@ export async function checkFileArchiver(run: CheckRun): Promise<void> {
   if (!isSet || isArchiving === null) return;
   await run.check('continuous archiving', () => ({ ok: isArchiving }));
 }
+
+/**
+ * pg_basebackup ends when PostgreSQL has archived the last WAL of the backup, whoever it archives for: while that fails, a
+ * backup waits for ever. `continuous archiving` says it where Barman is the archive and PostgreSQL can tell.
+ */
+export async function checkArchiverForBackup(run: CheckRun): Promise<void> {
+  const { scope } = run;
+  const { postgres } = scope;
+  if (!methodOf(scope.config).streams || postgres === null) return;
+  const { sql, archiver } = await scope.status();
+  if (sql.versionText === null) return;
+  const { mode, command, statistics } = archiver ?? (await postgres.archiverStatus());
+  const isWaitedFor = mode === 'always' || (mode === 'on' && sql.isInRecovery === false);
+  if (!isWaitedFor) return;
+  if (command === '' && !scope.config.archiver) {
+    await run.check('PostgreSQL archiver', async () => {
+      const [row] = await postgres.query<{ library: string | null }>(
+        "SELECT current_setting('archive_library', true) AS library",
+      );
+      return row?.library ? null : { ok: false, hint: `archive_command is not set: ${WAITING} is set` };
+    });
+    return;
+  }
+  if (statistics === null || statistics.failedCount === 0 || statistics.isArchiving === true) return;
+  if (scope.config.archiver && statistics.isArchiving === false) return;
+  const { lastFailedWal, lastFailedTime } = statistics;
+  const when = lastFailedTime === null ? '' : ` at ${formatTimestamp(lastFailedTime)}`;
+  const hint = `archive_command failed for ${lastFailedWal}${when}: ${WAITING} works again. Please see PostgreSQL's log`;
+  await run.check('PostgreSQL archiver', () => ({ ok: false, hint }));
+}
+
+const WAITING = "archive_mode is 'on', and pg_basebackup would wait for ever unless it";
 
 export async function checkRejects(run: CheckRun): Promise<void> {
   await run.check('archiver errors', async () => {

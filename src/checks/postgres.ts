@@ -37,10 +37,20 @@ export async function checkPostgres(run: CheckRun): Promise<void> {
     await run.check('superuser or standard user with backup privileges', () =>
       hasBackupPrivileges ? { ok: true } : NO_BACKUP_RIGHTS,
     );
+    if (!hasBackupPrivileges) await checkGrants(run);
   }
   if (run.scope.streaming !== null) await checkStreaming(run, status, '');
   await checkWalLevel(run, status, '');
   if (run.scope.config.primaryConninfo !== null) await checkPrimary(run, status);
+}
+
+/** What a superuser has to type for this release of PostgreSQL. */
+async function checkGrants(run: CheckRun): Promise<void> {
+  await run.check('missing privileges', async () => {
+    const { database, grants } = (await run.scope.postgres?.missingGrants()) ?? { database: '', grants: [] };
+    if (grants.length === 0) return null;
+    return { ok: false, hint: `please execute as a superuser in database ${database}: ${grants.join('; ')};` };
+  });
 }
 
 /** Privileges, replication and identity of the connections that carry the WAL; `suffix` is part of every name. */
@@ -85,6 +95,21 @@ export async function checkStreaming(run: CheckRun, status: ServerStatus, suffix
   await run.check(`PostgreSQL streaming${suffix}`, () => {
     const { reach, connectionError } = status.replication;
     return reach === 'open' ? { ok: true } : { ok: false, hint: connectionError ?? '' };
+  });
+  if (status.replication.connectionError?.includes('no password supplied')) await checkPassfile(run, suffix);
+}
+
+/** The file has the password of this role for a database, and streaming asks for no database. */
+async function checkPassfile(run: CheckRun, suffix: string): Promise<void> {
+  const { config, env } = run.scope;
+  await run.check(`password file${suffix}`, async () => {
+    const { missingReplicationLine } = await import('../postgres/libpq/passfile.ts');
+    const missing = await missingReplicationLine(config.streamingConninfo ?? '', env);
+    if (missing === undefined) return null;
+    return {
+      ok: false,
+      hint: `'${missing.file}' has this user's password for another database only. Please add the line ${missing.line} for streaming`,
+    };
   });
 }
 

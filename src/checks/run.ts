@@ -3,7 +3,7 @@
  * Source: docs/behaviour/check.md 1.1, 1.5, 1.7.
  */
 import type { CheckResult } from '../domain/check-result.ts';
-import { checkFileArchiver, checkRejects, checkStreamingArchiver } from './archivers.ts';
+import { checkArchiverForBackup, checkFileArchiver, checkRejects, checkStreamingArchiver } from './archivers.ts';
 import { checkLastBackup, checkLastWals, checkRedundancy } from './backups.ts';
 import {
   checkCloud,
@@ -13,6 +13,7 @@ import {
   checkProblems,
   checkRetention,
 } from './configuration.ts';
+import { checkDenials, checkStrayWals } from './files.ts';
 import { checkMethod } from './method.ts';
 import { checkPostgres, checkSlot, checkSystemId, checkWalStreaming } from './postgres.ts';
 import { checkReceiver } from './receive-test.ts';
@@ -41,6 +42,10 @@ const NOT_CRITICAL: ReadonlySet<string> = new Set([
   'PostgreSQL server is standby',
   // Ours: a record that cannot be read must not keep the next backup from being taken.
   'backup catalog',
+  // These keep WAL from being archived; a backup that they concern says so itself.
+  'file permissions',
+  'PostgreSQL archiver',
+  'WAL directory',
   // The next backup is what is needed then.
   'backup data',
 ]);
@@ -97,6 +102,8 @@ async function runChecks(run: CheckRun): Promise<void> {
     if (!(await checkWalHost(run))) await checkSlot(run, await scope.status(), '');
   }
   await checkDirectories(run);
+  await checkDenials(run);
+  await checkStrayWals(run);
   await checkRetention(run);
   await checkLastBackup(run);
   await checkEncryption(run);
@@ -110,6 +117,7 @@ async function runChecks(run: CheckRun): Promise<void> {
   if (asksPostgres) {
     await checkStreamingArchiver(run);
     await checkFileArchiver(run);
+    await checkArchiverForBackup(run);
   }
   await checkRejects(run);
   await checkForeignWal(run);

@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { CommandError, errnoOf, LockBusyError, LockDeniedError, messageOf } from '../domain/errors.ts';
 import { quoteForShell } from '../domain/text/shell-words.ts';
+import { remedyFor } from './access.ts';
 import { makeDirectory, openNoFollow } from './files.ts';
 
 export interface HeldLock {
@@ -97,7 +98,7 @@ async function openLockFile(path: string): Promise<FileHandle> {
 function denied(path: string, cause: unknown): unknown {
   const code = errnoOf(cause);
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return new LockDeniedError(`Permission denied, unable to access '${path}'`, { cause });
+    return new LockDeniedError(`Permission denied, unable to access '${path}'`, { cause, hint: remedyFor(path) });
   }
   const what = NO_FILE[code ?? ''];
   if (what === undefined) return cause;

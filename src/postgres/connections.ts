@@ -74,6 +74,12 @@ export interface BaseBackupProgress {
   readonly bytesStreamed: number;
 }
 
+/** Statements, and the database in which a superuser has to execute them (function privileges belong to one). */
+export interface MissingGrants {
+  readonly database: string;
+  readonly grants: readonly string[];
+}
+
 /**
  * A lazily opened SQL connection in autocommit, `application_name` barman. Every method throws PostgresError, whose
  * message is libpq's own wording for a refused connection (`connection to server at "HOST", port N failed: ...`) and
@@ -97,6 +103,8 @@ export interface PostgresConnection {
   /** null when the privilege question itself failed. */
   hasBackupPrivileges(): Promise<boolean | null>;
   hasMonitoringPrivileges(): Promise<boolean | null>;
+  /** What a role without backup privileges would have to be granted; PostgreSQL 10 and later. */
+  missingGrants(): Promise<MissingGrants>;
   isSuperuser(): Promise<boolean | null>;
   /** `SHOW name`. */
   show(name: string): Promise<string>;

@@ -2,7 +2,7 @@
 import { PostgresError } from '../domain/errors.ts';
 import type { PostgresConnection, PostgresOptions } from './connections.ts';
 import { startBackup, stopBackup } from './sql/backup-api.ts';
-import { askBackupPrivileges, askMonitoringPrivileges, askSuperuser } from './sql/privileges.ts';
+import { askBackupPrivileges, askMissingGrants, askMonitoringPrivileges, askSuperuser } from './sql/privileges.ts';
 import { askBaseBackupProgress, askReplicationClients, askSlot } from './sql/replication.ts';
 import { Session } from './sql/session.ts';
 import { askClusterFacts, askSegmentSize, readStandbyNames, showSetting } from './sql/settings.ts';
@@ -36,6 +36,7 @@ export function openPostgres(options: PostgresOptions): PostgresConnection {
     isInRecovery: () => askInRecovery(session),
     hasBackupPrivileges: () => askBackupPrivileges(session, log),
     hasMonitoringPrivileges: () => askMonitoringPrivileges(session, log),
+    missingGrants: () => askMissingGrants(session),
     isSuperuser: () => askSuperuser(session, log),
     show: (name) => showSetting(session, name),
     walPosition: () => askWalPosition(session),

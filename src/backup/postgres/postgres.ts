@@ -154,7 +154,9 @@ async function copyOnce(
       signal: scope.signal,
       onLine: (line) => {
         log.info(line);
-        if (line.includes('waiting for required WAL segments to be archived')) void switchOnPrimary(scope);
+        if (!line.includes('waiting for required WAL segments to be archived')) return;
+        void switchOnPrimary(scope);
+        void tellWaiting(job, postgres);
       },
     });
     if (scope.signal.aborted || (await stoppedTogether(scope, result.signal))) throw interruption(scope.signal);
@@ -167,6 +169,20 @@ async function copyOnce(
   } finally {
     await Promise.all([progress.stop(), flushing.stop()]);
   }
+}
+
+/** PostgreSQL says this once, after five seconds: everything is copied, and only its own archiver keeps the backup from ending. */
+async function tellWaiting({ scope, backupId }: BackupJob, postgres: PostgresConnection): Promise<void> {
+  const { statistics } = await postgres.archiverStatus();
+  const isFailing = statistics !== null && statistics.failedCount > 0 && statistics.isArchiving !== true;
+  scope.output.warning(
+    [
+      `Backup ${backupId} is copied and waits until PostgreSQL has archived its last WAL file (archive_mode = on).`,
+      isFailing
+        ? `archive_command fails, the last time for ${statistics.lastFailedWal}: see PostgreSQL's log and repair it. The backup then goes on by itself.`
+        : `When this does not end, look at archive_command and PostgreSQL's log: psql -c 'SELECT * FROM pg_stat_archiver'`,
+    ].join('\n'),
+  );
 }
 
 /** Ctrl-C reaches the whole terminal: pg_basebackup may be gone before our own signal has been seen. */

@@ -1,7 +1,7 @@
 /** Passwords of ~/.pgpass, found by libpq's rules. Source: PostgreSQL documentation, "The Password File". */
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Candidate, Parameters } from './parameters.ts';
+import { type Candidate, type Parameters, resolveParameters } from './parameters.ts';
 
 export interface FoundPassword {
   readonly password: string;
@@ -14,9 +14,9 @@ export interface FoundPassword {
 export async function findPassword(
   parameters: Parameters,
   candidate: Candidate,
-  warn: (text: string) => void,
+  { replication, warn }: { readonly replication: boolean; readonly warn: (text: string) => void },
 ): Promise<FoundPassword | undefined> {
-  const file = parameters.keywords.passfile ?? join(parameters.home, '.pgpass');
+  const file = passfileOf(parameters);
   const found = await stat(file).catch(() => undefined);
   if (!found) return undefined;
   if (!found.isFile()) {
@@ -28,16 +28,60 @@ export async function findPassword(
     return undefined;
   }
   const text = await readFile(file, 'utf8').catch(() => '');
+  for (const database of databasesOf(parameters, replication)) {
+    const password = matchingPassword(text, wantedFields(parameters, candidate, database));
+    if (password !== undefined) return { password, file };
+  }
+  return undefined;
+}
+
+function passfileOf({ keywords, home }: Parameters): string {
+  return keywords.passfile ?? join(home, '.pgpass');
+}
+
+/**
+ * Under which names the file may have it. pg_basebackup and pg_receivewal ask for the database `replication`, from
+ * PostgreSQL 17 on for the one that the connection string names.
+ */
+function databasesOf({ keywords, database }: Parameters, replication: boolean): readonly string[] {
+  if (!replication) return [database];
+  return ['replication', ...(keywords.dbname === undefined ? [] : [keywords.dbname])];
+}
+
+function wantedFields({ keywords, user }: Parameters, candidate: Candidate, database: string): readonly string[] {
   // A default socket directory is called localhost in the file.
-  const isDefaultSocket = parameters.keywords.host === undefined && candidate.host.startsWith('/');
-  const wanted = [
-    isDefaultSocket ? 'localhost' : candidate.host,
-    String(candidate.port),
-    parameters.database,
-    parameters.user,
-  ];
-  const password = matchingPassword(text, wanted);
-  return password === undefined ? undefined : { password, file };
+  const isDefaultSocket = keywords.host === undefined && candidate.host.startsWith('/');
+  return [isDefaultSocket ? 'localhost' : candidate.host, String(candidate.port), database, user];
+}
+
+/**
+ * The line that streaming lacks: the file has one for this server and user, but for another database. undefined when that
+ * is not what is wrong. Nothing of a password is in it.
+ */
+export async function missingReplicationLine(
+  conninfo: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ readonly file: string; readonly line: string } | undefined> {
+  const parameters = await resolveParameters(conninfo, env);
+  const file = passfileOf(parameters);
+  const text = await readFile(file, 'utf8').catch(() => '');
+  for (const candidate of parameters.candidates) {
+    const wanted = wantedFields(parameters, candidate, 'replication');
+    if (matchingPassword(text, wanted) !== undefined || !hasOtherDatabase(text, wanted)) continue;
+    return { file, line: [...wanted.map(escape), 'PASSWORD'].join(':') };
+  }
+  return undefined;
+}
+
+function hasOtherDatabase(text: string, wanted: readonly string[]): boolean {
+  return text.split(/\r?\n/).some((line) => {
+    const database = splitLine(line)[2];
+    return database !== undefined && matchingPassword(line, wanted.with(2, unescape(database))) !== undefined;
+  });
+}
+
+function escape(text: string): string {
+  return text.replace(/[:\\]/g, '\\$&');
 }
 
 /** The password of the first line whose four fields match `wanted`. */

@@ -1,6 +1,6 @@
 /** What the role of the conninfo may do. Source: docs/behaviour/check.md 2. */
 import { PostgresError } from '../../domain/errors.ts';
-import type { PostgresLog } from '../connections.ts';
+import type { MissingGrants, PostgresLog } from '../connections.ts';
 import { has, type PostgresVersion } from '../../domain/postgres-version.ts';
 import { dialectOf } from './dialect.ts';
 import type { Session } from './session.ts';
@@ -17,6 +17,29 @@ export async function askBackupPrivileges(session: Session, log: PostgresLog): P
     const all = [startBackup, `${switchWal}()`, 'pg_create_restore_point(text)'].map(mayExecute);
     return `usesuper OR (${MONITORING} AND ${all.join(' AND ')} AND (${stop}))`;
   });
+}
+
+/** The statements that would give the role what askBackupPrivileges misses, and the database in which they count. */
+export async function askMissingGrants(session: Session): Promise<MissingGrants> {
+  const version = await session.serverVersion();
+  // It takes a superuser before.
+  if (!has(version, 'monitoringRoles')) return { database: '', grants: [] };
+  const { startBackup, stopBackup, switchWal } = dialectOf(version);
+  // Every stop function but the last one is for exclusive backups alone.
+  const functions = [startBackup, stopBackup.at(-1) ?? '', `${switchWal}()`, 'pg_create_restore_point(text)'];
+  const answers = functions.map((signature, index) => `${mayExecute(signature)} AS may_${index}`).join(', ');
+  const [row] = await session.query<Record<string, string | boolean>>(
+    `SELECT quote_ident(CURRENT_USER) AS role, quote_ident(current_database()) AS database, ${MONITORING} AS monitors, ${answers}`,
+  );
+  if (row === undefined) return { database: '', grants: [] };
+  const missing = functions.filter((_, index) => row[`may_${index}`] === false);
+  return {
+    database: String(row.database),
+    grants: [
+      ...(row.monitors === false ? [`GRANT pg_monitor TO ${row.role}`] : []),
+      ...missing.map((signature) => `GRANT EXECUTE ON FUNCTION ${signature} TO ${row.role}`),
+    ],
+  };
 }
 
 /** A superuser or a monitoring role; null when it cannot be told. */

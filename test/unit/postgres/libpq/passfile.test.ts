@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Candidate, Parameters } from '../../../../src/postgres/libpq/parameters.ts';
-import { findPassword, matchingPassword } from '../../../../src/postgres/libpq/passfile.ts';
+import { findPassword, matchingPassword, missingReplicationLine } from '../../../../src/postgres/libpq/passfile.ts';
 
 describe('matchingPassword', () => {
   const wanted = ['db.example', '5432', 'replication', 'barman'];
@@ -22,6 +22,8 @@ describe('matchingPassword', () => {
     expect(matchingPassword(text, wanted)).toBe(expected);
   });
 });
+
+const SQL = { replication: false, warn: () => {} };
 
 describe('findPassword', () => {
   let folder: string;
@@ -42,7 +44,7 @@ describe('findPassword', () => {
   it('calls the default socket directory localhost', async () => {
     const file = join(folder, 'pass');
     await writeFile(file, '/run/pg:5432:postgres:barman:no\nlocalhost:5432:postgres:barman:s3cr3t\n', { mode: 0o600 });
-    const found = await findPassword(parameters(file), candidate, () => {});
+    const found = await findPassword(parameters(file), candidate, SQL);
     expect(found).toEqual({ password: 's3cr3t', file });
   });
 
@@ -51,13 +53,48 @@ describe('findPassword', () => {
     await writeFile(file, '*:*:*:*:s3cr3t\n');
     await chmod(file, 0o640);
     const warnings: string[] = [];
-    expect(await findPassword(parameters(file), candidate, (text) => warnings.push(text))).toBeUndefined();
+    expect(
+      await findPassword(parameters(file), candidate, {
+        replication: false,
+        warn: (text) => warnings.push(text),
+      }),
+    ).toBeUndefined();
     expect(warnings).toEqual([
       `password file "${file}" has group or world access; permissions should be u=rw (0600) or less`,
     ]);
   });
 
   it('does without a file', async () => {
-    expect(await findPassword(parameters(join(folder, 'none')), candidate, () => {})).toBeUndefined();
+    expect(await findPassword(parameters(join(folder, 'none')), candidate, SQL)).toBeUndefined();
+  });
+
+  it('has the password of streaming under the name replication, or that of its connection string', async () => {
+    const file = join(folder, 'streaming');
+    const find = async (dbname?: string) => {
+      const own = parameters(file);
+      const keywords = { ...own.keywords, ...(dbname === undefined ? {} : { dbname }) };
+      return (await findPassword({ ...own, keywords }, candidate, { ...SQL, replication: true }))?.password;
+    };
+    await writeFile(file, '*:*:postgres:barman:sql\n*:*:own:barman:named\n', { mode: 0o600 });
+    expect(await find()).toBeUndefined();
+    expect(await find('own')).toBe('named');
+    await writeFile(file, '*:*:postgres:barman:sql\n*:*:replication:barman:streaming\n');
+    expect(await find()).toBe('streaming');
+  });
+});
+
+describe('missingReplicationLine', () => {
+  it('is the line that a file with this user lacks', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'barman-pass-'));
+    const file = join(folder, 'pass');
+    const missing = () => missingReplicationLine(`host=db port=5433 user=a:b passfile=${file}`, {});
+    expect(await missing()).toBeUndefined();
+    await writeFile(file, String.raw`db:5433:postgres:a\:b:s3cr3t`);
+    expect(await missing()).toEqual({ file, line: String.raw`db:5433:replication:a\:b:PASSWORD` });
+    await writeFile(file, 'db:5433:postgres:other:s3cr3t');
+    expect(await missing()).toBeUndefined();
+    await writeFile(file, 'db:5433:*:*:s3cr3t');
+    expect(await missing()).toBeUndefined();
+    await rm(folder, { recursive: true });
   });
 });
