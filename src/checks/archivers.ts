@@ -4,7 +4,6 @@ import { methodOf } from '../config/methods.ts';
 import { judgeRejects } from '../domain/check-verdicts.ts';
 import { errnoOf } from '../domain/errors.ts';
 import { formatTimestamp } from '../domain/time/timestamp.ts';
-import type { ArchiverStatistics } from '../postgres/status.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckRun } from './scope.ts';
 import { holderOf } from '../server/locks.ts';
