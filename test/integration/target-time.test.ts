@@ -67,7 +67,9 @@ describe('a restore', () => {
     time: string,
   ): Promise<ProgramResult & { readonly target: string | undefined }> => {
     const target = `${box.root}/restored`;
-    const result = await box.barman(['restore', '--target-time', time, 'pg', 'latest', target], { env: { TZ: tz } });
+    const result = await box.barman(['restore', '--get-wal', '--target-time', time, 'pg', 'latest', target], {
+      env: { TZ: tz },
+    });
     const settings = await readFile(`${target}/postgresql.auto.conf`, 'utf8').catch(() => '');
     return { ...result, target: /^recovery_target_time = '(.*)'$/m.exec(settings)?.[1] };
   };
