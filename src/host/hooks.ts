@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { optionValue, type OptionName, type ServerConfig } from '../config/options.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { neighbours } from '../domain/backup/backup-order.ts';
-import { redactSecrets } from '../domain/conninfo.ts';
+import { redactSecrets } from '../domain/redaction.ts';
 import { BarmanError, HookAbortError, messageOf } from '../domain/errors.ts';
 import { COMPATIBLE_VERSION } from '../domain/version.ts';
 import type { WalRecord } from '../domain/wal/xlogdb.ts';
@@ -49,6 +49,8 @@ const STOP = 63;
 const SECRET_VARIABLES = ['PGPASSWORD'];
 /** One variable may not exceed 128 KiB for execve(2); an error text never needs that much. */
 const LONGEST_ERROR = 8_192;
+/** Of what a script prints the last so many bytes, and a chunk, go to the log. */
+const LONGEST_OUTPUT = 1_048_576;
 
 /** True when any script is configured for this event: the caller may save the work of preparing variables. */
 export function hasHooks(config: ServerConfig, event: HookEvent): boolean {
@@ -203,7 +205,7 @@ async function runOnce({ commandLine, env, log, signal }: Hook): Promise<number 
   const shown = redactSecrets(commandLine);
   log.debug(`Running hook script: ${shown}`);
   try {
-    const result = await runShell(commandLine, { env, signal });
+    const result = await runShell(commandLine, { env, signal, keep: LONGEST_OUTPUT });
     const output = `${result.stdout}${result.stderr}`;
     if (result.code === 0) {
       log.debug(`${shown} returned 0${output === '' ? '' : `\nOutput details:\n${output}`}`);

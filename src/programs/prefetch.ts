@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseWalName } from '../domain/wal/wal.ts';
 import { connect } from './connection.ts';
 import { isAlive } from '../host/process/alive.ts';
@@ -105,7 +106,8 @@ async function following(remote: Remote, position: string, count: number): Promi
   });
   const read = new Promise((resolve) => child.stdout?.once('close', resolve));
   const { code } = await end;
-  await read;
+  // A process that holds a shared connection may keep the pipe open.
+  await Promise.race([read, sleep(200)]);
   if (code !== 0) return [];
   // A login shell may print anything; what is fetched is looked at before it is served.
   const names = text.split('\n').filter((line) => parseWalName(line)?.kind === 'segment');

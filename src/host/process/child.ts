@@ -3,6 +3,7 @@
  * is ended the same way: politely, then by force, and without waiting for pipes that somebody else holds.
  */
 import { type ChildProcess, spawn, type StdioOptions } from 'node:child_process';
+import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { cannotEnd, cannotStart, type CommandEnd } from './failure.ts';
 import { LineSplitter } from './line-splitter.ts';
@@ -33,7 +34,7 @@ export interface Child {
   readonly stderr: Readable | null;
   /** Its pid, once it runs. @throws CommandError when it cannot be started */
   readonly started: Promise<number>;
-  /** How it ended, once its pipes are at their end. @throws CommandError when it cannot be started */
+  /** How it ended, once its pipes are at their end or, where something else holds them, read. @throws CommandError when it cannot be started */
   readonly done: Promise<CommandEnd>;
   /** Ends it: the polite signal now, SIGKILL after the grace. Does nothing to one that is gone. */
   end(): void;
@@ -42,8 +43,13 @@ export interface Child {
 }
 
 const GRACE = 10_000;
-/** How long the pipes of an ended child may stay open, ms: what it started may hold them, or the ssh whose connection it shared. */
+/**
+ * How long the pipes of a child that is gone may stay open, ms: what it started may hold them, or the ssh whose connection it
+ * shared. All that the child wrote is read first.
+ */
 const OPEN_PIPES = 1_000;
+/** Looked at so often in that time, so that each look comes after a reading: a busy process is late with both. */
+const LOOKS = 4;
 /** How much of its stderr is kept, bytes. */
 const KEPT = 10_000;
 
@@ -124,22 +130,33 @@ function endingOf(child: ChildProcess, { killSignal = () => 'SIGTERM', graceMs =
   let isOver = false;
   let force: NodeJS.Timeout | undefined;
   let release: NodeJS.Timeout | undefined;
+  let isTold = false;
   const letPipesGo = () => {
-    release ??= setTimeout(() => {
-      child.stdout?.destroy();
-      child.stderr?.destroy();
-    }, OPEN_PIPES);
+    const pipes = [child.stdout, child.stderr].filter((pipe) => pipe !== null);
+    let passed = 0;
+    let known = -1;
+    // Whoever never paused has read all that was in the pipes, even if somebody goes on writing.
+    let hasPaused = false;
+    for (const pipe of pipes) pipe.once('pause', () => (hasPaused = true));
+    const look = () => {
+      const read = pipes.reduce((sum, pipe) => sum + (pipe as Socket).bytesRead, 0);
+      const isRead = pipes.every(isDrained) && (read === known || (!hasPaused && pipes.every(isFlowing)));
+      // What was told to end has nothing more to say.
+      passed = isTold || isRead ? passed + 1 : 0;
+      known = read;
+      if (passed <= LOOKS) release = setTimeout(look, OPEN_PIPES / LOOKS);
+      else for (const pipe of pipes) pipe.destroy();
+    };
+    look();
   };
+  child.once('exit', letPipesGo);
   return {
     end: (reason) => {
       if (isOver) return;
-      if (isGone(child)) {
-        letPipesGo();
-        return;
-      }
+      isTold = true;
+      if (isGone(child)) return;
       child.kill(killSignal(reason));
       if (graceMs !== null) force ??= setTimeout(() => child.kill('SIGKILL'), graceMs).unref();
-      child.once('exit', letPipesGo);
     },
     settle: () => {
       isOver = true;
@@ -147,6 +164,19 @@ function endingOf(child: ChildProcess, { killSignal = () => 'SIGTERM', graceMs =
       clearTimeout(release);
     },
   };
+}
+
+/** All that came was taken, and its reader wants more. */
+function isDrained(pipe: Readable): boolean {
+  return isClosed(pipe) || (pipe.readableFlowing !== null && !pipe.isPaused() && pipe.readableLength === 0);
+}
+
+function isFlowing(pipe: Readable): boolean {
+  return isClosed(pipe) || pipe.readableFlowing === true;
+}
+
+function isClosed(pipe: Readable): boolean {
+  return pipe.destroyed || pipe.readableEnded;
 }
 
 function isGone({ exitCode, signalCode }: ChildProcess): boolean {

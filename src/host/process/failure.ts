@@ -1,6 +1,6 @@
 /** How a program failed, in words: the same everywhere where the words are our own. */
 import { basename } from 'node:path';
-import { redactSecrets } from '../../domain/conninfo.ts';
+import { redactSecrets } from '../../domain/redaction.ts';
 import { CommandError } from '../../domain/errors.ts';
 import { typedWord } from '../../domain/text/shell-words.ts';
 import { systemReason } from '../system-reason.ts';

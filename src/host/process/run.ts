@@ -12,6 +12,8 @@ export interface RunOptions extends Pick<ChildOptions, 'env' | 'cwd' | 'onLine' 
   readonly encoding?: 'utf8' | 'latin1';
   /** Written to the program's standard input, which is then closed. */
   readonly input?: string | Uint8Array;
+  /** Of each of its outputs the last so many bytes are kept; all of them unless told. */
+  readonly keep?: number;
   /** The kernel sends it this signal when we die, even by kill -9: see parent-death.ts. */
   readonly deathSignal?: DeathSignal;
 }
@@ -26,11 +28,11 @@ export interface RunResult extends CommandEnd {
  * @throws CommandError when the program cannot be started
  */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const { encoding = 'utf8', input, deathSignal, ...rest } = options;
+  const { encoding = 'utf8', input, deathSignal, keep = Infinity, ...rest } = options;
   const how: ChildOptions = { ...rest, stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'] };
   const child =
     deathSignal === undefined ? startChild(command, args, how) : await startBoundChild(command, args, deathSignal, how);
-  const [stdout, stderr] = [gather(child.stdout), gather(child.stderr)];
+  const [stdout, stderr] = [gather(child.stdout, keep), gather(child.stderr, keep)];
   // A program that ends without reading its input is judged by its exit code, not by our broken pipe.
   child.stdin?.on('error', () => {});
   child.stdin?.end(input);
@@ -43,8 +45,13 @@ export async function runShell(commandLine: string, options: RunOptions = {}): P
   return run('/bin/sh', ['-c', commandLine], options);
 }
 
-function gather(stream: Readable | null): readonly Buffer[] {
+function gather(stream: Readable | null, keep: number): readonly Buffer[] {
   const chunks: Buffer[] = [];
-  stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
+  let size = 0;
+  stream?.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    size += chunk.length;
+    while (size - (chunks[0]?.length ?? 0) >= keep) size -= chunks.shift()?.length ?? 0;
+  });
   return chunks;
 }

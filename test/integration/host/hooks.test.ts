@@ -200,3 +200,26 @@ describe('variables', () => {
     });
   });
 });
+
+describe('a script that leaves a process behind with its output', () => {
+  it.each(['pre_backup_script', 'pre_backup_retry_script', 'post_backup_script', 'post_backup_retry_script'])(
+    '%s is not waited for longer than the script itself, and its words are in the log',
+    async (option) => {
+      const isRetry = option.endsWith('_retry_script');
+      const config = await server(`${option} = echo words; sleep 600 & echo $! >$OUT; exit ${isRetry ? 62 : 3}`);
+      const { ctx, lines } = context();
+      await runHooks(ctx, config, 'backup', option.startsWith('pre') ? 'pre' : 'post', {}, FAST);
+      const pid = Number((await out())[0]);
+      process.kill(pid, 'SIGKILL');
+      expect(lines[0]).toMatch(/^warning .* returned \d+\nOutput details:\nwords\n$/s);
+    },
+  );
+});
+
+it('of a script that prints without end the log gets the last part', async () => {
+  const config = await server('pre_backup_script = yes | head -c 5000000; echo last; exit 1');
+  const { ctx, lines } = context();
+  await runHooks(ctx, config, 'backup', 'pre', {});
+  expect(lines[0]?.endsWith('y\nlast\n')).toBe(true);
+  expect(lines[0]?.length).toBeLessThan(1_500_000);
+});

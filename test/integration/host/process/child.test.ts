@@ -1,5 +1,7 @@
 /** One child process, with real programs: how it starts, what is heard of it, and how it is ended. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
@@ -117,6 +119,38 @@ describe('the end', () => {
     const end = await startChild('sleep', ['600'], { stdio: 'ignore', timeoutMs: 50 }).done;
     expect(end).toMatchObject({ signal: 'SIGTERM', timedOut: true });
     expect(commandFailure(end).message).toMatch(/^sleep 600 did not end within \d+ s$/);
+  });
+});
+
+describe('what a child leaves behind with its pipes', () => {
+  it('is not waited for, and all that the child wrote is there', async () => {
+    const { stdout, stderr, code } = await run('/bin/sh', ['-c', 'seq 200000; sleep 600 & echo $! >&2']);
+    const other = Number(stderr);
+    expect(isAlive(other)).toBe(true);
+    process.kill(other, 'SIGKILL');
+    expect([code, stdout.length, stdout.endsWith('\n200000\n')]).toEqual([0, 1_288_895, true]);
+  });
+
+  it('is not waited for when it goes on talking', async () => {
+    const child = shell('echo first; while :; do echo more; sleep 0.05; done & echo $! >&2', { onLine: () => {} });
+    const { stderr } = await child.done;
+    expect(isAlive(Number(stderr))).toBe(true);
+    process.kill(Number(stderr), 'SIGKILL');
+  });
+
+  it('costs a slow reader of a filter nothing of its content', async () => {
+    const pidFile = join(mkdtempSync(join(tmpdir(), 'barman-child-')), 'pid');
+    const script = 'cat; sleep 600 & echo $! >"$1"';
+    const filter = programFilter('/bin/sh', ['-c', script, 'sh', pidFile], process.env);
+    filter.end(Buffer.alloc(3_000_000, 'x'));
+    let size = 0;
+    for await (const chunk of filter as AsyncIterable<Buffer>) {
+      // Longer than the pipes of a child that is gone stay open.
+      if (size === 0) await sleep(1_500);
+      size += chunk.length;
+    }
+    process.kill(Number(readFileSync(pidFile, 'utf8')), 'SIGKILL');
+    expect(size).toBe(3_000_000);
   });
 });
 
