@@ -9,7 +9,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { tellStandardError } from '../host/standard-error.ts';
 
-/** destination: WAL_DEST or the spool; connection: ssh; remote: get-wal said no; content: what came is not what was asked for. */
+/** destination: WAL_DEST; connection: ssh; remote: get-wal said no; content: what came is not what was asked for. */
 export type RestoreFailureKind = 'destination' | 'connection' | 'remote' | 'content' | 'run';
 
 export class RestoreFailure extends Error {

@@ -27,7 +27,10 @@ const STALE = 600_000;
 const STANDSTILL = 2_000;
 const POLL = 5;
 
-/** Serves from the spool or fetches, then sees to it that the row behind is being filled. @throws RestoreFailure */
+/**
+ * Serves from the spool or fetches, then sees to it that the row behind is being filled. The spool is a cache: what is wrong with it
+ * is said once, and the file is fetched all the same. @throws RestoreFailure
+ */
 export async function restoreThroughSpool(
   remote: Remote,
   path: string,
@@ -35,31 +38,44 @@ export async function restoreThroughSpool(
   parallel: number,
   given: string | undefined,
 ): Promise<void> {
-  const spool = openSpool(resolve(given ?? DEFAULT_SPOOL));
+  const spool = resolve(given ?? DEFAULT_SPOOL);
   // The process that fetches ahead goes on with this connection.
   const shared = { ...remote, controlPersist: remote.controlPersist ?? PERSIST };
   const file = parseWalName(options.wal);
-  if (spool === undefined || file === undefined) return fetchPatiently(remote, path, options);
-  if (!serve(spool, options.wal, path) && !((await comesSoon(spool, options.wal)) && serve(spool, options.wal, path))) {
-    await fetchPatiently(shared, path, options);
-  }
-  if (file.kind !== 'segment' || parallel < 2) return;
-  const key = prefetchKey(remote, resolve(path, '..'));
-  notePosition(spool, key, options.wal);
-  if (!isPrefetching(spool, key)) startPrefetching(spool, path);
+  if (file === undefined || !(await isUsable(() => openSpool(spool), spool)))
+    return fetchPatiently(remote, path, options);
+  let isServed = false;
+  const isGood = await isUsable(async () => {
+    isServed =
+      serve(spool, options.wal, path) || ((await comesSoon(spool, options.wal)) && serve(spool, options.wal, path));
+    return true;
+  }, spool);
+  if (!isServed) await fetchPatiently(isGood ? shared : remote, path, options);
+  if (!isGood || file.kind !== 'segment' || parallel < 2) return;
+  await isUsable(() => {
+    const key = prefetchKey(remote, resolve(path, '..'));
+    notePosition(spool, key, options.wal);
+    if (!isPrefetching(spool, key)) startPrefetching(spool, path);
+    return true;
+  }, spool);
 }
 
-/** compat 3.20.1: parents are not made. Undefined, with a warning, for a folder that somebody else can write into. */
-function openSpool(spool: string): string | undefined {
+/** What `work` says; false, with a warning, when it fails. @throws RestoreFailure, which is not about the spool */
+async function isUsable(work: () => boolean | Promise<boolean>, spool: string): Promise<boolean> {
   try {
-    if (isPrivateFolder(spool)) return spool;
+    return await work();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const reason = code === 'ENOENT' ? `[Errno 2] No such file or directory: '${spool}'` : message;
-    throw new RestoreFailure('destination', `Cannot create '${spool}' directory: ${reason}`, 2);
+    if (error instanceof RestoreFailure) throw error;
+    tellStandardError(`WARNING: cannot use '${spool}': ${(error as Error).message}: nothing is fetched ahead\n`);
+    return false;
   }
+}
+
+/** compat 3.20.1: parents are not made. False, with a warning, for a folder that somebody else can write into. */
+function openSpool(spool: string): boolean {
+  if (isPrivateFolder(spool)) return true;
   tellStandardError(`WARNING: '${spool}' is not a folder of our own: nothing is fetched ahead\n`);
-  return undefined;
+  return false;
 }
 
 /** False when the spool has no such file, or no whole one. */

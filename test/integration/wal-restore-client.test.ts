@@ -296,12 +296,20 @@ describe('barman-wal-restore', () => {
         stderr: `WARNING: '${spool()}' is not a folder of our own: nothing is fetched ahead\n`,
       });
       expect(await readdir(spool())).toEqual([]);
-      expect(await restore(['-p', '2', '--spool-dir', '/nowhere/spool', 'h', 'pg', ONE, target()])).toEqual({
-        code: 2,
-        stdout: '',
-        stderr:
-          "ERROR: Cannot create '/nowhere/spool' directory: [Errno 2] No such file or directory: '/nowhere/spool'\n",
+    });
+
+    it.each(['cannot be made', 'is a file', 'takes nothing'])('goes on without a spool that %s', async (what) => {
+      const place = what === 'cannot be made' ? '/nowhere/spool' : spool();
+      if (what === 'is a file') await writeFile(place, '');
+      if (what === 'takes nothing') await mkdir(place, { mode: 0o500 });
+      const { code, stderr } = await restore(['-p', '2', '--spool-dir', place, 'h', 'pg', ONE, target()]);
+      if (what === 'takes nothing') await chmod(place, 0o700);
+      expect({ code, warnings: stderr.match(/^WARNING: .*nothing is fetched ahead$/gm)?.length }).toEqual({
+        code: 0,
+        warnings: 1,
       });
+      expect(stderr.split('\n')).toHaveLength(2);
+      await isSegment(ONE);
     });
   });
 });

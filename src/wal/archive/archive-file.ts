@@ -8,7 +8,7 @@ import type { WalFile } from '../../domain/wal/wal.ts';
 import type { WalProblem } from '../../domain/wal/wal-header.ts';
 import { type WalRecord, walTime } from '../../domain/wal/xlogdb.ts';
 import type { PreparedWal } from '../../storage/wal-store.ts';
-import type { ArchiveRun } from './archive-run.ts';
+import type { ArchiveRun, GrowingFile } from './archive-run.ts';
 import { openWal } from '../content/content.ts';
 import { examineWal } from '../content/examine.ts';
 import type { Queue } from './queue.ts';
@@ -19,6 +19,8 @@ import type { QueuedWal } from './queued-wal.ts';
 
 /** A file that is too short is given this long after its last change before it is taken to be damaged, ms. */
 const GROWING = 60_000;
+/** A file that was growing and does so no more after this time is looked at again, ms. */
+const STANDSTILL = 2_000;
 
 /** A file that was looked at, and whose archived content is written where that can be done ahead of its turn. */
 export interface ReadyFile {
@@ -98,7 +100,7 @@ async function openQueued(run: ArchiveRun, path: string, file: WalFile): Promise
   }
 }
 
-/** The files of a queue without those that are as incomplete as they were when that was told. */
+/** The files of a queue without those that are still growing since that was told. */
 export async function withoutTold(run: ArchiveRun, queue: Queue): Promise<readonly WalFile[]> {
   if (run.told.size === 0) return queue.files;
   const files: WalFile[] = [];
@@ -106,9 +108,23 @@ export async function withoutTold(run: ArchiveRun, queue: Queue): Promise<readon
     const path = join(queue.directory, file.name);
     const told = run.told.get(path);
     const stats = told === undefined ? undefined : await stat(path, { bigint: true }).catch(() => undefined);
-    if (stats === undefined || stateOf(stats) !== told || !mayBeGrowing(run, stats)) files.push(file);
+    if (told === undefined || stats === undefined || !mayBeGrowing(run, stats)) files.push(file);
+    else if (isWorthALook(run, path, told, stats)) files.push(file);
   }
   return files;
+}
+
+/** It has the size of a whole segment, or has stood still for a while, and was not judged as it is. */
+function isWorthALook(run: ArchiveRun, path: string, told: GrowingFile, stats: BigIntStats): boolean {
+  const now = performance.now();
+  const state = stateOf(stats);
+  const known = state === told.state ? told : { inode: stats.ino, state, since: now, isJudged: false };
+  run.told.set(path, known);
+  return !known.isJudged && (isSegmentSize(stats.size) || now - known.since >= STANDSTILL);
+}
+
+function isSegmentSize(size: bigint): boolean {
+  return size >= 1n << 20n && (size & (size - 1n)) === 0n;
 }
 
 function mayBeGrowing(run: ArchiveRun, stats: BigIntStats): boolean {
@@ -131,8 +147,10 @@ async function refuse(
   const what = `WAL file '${file.name}' of server '${scope.name}' ${problem.text}`;
   const path = join(queue.directory, file.name);
   if (problem.kind === 'incomplete' && mayBeGrowing(run, stats)) {
-    run.told.set(path, stateOf(stats));
-    run.output.warning(`${what}: it stays in '${queue.directory}' until it is complete`);
+    // Once for each file, however often it has grown since.
+    const isKnown = run.told.get(path)?.inode === stats.ino;
+    run.told.set(path, { inode: stats.ino, state: stateOf(stats), since: performance.now(), isJudged: true });
+    if (!isKnown) run.output.warning(`${what}: it stays in '${queue.directory}' until it is complete`);
     return;
   }
   const target = await moveToErrors(scope.config.errorsDirectory, path, file.name, 'unknown', run.scope.now());

@@ -26,8 +26,17 @@ export interface StoredWal {
   readonly isLinked: boolean;
 }
 
-/** Path of an incomplete file -> its state when that was told. */
-export type GrowingFiles = Map<string, string>;
+/** A file that was told to be incomplete, as it was at the last look. */
+export interface GrowingFile {
+  readonly inode: bigint;
+  readonly state: string;
+  /** Since when it has been so, ms of a clock that does not jump. */
+  readonly since: number;
+  readonly isJudged: boolean;
+}
+
+/** By path. */
+export type GrowingFiles = Map<string, GrowingFile>;
 
 export interface ArchiveRun {
   readonly scope: ServerScope;

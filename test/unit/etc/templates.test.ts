@@ -1,7 +1,10 @@
 /** The templates in etc/ name every option, and nothing that is no option. */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { loadConfig, readMainFile } from '../../../src/config/load.ts';
 import { OPTIONS } from '../../../src/config/options.ts';
 
 const etc = (name: string) => readFileSync(fileURLToPath(new URL(`../../../etc/${name}`, import.meta.url)), 'utf8');
@@ -40,4 +43,21 @@ describe('etc templates', () => {
       expect(own.map(([name]) => name).filter((name) => !shown.has(name) && !elsewhere.has(name))).toEqual([]);
     },
   );
+
+  it('barman.conf is taken without a word when every line of it is uncommented', () => {
+    const home = mkdtempSync(join(tmpdir(), 'barman-etc-'));
+    const path = join(home, 'barman.conf');
+    // What has no default is an empty value there.
+    const text = etc('barman.conf').replace(/^;(?=[a-z][a-z0-9_]* = \S)/gm, '');
+    writeFileSync(path, text.replaceAll('/var/lib/barman', home).replaceAll('/etc/barman.d', home));
+    const file = readMainFile({ path, env: {} });
+    const { warnings, errors, logMessages } = loadConfig(file);
+    rmSync(home, { recursive: true });
+    expect({ warnings, errors, logMessages: logMessages.filter(({ level }) => level !== 'debug') }).toEqual({
+      warnings: [],
+      errors: [],
+      logMessages: [],
+    });
+    expect(file.global.logFormat).toBe('%(asctime)s [%(process)s] %(name)s %(levelname)s: %(message)s');
+  });
 });
