@@ -126,7 +126,7 @@ interface Started {
 async function startUp(globals: GlobalOptions, env: NodeJS.ProcessEnv, nagios: boolean): Promise<Started | number> {
   const { readMainFile, loadConfig } = await import('./config/load.ts');
   const { openLog, parseLogLevel } = await import('./host/log.ts');
-  const { redactSecrets } = await import('./domain/conninfo.ts');
+  const { redactSecrets } = await import('./domain/redaction.ts');
   const { useHostZone } = await import('./domain/time/local-time.ts');
   const { findHostZone } = await import('./host/host-zone.ts');
   useHostZone(() => findHostZone(env));
@@ -232,7 +232,8 @@ function reportFailure(error: unknown, output: Output): void {
     return;
   }
   const stack = error instanceof Error ? error.stack : undefined;
-  output.exception(`${messageOf(error)}\nSee log file for more details.`, stack);
+  const hint = error instanceof BarmanError ? error.hint : undefined;
+  output.exception(withHint(`${messageOf(error)}\nSee log file for more details.`, hint), stack);
 }
 
 /** Nobody waits for what is printed: see CommandSpec. */

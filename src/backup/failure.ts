@@ -4,7 +4,7 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { redactSecrets } from '../domain/conninfo.ts';
+import { redactSecrets } from '../domain/redaction.ts';
 import type { BackupInfo } from '../domain/backup/backup-info.ts';
 import { BarmanError, errnoOf, messageOf } from '../domain/errors.ts';
 import type { ServerScope } from '../server/scope.ts';

@@ -3,7 +3,7 @@
  * Source: docs/behaviour/cli.md 4.12.
  */
 import { localExecutor } from '../host/executor/local.ts';
-import { redactSecrets } from '../domain/conninfo.ts';
+import { withoutSecret } from '../domain/redaction.ts';
 import { isoTimestamp, timestampOf } from '../domain/time/timestamp.ts';
 import { COMPATIBLE_VERSION } from '../domain/version.ts';
 import type { CommandContext } from '../server/context.ts';
@@ -47,13 +47,13 @@ export async function run(ctx: CommandContext, options: DiagnoseOptions): Promis
     models: Object.fromEntries(models) as JsonObject,
     servers: Object.fromEntries(described),
   };
-  ctx.output.result(documentResult(jsonText(withoutSecrets(document), 4)));
+  ctx.output.result(documentResult(jsonText(shown('', document), 4)));
 }
 
 /** Whatever a value is: settings of PostgreSQL and messages of errors hold passwords too. */
-function withoutSecrets(value: Json): Json {
-  if (typeof value === 'string') return redactSecrets(value);
+function shown(name: string, value: Json): Json {
+  if (typeof value === 'string') return withoutSecret(name, value);
   if (typeof value !== 'object' || value === null || value instanceof JsonFloat) return value;
-  if (Array.isArray(value)) return (value as readonly Json[]).map(withoutSecrets);
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutSecrets(inner)]));
+  if (Array.isArray(value)) return (value as readonly Json[]).map((one) => shown(name, one));
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, shown(key, inner)]));
 }

@@ -5,7 +5,7 @@
  */
 import { ConfigError } from '../domain/errors.ts';
 import { pythonRepr } from '../domain/text/python-repr.ts';
-import { parseIni } from './ini.ts';
+import { type IniFile, type IniSection, parseIni } from './ini.ts';
 
 /** Where lines of an option or of a section begin and end; `end` is the line behind. */
 interface Span {
@@ -81,15 +81,21 @@ function findOption(lines: readonly string[], section: string, key: string): Sha
   return { option, section: block };
 }
 
+type Texts = Map<string, Map<string, string>>;
+
+function texts(file: IniFile): Texts {
+  const textsOf = (section: IniSection) => new Map([...section].map(([key, { text }]) => [key, text]));
+  return new Map([...file].map(([name, values]) => [name, textsOf(values)]));
+}
+
 /** Nothing but this option may read otherwise afterwards. */
 function prove(before: string, after: string, section: string, key: string, value: string, path: string): void {
-  const [old, edited] = [parseIni(before, path), parseIni(after, path)];
-  const expected = new Map([...old].map(([name, values]) => [name, new Map(values)]));
+  const [expected, edited] = [before, after].map((text) => texts(parseIni(text, path))) as [Texts, Texts];
   const found = edited.get(section)?.get(key);
   // What `%` stands for was resolved by the reading.
   const wanted = value.includes('%') ? (found ?? '') : value.trim();
   expected.set(section, new Map([...(expected.get(section) ?? []), [key, wanted]]));
-  const flat = (sections: typeof edited) =>
+  const flat = (sections: Texts) =>
     [...sections]
       .flatMap(([name, values]) => [...values].map((entry) => pythonRepr([name, ...entry].join('\n'))))
       .sort();

@@ -6,6 +6,7 @@
 import { conninfoProblem } from '../domain/conninfo.ts';
 import { roleOf, type ServerRole } from '../domain/server-role.ts';
 import { methodOf } from './methods.ts';
+import { placeOf } from './origin.ts';
 import { type LogMessage, overrideConfig, type ServerConfig } from './options.ts';
 
 export interface ServerInForce {
@@ -79,15 +80,27 @@ function usesDefaultStrategy(config: ServerConfig): boolean {
 }
 
 function connectionProblems(config: ServerConfig): string[] {
-  const problems = [...missingOrBad('PostgreSQL', 'conninfo', config.conninfo, config.name)];
+  const problems = [...missingOrBad('PostgreSQL', 'conninfo', config.conninfo, config)];
   if (methodOf(config).streams || config.streamingArchiver) {
-    problems.push(...missingOrBad('Streaming', 'streaming_conninfo', config.streamingConninfo, config.name));
+    problems.push(...missingOrBad('Streaming', 'streaming_conninfo', config.streamingConninfo, config));
   }
   return problems;
 }
 
-function missingOrBad(connection: string, option: string, conninfo: string | null, server: string): string[] {
-  if (conninfo === null) return [`${connection} connection: Missing '${option}' parameter for server '${server}'`];
+function missingOrBad(
+  connection: string,
+  option: 'conninfo' | 'streaming_conninfo',
+  conninfo: string | null,
+  { name, originOf }: ServerConfig,
+): string[] {
+  if (conninfo === null) return [`${connection} connection: Missing '${option}' parameter for server '${name}'`];
   const problem = conninfoProblem(conninfo);
-  return problem === null ? [] : [`${connection} connection: Cannot connect to postgres: ${problem}`];
+  if (problem === null) return [];
+  // Unset, streaming_conninfo is what conninfo says.
+  const origin = originOf(option) ?? originOf('conninfo');
+  const place = origin === undefined ? '' : ` (${placeOf(origin)})`;
+  const remedy = problem.remedy === undefined ? '' : `; ${problem.remedy}`;
+  return [
+    `${connection} connection: Cannot connect to postgres: '${option}' is not a valid connection string${place}: ${problem.reason}${remedy}`,
+  ];
 }

@@ -9,7 +9,8 @@ import { ConfigError, errnoOf } from '../domain/errors.ts';
 import { FatalConfigError } from './fatal.ts';
 import { globalConfig, globalWarnings } from './global-config.ts';
 import { type IniFile, parseIni } from './ini.ts';
-import type { GlobalConfig, LogMessage, ServerConfig } from './options.ts';
+import type { GlobalConfig, LogMessage, OptionName, ServerConfig } from './options.ts';
+import type { Origin } from './origin.ts';
 import { bool } from './parsers.ts';
 import { findPathConflicts } from './path-conflicts.ts';
 import { changesSection, consumeSection, mergeSections, type Sections } from './sections.ts';
@@ -121,7 +122,7 @@ function readText(path: string): string {
       hint: `ls -l '${path}'`,
     });
   }
-  return decodeUtf8(bytes);
+  return decodeUtf8(bytes, path);
 }
 
 /**
@@ -157,7 +158,7 @@ export function loadConfig(main: MainFile): Config {
     errors: notes.errors,
     logMessages: notes.log,
     sections,
-    sourceOf: (section, key) => sections.get(section)?.get(key)?.source,
+    sourceOf: (section, key) => sections.get(section)?.get(key)?.origin.file,
   };
 }
 
@@ -191,11 +192,12 @@ function readSections(
     if (isModel(texts.get('model'), name)) models.set(name, readModel(name, texts, warn));
     else drafts.push(draftServer(name, texts, { home, texts: globalTexts }, warn));
   }
+  const originIn: OriginIn = (section, option) => sections.get(section)?.get(option)?.origin;
   drafts.sort((left, right) => Buffer.compare(Buffer.from(left.name), Buffer.from(right.name)));
   const conflicts = findPathConflicts(drafts);
   const servers = new Map<string, ServerConfig>();
   for (const draft of drafts) {
-    servers.set(draft.name, withActiveModel(draft, models, conflicts.within.get(draft.name) ?? [], notes));
+    servers.set(draft.name, withActiveModel(draft, models, conflicts.within.get(draft.name) ?? [], notes, originIn));
   }
   return { servers, models, conflicts: conflicts.between };
 }
@@ -219,28 +221,31 @@ function isModel(text: string | undefined, section: string): boolean {
   }
 }
 
+type OriginIn = (section: string, option: OptionName) => Origin | undefined;
+
 function withActiveModel(
   draft: ServerDraft,
   models: ReadonlyMap<string, Model>,
   problems: readonly string[],
   notes: Notes,
+  originIn: OriginIn,
 ): ServerConfig {
   const name = activeModelName(draft);
-  if (name === undefined) return finishServer(draft, null, problems);
+  if (name === undefined) return finishServer(draft, null, problems, originIn);
   const model = models.get(name);
   if (!model) {
     const missing = `Model '${name}' is set as the active model for the server '${draft.name}' but the model does not exist.`;
-    return finishServer(draft, null, [...problems, missing]);
+    return finishServer(draft, null, [...problems, missing], originIn);
   }
   const cluster = draft.values.get('cluster');
   if (model.cluster !== cluster) {
     notes.errors.push(
       `Model '${name}' has 'cluster=${model.cluster}', which is not compatible with 'cluster=${String(cluster)}' from server '${draft.name}'`,
     );
-    return finishServer(draft, null, problems);
+    return finishServer(draft, null, problems, originIn);
   }
   notes.record('debug', `Applying model '${name}' to server '${draft.name}'`);
-  return finishServer(draft, model, problems);
+  return finishServer(draft, model, problems, originIn);
 }
 
 function withIncludes(main: MainFile, notes: Notes): Sections {
@@ -291,5 +296,5 @@ function readInclude(path: string, notes: Notes): IniFile | undefined {
     notes.warnings.push(`Discarding configuration file: ${path} (cannot be read: ${errnoOf(error) ?? 'I/O error'})`);
     return undefined;
   }
-  return parseIni(decodeUtf8(bytes), path);
+  return parseIni(decodeUtf8(bytes, path), path);
 }

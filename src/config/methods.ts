@@ -3,7 +3,8 @@
  * check looks at and what the method can do. Plain data and pure rules: the body of a method is loaded by backup/methods.ts.
  * Source: docs/behaviour/config.md 7.
  */
-import type { BackupMethod, BackupOption, ServerConfig } from './options.ts';
+import type { BackupMethod, BackupOption, OptionName, ServerConfig } from './options.ts';
+import { notSupported } from './not-supported.ts';
 import { snapshotProblems } from './validate-snapshot.ts';
 
 /** What `check` looks at for a method, in the order of the row. */
@@ -91,15 +92,15 @@ function withNeedlessSsh({ name, sshCommand }: ServerConfig): string | null {
 
 function rsyncProblems(config: ServerConfig): readonly string[] {
   if (config.backupCompression === null) return [];
-  return ['backup_compression option is not supported by rsync backup_method'];
+  return [notSupported('backup_compression', 'rsync', config)];
 }
 
 function postgresProblems(config: ServerConfig): readonly string[] {
-  const unsupported: string[] = [];
+  const unsupported: OptionName[] = [];
   if (config.tablespaceBandwidthLimit !== null) unsupported.push('tablespace_bandwidth_limit');
   if (config.reuseBackup === 'copy' || config.reuseBackup === 'link') unsupported.push('reuse_backup');
   if (config.networkCompression) unsupported.push('network_compression');
-  return unsupported.map((option) => `${option} option is not supported by postgres backup_method`);
+  return unsupported.map((option) => notSupported(option, 'postgres', config));
 }
 
 function withStrategy({ name, backupOptions }: ServerConfig, warnings: string[]): ReadonlySet<BackupOption> {

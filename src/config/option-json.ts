@@ -3,23 +3,15 @@
  * Source: docs/behaviour/cli.md 6.9, 6.10.
  */
 import type { OptionName } from './options.ts';
-import { redactSecrets } from '../domain/conninfo.ts';
+import { redactSecrets, withoutSecret } from '../domain/redaction.ts';
 import { humanDuration } from '../domain/time/duration.ts';
 import { formatRetentionPolicy, type RetentionSetting } from '../domain/backup/retention-policy.ts';
 import { formatLocation, type Location } from '../domain/location.ts';
 import type { Json } from '../output/output.ts';
 
-/** Values that are a secret as a whole. */
-const SECRETS: ReadonlySet<string> = new Set(['aws_sse_customer_key'] satisfies OptionName[]);
-
-/** The value of an option, or what stands for it when it is a secret. */
-export function withoutSecret(name: string, value: string): string {
-  return SECRETS.has(name) ? '*REDACTED*' : value;
-}
-
 export function optionJson(name: OptionName, value: unknown): Json {
   if (value === null || value === undefined) return null;
-  if (typeof value === 'string') return redactSecrets(withoutSecret(name, value));
+  if (typeof value === 'string') return withoutSecret(name, value);
   switch (name) {
     case 'last_backup_maximum_age':
     case 'last_wal_maximum_age':

@@ -5,6 +5,7 @@
 import { BACKUP_COMPRESSIONS, COMPRESSIONS } from '../domain/codecs.ts';
 import type { RetentionSetting } from '../domain/backup/retention-policy.ts';
 import type { Location } from '../domain/location.ts';
+import type { Origin } from './origin.ts';
 import {
   absolutePath,
   bool,
@@ -280,6 +281,8 @@ export interface ServerConfig extends OptionValues {
   readonly activeModel: string | null;
   /** Configuration errors found while loading (path conflicts, unknown model); putInForce adds its own. */
   readonly problems: readonly string[];
+  /** Where the value of an option was written; undefined for a default and for what the command line says. */
+  readonly originOf: (option: OptionName) => Origin | undefined;
   /** What late reading had to say; it goes to the log when the server is opened. */
   readonly logMessages: readonly LogMessage[];
 }
@@ -335,5 +338,6 @@ export function optionKey(name: OptionName): keyof OptionValues {
 
 /** A configuration with some values replaced (command-line options); the given one stays as it is. */
 export function overrideConfig(config: ServerConfig, changes: Partial<ServerConfig>): ServerConfig {
-  return { ...config, ...changes };
+  const originOf = (option: OptionName) => (optionKey(option) in changes ? undefined : config.originOf(option));
+  return { ...config, ...changes, originOf };
 }

@@ -3,22 +3,23 @@
  * Source: docs/behaviour/config.md 2 and 3.
  */
 import { type IniFile, interpolate } from './ini.ts';
+import type { Origin } from './origin.ts';
 
 export interface SourcedValue {
   /** As the file has it, `%(key)s` resolved once; quotes still there. */
   readonly raw: string;
-  /** Path of the file that set it last. */
-  readonly source: string;
+  /** Where it was set last. */
+  readonly origin: Origin;
 }
 
 export type Sections = ReadonlyMap<string, ReadonlyMap<string, SourcedValue>>;
 
 /** `base` with another file on top: same sections are merged key by key, the later value wins. */
-export function mergeSections(base: Sections, file: IniFile, source: string): Sections {
+export function mergeSections(base: Sections, file: IniFile, path: string): Sections {
   const merged = new Map(base);
   for (const [name, values] of file) {
     const section = new Map(merged.get(name));
-    for (const [key, raw] of values) section.set(key, { raw, source });
+    for (const [key, { text, line }] of values) section.set(key, { raw: text, origin: { file: path, line } });
     merged.set(name, section);
   }
   return merged;
@@ -27,7 +28,7 @@ export function mergeSections(base: Sections, file: IniFile, source: string): Se
 /** True when putting `file` on top of `base` would change anything in `[name]`. */
 export function changesSection(base: Sections, file: IniFile, name: string): boolean {
   const current = base.get(name);
-  return [...(file.get(name) ?? [])].some(([key, raw]) => current?.get(key)?.raw !== raw);
+  return [...(file.get(name) ?? [])].some(([key, { text }]) => current?.get(key)?.raw !== text);
 }
 
 /**
@@ -38,14 +39,13 @@ export function changesSection(base: Sections, file: IniFile, name: string): boo
 export function consumeSection(sections: Sections, name: string): ReadonlyMap<string, string> {
   const section = sections.get(name) ?? new Map<string, SourcedValue>();
   const consumed = new Map<string, string>();
-  let raws: Map<string, string> | undefined;
-  for (const [key, { raw }] of section) {
+  const rawOf = (key: string) => section.get(key)?.raw;
+  for (const [key, { raw, origin }] of section) {
     if (!raw.includes('%')) {
       consumed.set(key, unquote(raw));
       continue;
     }
-    raws ??= new Map([...section].map(([other, value]) => [other, value.raw]));
-    consumed.set(key, unquote(interpolate(raws, name, key)));
+    consumed.set(key, unquote(interpolate(raw, rawOf, { section: name, key, origin })));
   }
   return consumed;
 }

@@ -8,6 +8,7 @@ import { ConfigError, errnoOf } from '../domain/errors.ts';
 import { parseLocation } from '../domain/location.ts';
 import { strip } from './ini.ts';
 import { readLateOptions } from './late-options.ts';
+import type { Origin } from './origin.ts';
 import {
   type Option,
   OPTION_NAMES,
@@ -92,7 +93,12 @@ export function readModel(name: string, section: Texts, warn: Warn): Model {
 }
 
 /** Ends the reading of a server: active model on top, late options, one record. */
-export function finishServer(draft: ServerDraft, model: Model | null, problems: readonly string[]): ServerConfig {
+export function finishServer(
+  draft: ServerDraft,
+  model: Model | null,
+  problems: readonly string[],
+  originIn: (section: string, option: OptionName) => Origin | undefined,
+): ServerConfig {
   const values = model ? new Map([...draft.values, ...model.values]) : draft.values;
   const textOf = (option: string) => (values.get(option as OptionName) as string | null) ?? null;
   const late = readLateOptions(draft.name, textOf);
@@ -109,6 +115,10 @@ export function finishServer(draft: ServerDraft, model: Model | null, problems: 
     name: draft.name,
     activeModel: model?.name ?? null,
     problems,
+    originOf: (option) =>
+      (model?.values.has(option) ? originIn(model.name, option) : undefined) ??
+      originIn(draft.name, option) ??
+      originIn('barman', option),
     logMessages: late.messages,
   };
 }

@@ -1,20 +1,26 @@
 /**
- * Strict UTF-8: configuration that is not is refused with the position of the bad byte.
+ * Strict UTF-8: configuration that is not is refused with file, line and position of the bad byte.
  * Source: docs/behaviour/config.md 3.
  */
 import { isUtf8 } from 'node:buffer';
 import { ConfigError } from '../domain/errors.ts';
+import { placeOf } from './origin.ts';
+
+const NEWLINE = 10;
 
 /**
  * Decodes a configuration file; a byte order mark stays in the text.
  * @throws ConfigError (level exception)
  */
-export function decodeUtf8(bytes: Buffer): string {
+export function decodeUtf8(bytes: Buffer, file: string): string {
   if (isUtf8(bytes)) return bytes.toString('utf8');
   const { position, reason } = firstFault(bytes);
   const byte = (bytes[position] ?? 0).toString(16).padStart(2, '0');
-  throw new ConfigError(`'utf-8' codec can't decode byte 0x${byte} in position ${position}: ${reason}`, {
+  const line = bytes.subarray(0, position).filter((one) => one === NEWLINE).length + 1;
+  const words = `'utf-8' codec can't decode byte 0x${byte} in position ${position}: ${reason}`;
+  throw new ConfigError(`${words} (${placeOf({ file, line })})`, {
     level: 'exception',
+    hint: 'save the file as UTF-8',
   });
 }
 

@@ -1,10 +1,11 @@
 /** The rules of backup_method = snapshot. Source: docs/behaviour/config.md 7. */
 import { civilTime, isRealDate } from '../domain/time/civil-time.ts';
-import type { ServerConfig } from './options.ts';
+import { notSupported } from './not-supported.ts';
+import type { OptionName, ServerConfig } from './options.ts';
 
 /** One message per mistake, in Barman's order. */
 export function snapshotProblems(config: ServerConfig): string[] {
-  const unsupported: string[] = [];
+  const unsupported: OptionName[] = [];
   if (config.backupCompression !== null) unsupported.push('backup_compression');
   if (config.bandwidthLimit) unsupported.push('bandwidth_limit');
   if (config.networkCompression) unsupported.push('network_compression');
@@ -15,7 +16,7 @@ export function snapshotProblems(config: ServerConfig): string[] {
   if (config.snapshotInstance === null) required.push('snapshot_instance');
   if (config.snapshotProvider === null) required.push('snapshot_provider');
   return [
-    ...unsupported.map((option) => `${option} option is not supported by snapshot backup_method`),
+    ...unsupported.map((option) => notSupported(option, 'snapshot', config)),
     ...required.map((option) => `${option} option is required by snapshot backup_method`),
     ...providerProblems(config),
     ...(config.snapshotProvider === 'aws' ? lockProblems(config) : []),

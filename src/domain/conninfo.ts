@@ -1,10 +1,11 @@
 /**
  * PostgreSQL connection strings: libpq's two grammars (keywords and URIs), the string that pg_basebackup and
- * pg_receivewal are given, and the one function that keeps passwords out of every output.
+ * pg_receivewal are given. No message repeats what may be a password; what may be shown of a good one says redaction.ts.
  * Source: PostgreSQL documentation, "Connection Strings"; docs/behaviour/config.md 7 and 8.
  */
-import { ConfigError } from './errors.ts';
+import { CONNINFO_KEYWORDS, SECRET_KEYWORDS } from './conninfo-keywords.ts';
 import { isConninfoUri, parseConninfoUri } from './conninfo-uri.ts';
+import { ConfigError } from './errors.ts';
 
 /** Keyword and value pairs, e.g. `{ host: '127.0.0.1', user: 'barman' }`; values are unquoted and decoded. */
 export type ConninfoKeywords = Readonly<Record<string, string>>;
@@ -17,35 +18,55 @@ export interface ToolConnection {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Options that hold a secret, PostgreSQL 18 included. */
-const SECRET_KEYWORDS: ReadonlySet<string> = new Set([
-  'password',
-  'sslpassword',
-  'oauth_client_secret',
-  'scram_client_key',
-  'scram_server_key',
-]);
+/** How a value with blanks is written; a connection string tells too little of what was meant. */
+const QUOTE = { hint: "put single quotes around a value that holds a blank: key='a b'" } as const;
 
 /**
  * Reads a connection string as libpq does: `key = 'value'` pairs or a postgresql:// URI. The last of two equal
  * keywords wins. Keywords are not checked against libpq's list.
- * @throws ConfigError in libpq's words
+ * @throws ConfigError in libpq's words, less what they quote
  */
 export function parseConninfo(text: string): ConninfoKeywords {
-  return isConninfoUri(text) ? parseConninfoUri(text) : parseKeywords(text);
+  // Unlike an assignment this makes `__proto__` an ordinary key.
+  return Object.fromEntries(
+    isConninfoUri(text) ? parseConninfoUri(text) : readPairs(text).map(({ key, value }) => [key, value]),
+  );
+}
+
+/** The same, of keywords that libpq knows. @throws ConfigError */
+export function parseKnownConninfo(text: string): ConninfoKeywords {
+  if (isConninfoUri(text)) {
+    if (parseConninfoUri(text).some(([key]) => !CONNINFO_KEYWORDS.has(key))) {
+      throw new ConfigError('invalid connection option in the query of the connection URI');
+    }
+    return parseConninfo(text);
+  }
+  let secret: string | undefined;
+  for (const { key } of readPairs(text)) {
+    if (!CONNINFO_KEYWORDS.has(key)) throw unknownKeyword(key, secret);
+    if (SECRET_KEYWORDS.has(key)) secret = key;
+  }
+  return parseConninfo(text);
+}
+
+/** Behind a secret it may be the rest of that, after a blank. */
+function unknownKeyword(key: string, secret: string | undefined): ConfigError {
+  if (secret !== undefined) return new ConfigError(`invalid connection option behind the value of "${secret}"`, QUOTE);
+  return new ConfigError(/^\w+$/.test(key) ? `invalid connection option "${key}"` : 'invalid connection option', QUOTE);
 }
 
 /**
- * Why a server with this string is disabled, in Barman's words (`"host=a port" is not a valid connection string`); null
- * when it can be used. compat 3.20.1: Barman splits at blanks and refuses every word without `=`; we accept all that
- * libpq accepts, so quoted values and URIs work.
+ * Why a server with this string is disabled; null when it can be used. Nothing of the string is repeated: where it is broken, nobody
+ * knows which part is the password. compat 3.20.1: Barman splits at blanks, refuses every word without `=` and quotes it; we
+ * accept all that libpq accepts, so quoted values and URIs work.
  */
-export function conninfoProblem(text: string): string | null {
+export function conninfoProblem(text: string): { readonly reason: string; readonly remedy: string | undefined } | null {
   try {
     parseConninfo(text);
     return null;
-  } catch {
-    return `"${redactSecrets(text)}" is not a valid connection string`;
+  } catch (error) {
+    const { message, hint } = error as ConfigError;
+    return { reason: message, remedy: hint };
   }
 }
 
@@ -82,7 +103,7 @@ export function withApplicationName(conninfo: string, name: string): string {
  * @throws ConfigError when the string cannot be parsed, or holds a secret that libpq takes from no other place
  */
 export function toolConnection(conninfo: string, applicationName: string): ToolConnection {
-  const keywords = parseConninfo(conninfo);
+  const keywords = parseKnownConninfo(conninfo);
   for (const key of SECRET_KEYWORDS) {
     if (key === 'password' || !keywords[key]) continue;
     throw new ConfigError(`the '${key}' of a streaming_conninfo would be visible in the process list`, {
@@ -95,69 +116,46 @@ export function toolConnection(conninfo: string, applicationName: string): ToolC
   };
 }
 
-const REDACTED = '*REDACTED*';
-/** A word that ends in `password` (PGPASSWORD and sslpassword too), or another secret keyword. */
-const SECRET_KEY = String.raw`\w*password|oauth_client_secret|scram_(?:client|server)_key`;
-const URI_USERINFO = /\b(postgres(?:ql)?:\/\/[^:@/\s]*:)(?:[^\s/]*@|(?!\d+(?:[/,?\s]|$))\S*@)/gi;
-const URI_PARAMETER = new RegExp(String.raw`([?&](?:${SECRET_KEY})=)([^&\s]+)`, 'gi');
-const QUOTED_VALUE = String.raw`'(?:\\[\s\S]|[^'\\])*(?:'|$)`;
-const BARE_VALUE = String.raw`(?:\\[\s\S]|[^\s\\'])(?:\\[\s\S]|[^\s\\])*`;
-const KEYWORD_VALUE = new RegExp(
-  String.raw`(?<![?&\w])((?:${SECRET_KEY})[ \t]*=[ \t]*)(${QUOTED_VALUE}|${BARE_VALUE})`,
-  'gi',
-);
-
-/**
- * Any text without its passwords: `password=*REDACTED*` in keyword strings, `user:*REDACTED*@` in URIs. Texts without
- * one come back unchanged; applying it twice changes nothing. Meant for values and lines, not for encoded JSON.
- */
-export function redactSecrets(text: string): string {
-  if (!/password|postgres|_secret|scram_/i.test(text)) return text;
-  const hide = (_match: string, key: string, value: string, offset: number, whole: string) =>
-    `${key.replace(/\s*=\s*$/, '=')}${REDACTED}${closingTail(whole.slice(0, offset), value)}`;
-  return text.replace(URI_USERINFO, `$1${REDACTED}@`).replace(URI_PARAMETER, hide).replace(KEYWORD_VALUE, hide);
-}
-
-/**
- * The end of a bare value that belongs to the sentence around the string: from a quote or bracket on that was opened
- * before it. Without such an opening all of it may be the password.
- */
-function closingTail(before: string, value: string): string {
-  if (value.startsWith("'")) return '';
-  const line = before.slice(before.lastIndexOf('\n') + 1);
-  const isOpen = (closing: string) =>
-    closing === ')' ? line.split('(').length > line.split(')').length : line.split(closing).length % 2 === 0;
-  const tail = /["'),;.\]}]*$/.exec(value)?.[0] ?? '';
-  for (let start = 0; start < tail.length; start += 1) {
-    const character = tail.charAt(start);
-    if (/["')]/.test(character) && isOpen(character)) return tail.slice(start);
-  }
-  return '';
-}
-
 /** One value of a keyword string, quoted when it is empty or holds a blank, a quote or a backslash. */
 function quoteValue(value: string): string {
   if (value !== '' && !/[\s'\\]/.test(value)) return value;
   return `'${value.replace(/['\\]/g, String.raw`\$&`)}'`;
 }
 
-function parseKeywords(text: string): ConninfoKeywords {
-  const keywords = new Map<string, string>();
+export interface Pair {
+  readonly key: string;
+  readonly value: string;
+  /** Where it stands in the string. */
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The pairs of a keyword string in their order. @throws ConfigError */
+export function readPairs(text: string): readonly Pair[] {
+  const pairs: Pair[] = [];
   const scanner = /\s*([^\s=]*)\s*(=)?\s*/y;
   let position = skipBlanks(text, 0);
   while (position < text.length) {
+    const start = position;
     scanner.lastIndex = position;
     const match = scanner.exec(text);
     const key = match?.[1] ?? '';
     if (match?.[2] === undefined) {
-      throw new ConfigError(`missing "=" after "${redactSecrets(key)}" in connection info string`);
+      throw new ConfigError(`missing "=" ${whereMissing(key, pairs)} in connection info string`, QUOTE);
     }
     const value = readValue(text, scanner.lastIndex);
-    keywords.set(key, value.text);
+    pairs.push({ key, value: value.text, start, end: value.end });
     position = skipBlanks(text, value.end);
   }
-  // Unlike an assignment this makes `__proto__` an ordinary key.
-  return Object.fromEntries(keywords);
+  return pairs;
+}
+
+function whereMissing(word: string, pairs: readonly Pair[]): string {
+  if (CONNINFO_KEYWORDS.has(word)) return `after "${word}"`;
+  const before = pairs.at(-1)?.key;
+  return before !== undefined && CONNINFO_KEYWORDS.has(before)
+    ? `in what follows the value of "${before}"`
+    : `after word ${pairs.length + 1}`;
 }
 
 function skipBlanks(text: string, from: number): number {
@@ -183,6 +181,9 @@ function readValue(text: string, from: number): { text: string; end: number } {
       value += character;
     }
   }
-  if (quoted) throw new ConfigError('unterminated quoted string in connection info string');
+  if (quoted)
+    throw new ConfigError('unterminated quoted string in connection info string', {
+      hint: String.raw`a single quote inside a quoted value is written \'`,
+    });
   return { text: value, end: position };
 }

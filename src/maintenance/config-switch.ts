@@ -7,7 +7,7 @@ import { optionValue } from '../config/options.ts';
 import type { Model } from '../config/server-config.ts';
 import { ConfigError } from '../domain/errors.ts';
 import { pythonText } from '../output/python-text.ts';
-import { withoutSecret } from '../config/option-json.ts';
+import { withoutSecret } from '../domain/redaction.ts';
 import { spelledOption } from '../config/option-text.ts';
 import { restartReceiver } from './receiver.ts';
 import type { ServerScope } from '../server/scope.ts';

@@ -2,7 +2,7 @@
  * The console writer: news on stdout, the rest on stderr, colours on a terminal.
  * Source: docs/behaviour/cli.md 5.1 and 5.2.
  */
-import { redactSecrets } from '../domain/conninfo.ts';
+import { redactSecrets } from '../domain/redaction.ts';
 import { writableText } from '../domain/text/file-name-text.ts';
 import type { Output, Paint, ProgressLine, Result } from './output.ts';
 import type { MessageLog } from './messages.ts';

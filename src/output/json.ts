@@ -1,7 +1,7 @@
 /**
  * The JSON writer: everything is gathered and printed once, without a final newline. Source: docs/behaviour/cli.md 5.3.
  */
-import { redactSecrets } from '../domain/conninfo.ts';
+import { redactSecrets } from '../domain/redaction.ts';
 import { jsonText, mergeJson } from './json-text.ts';
 import { type MessageLog, NO_PROGRESS } from './messages.ts';
 import type { Json, Output } from './output.ts';

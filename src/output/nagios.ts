@@ -3,7 +3,7 @@
  * Source: docs/behaviour/cli.md 5.4.
  */
 import type { CheckResult } from '../domain/check-result.ts';
-import { redactSecrets } from '../domain/conninfo.ts';
+import { redactSecrets } from '../domain/redaction.ts';
 import { type MessageLog, NO_PROGRESS } from './messages.ts';
 import type { Output } from './output.ts';
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { typedWord } from '../domain/text/shell-words.ts';
 import { writeDurably } from '../host/files.ts';
 import { run, type RunResult } from '../host/process/run.ts';
-import { redactSecrets } from '../domain/conninfo.ts';
+import { withoutSecret } from '../domain/redaction.ts';
 import { CommandError } from '../domain/errors.ts';
 import { hostCommand } from '../domain/server-role.ts';
 import { jsonTextAsIs } from '../output/json-text.ts';
@@ -57,7 +57,7 @@ function withoutSecrets(text: string, { config }: PrimaryDocument): string {
   let result = text;
   for (const [key, value] of Object.entries(config)) {
     if (typeof value !== 'string') continue;
-    const safe = key === 'aws_sse_customer_key' ? '*REDACTED*' : redactSecrets(value);
+    const safe = withoutSecret(key, value);
     const line = (shown: string) => `${jsonTextAsIs(key, 4)}: ${jsonTextAsIs(shown, 4)}`;
     if (safe !== value) result = result.replace(line(value), () => line(safe));
   }

@@ -1,6 +1,6 @@
 /** The host that the WAL comes from, when it is another one. Source: docs/behaviour/config.md 8. */
 import { overrideServer, type ServerInForce } from '../config/in-force.ts';
-import { redactSecrets } from '../domain/conninfo.ts';
+import { redactConninfo } from '../domain/redaction.ts';
 
 export interface WalHost {
   readonly server: ServerInForce;
@@ -28,5 +28,5 @@ export function useWalConninfo(server: ServerInForce): WalHost {
 }
 
 function overridden(option: string, conninfo: string): string {
-  return `'${option}' overridden with '${redactSecrets(conninfo)}'`;
+  return `'${option}' overridden with '${redactConninfo(conninfo)}'`;
 }

@@ -14,7 +14,7 @@ import { ConfigError, errnoOf, messageOf } from '../../domain/errors.ts';
 import { roleOf } from '../../domain/server-role.ts';
 import { putInForce } from '../../config/in-force.ts';
 import type { CommandContext } from '../../server/context.ts';
-import { withoutSecret } from '../../config/option-json.ts';
+import { withoutSecret } from '../../domain/redaction.ts';
 import { restartReceiver } from '../receiver.ts';
 import { CONFIGURATION_BUSY, withConfigurationLock } from '../../server/locks.ts';
 import { withServer } from '../../server/with-server.ts';
@@ -103,7 +103,8 @@ function checkChange(
   { key, value, configFile }: Change,
 ): void {
   const known = new Set([resolve(config.path), automaticFile(config)]);
-  for (const options of config.sections.values()) for (const { source } of options.values()) known.add(resolve(source));
+  for (const options of config.sections.values())
+    for (const { origin } of options.values()) known.add(resolve(origin.file));
   if (!known.has(resolve(configFile))) throw new ConfigError(`'${configFile}' is no configuration file of this Barman`);
   if (key !== 'model' && !Object.hasOwn(OPTIONS, key)) throw new ConfigError(`'${key}' is no option`);
   if (['barman', 'all', 'DEFAULT', ''].includes(section) || /[\p{Cc}\p{Cs}[\]/]/u.test(section)) {
@@ -115,7 +116,7 @@ function checkChange(
 
 async function readText(path: string): Promise<string> {
   try {
-    return decodeUtf8(await readFile(path));
+    return decodeUtf8(await readFile(path), path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return '';
     throw error;

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { interpolate } from '../../config/ini.ts';
 import type { Config } from '../../config/load.ts';
-import { messageOf } from '../../domain/errors.ts';
+import { ConfigError } from '../../domain/errors.ts';
 
 export interface Change {
   readonly key: string;
@@ -30,10 +30,15 @@ export function valueProblem(config: Config, section: string, key: string, value
     // Resolved when the file is read, and once more when the option is used.
     for (let round = 0; round < 2; round += 1) {
       if (round === 0) raws.set(key, value);
-      raws.set(key, interpolate(raws, section, key));
+      raws.set(
+        key,
+        interpolate(raws.get(key) ?? '', (name) => raws.get(name), { section, key }),
+      );
     }
     return null;
   } catch (error) {
-    return messageOf(error);
+    if (!(error instanceof ConfigError)) throw error;
+    const { message, hint } = error;
+    return hint === undefined ? message : `${message}; ${hint}`;
   }
 }

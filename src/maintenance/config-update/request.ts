@@ -8,7 +8,7 @@ import type { Config } from '../../config/load.ts';
 import { type Option, type OptionName, OPTIONS } from '../../config/options.ts';
 import { ConfigError, messageOf } from '../../domain/errors.ts';
 import { pythonText } from '../../output/python-text.ts';
-import { withoutSecret } from '../../config/option-json.ts';
+import { withoutSecret } from '../../domain/redaction.ts';
 import { automaticFile, type ChangeSet, valueProblem } from './change.ts';
 
 /** Why a section of the document is refused, in the reference's two lines. */

@@ -1,5 +1,5 @@
 /** `barman show-servers`: every value of one server, by key. Source: docs/behaviour/check.md 5, cli.md 6.6. */
-import { redactSecrets } from '../../domain/conninfo.ts';
+import { withoutSecret } from '../../domain/redaction.ts';
 import { STATE_SUFFIX, type ServerState } from '../../domain/server-role.ts';
 import type { Json, JsonObject, Result } from '../output.ts';
 import { pythonText } from '../python-text.ts';
@@ -20,14 +20,14 @@ export function showServersResult({ name, state, status, values: own }: ShownSer
   return {
     console: () => [
       `Server ${name}${suffix}:`,
-      ...keys.map((key) => `\t${key}: ${redactSecrets(pythonText(shownText(key, values[key])))}`),
+      ...keys.map((key) => `\t${key}: ${withoutSecret(key, pythonText(shownText(key, values[key])))}`),
     ],
     json: () => ({ [name]: { ...members(keys, values), ...description(values.description, suffix) } }),
   };
 }
 
 function members(keys: readonly string[], values: Readonly<Record<string, unknown>>): JsonObject {
-  return Object.fromEntries(keys.map((key) => [key, toJson(shownText(key, values[key]))]));
+  return Object.fromEntries(keys.map((key) => [key, toJson(key, shownText(key, values[key]))]));
 }
 
 /** compat 3.20.1: the state stands in for a missing description. */
@@ -40,11 +40,13 @@ function shownText(key: string, value: unknown): unknown {
   return key === 'last_backup_maximum_age' && value === null ? 'None' : value;
 }
 
-function toJson(value: unknown): Json {
+function toJson(key: string, value: unknown): Json {
   if (value === null || value === undefined) return null;
   if (typeof value === 'boolean' || typeof value === 'number') return value;
-  if (typeof value === 'string') return redactSecrets(value);
-  if (Array.isArray(value)) return value.map(toJson);
-  if (value instanceof Map) return Object.fromEntries([...value].map(([key, member]) => [String(key), toJson(member)]));
-  return redactSecrets(pythonText(value));
+  if (typeof value === 'string') return withoutSecret(key, value);
+  if (Array.isArray(value)) return value.map((one) => toJson(key, one));
+  if (value instanceof Map) {
+    return Object.fromEntries([...value].map(([name, member]) => [String(name), toJson(String(name), member)]));
+  }
+  return withoutSecret(key, pythonText(value));
 }

@@ -5,8 +5,9 @@
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { homedir, userInfo } from 'node:os';
-import { type ConninfoKeywords, parseConninfo } from '../../domain/conninfo.ts';
-import { PostgresError } from '../../domain/errors.ts';
+import { type ConninfoKeywords, parseKnownConninfo } from '../../domain/conninfo.ts';
+import { CONNINFO_KEYWORDS } from '../../domain/conninfo-keywords.ts';
+import { type BarmanError, PostgresError } from '../../domain/errors.ts';
 import { readService } from './service.ts';
 
 /** One server to try; several for `host=a,b`. */
@@ -56,15 +57,6 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   PGLOADBALANCEHOSTS: 'load_balance_hosts',
 };
 
-/** Keywords of libpq 18, those of no meaning here included: a typing error must not go unseen. */
-const KNOWN: ReadonlySet<string> = new Set([
-  ...Object.values(ENVIRONMENT),
-  ...`service client_encoding fallback_application_name replication keepalives keepalives_idle keepalives_interval
-  keepalives_count tcp_user_timeout tty authtype requiressl sslcompression sslcertmode sslpassword sslcrldir requirepeer
-  krbsrvname gsslib gssencmode gssdelegation servicefile min_protocol_version max_protocol_version scram_client_key
-  scram_server_key oauth_issuer oauth_client_id oauth_client_secret oauth_scope sslkeylogfile`.split(/\s+/),
-]);
-
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   sslmode: ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'],
   target_session_attrs: ['any', 'read-write', 'read-only', 'primary', 'standby', 'prefer-standby'],
@@ -84,12 +76,9 @@ const DEFAULT_SOCKET_DIRECTORIES = ['/var/run/postgresql', '/tmp'];
 /** Resolves a connection string. @throws PostgresError in libpq's words */
 export async function resolveParameters(conninfo: string, env: NodeJS.ProcessEnv): Promise<Parameters> {
   const given = readConninfo(conninfo);
-  for (const key of Object.keys(given)) {
-    if (!KNOWN.has(key)) throw new PostgresError(`invalid connection option "${key}"`);
-  }
   const home = env.HOME || homedir();
   const service = given.service ?? env.PGSERVICE;
-  const found = service ? await readService(service, { env, home, keywords: KNOWN }) : {};
+  const found = service ? await readService(service, { env, home, keywords: CONNINFO_KEYWORDS }) : {};
   // An empty value stands before the environment too, and means what libpq does by itself.
   const keywords = withoutEmpty({ ...fromEnvironment(env), ...found, ...given });
   for (const [key, words] of Object.entries(CHOICES)) {
@@ -112,9 +101,10 @@ function withoutEmpty(keywords: ConninfoKeywords): ConninfoKeywords {
 
 function readConninfo(conninfo: string): ConninfoKeywords {
   try {
-    return parseConninfo(conninfo);
+    return parseKnownConninfo(conninfo);
   } catch (cause) {
-    throw new PostgresError((cause as Error).message, { cause });
+    const { message, hint } = cause as BarmanError;
+    throw new PostgresError(message, { cause, ...(hint === undefined ? {} : { hint }) });
   }
 }
 

@@ -7,7 +7,8 @@ import { type Option, OPTION_NAMES, type OptionName, OPTIONS, optionValue, OWN_O
 import { consumeSection } from '../../config/sections.ts';
 import type { Model } from '../../config/server-config.ts';
 import type { Json, JsonObject } from '../../output/output.ts';
-import { optionJson, withoutSecret } from '../../config/option-json.ts';
+import { optionJson } from '../../config/option-json.ts';
+import { withoutSecret } from '../../domain/redaction.ts';
 import type { ServerScope } from '../../server/scope.ts';
 
 /** Wraps a value in its source, or leaves it as it is. `sections` are looked at in order. */

@@ -24,7 +24,7 @@ describe('withOption', () => {
     ['carriage returns', '[a]\r\ny = 2\r\n', '[a]\r\ny = 2\r\nx = 1\n'],
   ])('%s', (_, text, expected) => {
     expect(edit(text, 'a', 'x', '1')).toBe(expected);
-    expect(parseIni(expected, 'f').get('a')?.get('x')).toBe('1');
+    expect(parseIni(expected, 'f').get('a')?.get('x')?.text).toBe('1');
   });
 
   it.each(['1\n[b]\ny = 2', '1\ny = 2', '1\ry = 2', '1\n  more'])(

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { backupCompressionProblems, type CompressionVersions } from '../../../src/config/backup-compression.ts';
 import type { ServerConfig } from '../../../src/config/options.ts';
 import { draftServer, finishServer } from '../../../src/config/server-config.ts';
-import { putInForce } from '../../../src/config/in-force.ts';
+import { overrideServer, putInForce } from '../../../src/config/in-force.ts';
 import { postgresVersion } from '../../../src/domain/postgres-version.ts';
 
 function configOf(options: Record<string, string>, problems: readonly string[] = []): ServerConfig {
@@ -10,7 +10,12 @@ function configOf(options: Record<string, string>, problems: readonly string[] =
     throw new Error(text);
   };
   const global = { home: '/home', texts: new Map<string, string>() };
-  return finishServer(draftServer('a', new Map(Object.entries(options)), global, warn), null, problems);
+  return finishServer(
+    draftServer('a', new Map(Object.entries(options)), global, warn),
+    null,
+    problems,
+    () => undefined,
+  );
 }
 
 function judge(options: Record<string, string>) {
@@ -24,6 +29,9 @@ function judge(options: Record<string, string>) {
   };
 }
 
+const BROKEN =
+  'is not a valid connection string: missing "=" after "port" in connection info string; ' +
+  "put single quotes around a value that holds a blank: key='a b'";
 const STREAMING = { conninfo: 'host=h', backup_method: 'postgres', streaming_archiver: 'on', slot_name: 's' };
 const RSYNC = { conninfo: 'host=h', ssh_command: 'ssh h', archiver: 'on' };
 const SNAPSHOT = { ...RSYNC, backup_method: 'snapshot', snapshot_disks: 'd', snapshot_instance: 'i' };
@@ -85,8 +93,8 @@ describe('putInForce', () => {
       'bad connection strings',
       { ...STREAMING, conninfo: 'host=a port' },
       [
-        'PostgreSQL connection: Cannot connect to postgres: "host=a port" is not a valid connection string',
-        'Streaming connection: Cannot connect to postgres: "host=a port" is not a valid connection string',
+        `PostgreSQL connection: Cannot connect to postgres: 'conninfo' ${BROKEN}`,
+        `Streaming connection: Cannot connect to postgres: 'streaming_conninfo' ${BROKEN}`,
       ],
     ],
     [
@@ -287,4 +295,12 @@ describe('backupCompressionProblems', () => {
   ])('%j with %j', (options, versions, problems) => {
     expect(backupCompressionProblems(configOf({ backup_method: 'postgres', ...options }), versions)).toEqual(problems);
   });
+});
+
+it('names the line to remove, unless the command line said it', async () => {
+  const origin = { file: '/etc/barman.d/a.conf', line: 7 };
+  const config = { ...configOf({ ...STREAMING, reuse_backup: 'link' }), originOf: () => origin };
+  const words = 'reuse_backup option is not supported by postgres backup_method';
+  expect(putInForce(config).problems).toEqual([`${words} (remove it: /etc/barman.d/a.conf, line 7)`]);
+  expect(overrideServer(putInForce(config), { reuseBackup: 'copy' }).problems).toEqual([words]);
 });

@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { parseIni } from '../../../src/config/ini.ts';
 
 const read = (text: string) =>
-  Object.fromEntries([...parseIni(text, 'FILE')].map(([name, values]) => [name, Object.fromEntries(values)]));
+  Object.fromEntries(
+    [...parseIni(text, 'FILE')].map(([name, values]) => [
+      name,
+      Object.fromEntries([...values].map(([key, value]) => [key, value.text])),
+    ]),
+  );
 
 describe('parseIni', () => {
   it.each([
@@ -33,28 +38,40 @@ describe('parseIni', () => {
   });
 
   it.each([
-    ['x = 1\n', "File contains no section headers.\nfile: 'FILE', line: 1\n'x = 1\\n'"],
-    ['\ufeff[s]\n', "File contains no section headers.\nfile: 'FILE', line: 1\n'\\ufeff[s]\\n'"],
-    ['[barman\n', "File contains no section headers.\nfile: 'FILE', line: 1\n'[barman\\n'"],
-    ['[s]\nconninfo\n', "Source contains parsing errors: 'FILE'\n\t[line  2]: 'conninfo\\n'"],
-    [
-      '[s]\n= x\n  more\nbaz',
-      "Source contains parsing errors: 'FILE'\n\t[line  2]: '= x\\n'\n\t[line  3]: '  more\\n'\n\t[line  4]: 'baz'",
-    ],
+    ['x = 1\n', "File contains no section headers.\nfile: 'FILE', line: 1"],
+    ['\ufeff[s]\n', "File contains no section headers.\nfile: 'FILE', line: 1"],
+    ['[barman\n', "File contains no section headers.\nfile: 'FILE', line: 1"],
+    ['[s]\nconninfo\n', "Source contains parsing errors: 'FILE'\n\t[line  2]"],
+    ['[s]\n= x\n  more\nbaz', "Source contains parsing errors: 'FILE'\n\t[line  2]\n\t[line  3]\n\t[line  4]"],
     [
       '[a]\nconninfo = host=%(name)s port=5\n',
-      "Bad value substitution: option 'conninfo' in section 'a' contains an interpolation key 'name' which is not a valid option name. Raw value: 'host=%(name)s port=5'",
+      "Bad value substitution: option 'conninfo' in section 'a' (FILE, line 2) contains an interpolation key which is not a valid option name",
     ],
-    ['[s]\na = a%b\n', "'%' must be followed by '%' or '(', found: '%b'"],
-    ['[s]\na = %(b\n', "bad interpolation variable reference '%(b'"],
-    ['[s]\na = 50%% done\n', "invalid interpolation syntax in '50% done' at position 2"],
+    ['[s]\na = a%b\n', "'%' must be followed by '%' or '(': option 'a' in section 's' (FILE, line 2)"],
+    ['[s]\na = %(b\n', "bad interpolation variable reference: option 'a' in section 's' (FILE, line 2)"],
+    ['[s]\na = 50%% done\n', "invalid interpolation syntax at position 2: option 'a' in section 's' (FILE, line 2)"],
     [
       '[s]\na = %(b)s\nb = %(a)s\n',
-      "Recursion limit exceeded in value substitution: option 'a' in section 's' contains an interpolation key which cannot be substituted in 10 steps. Raw value: '%(b)s'",
+      "Recursion limit exceeded in value substitution: option 'a' in section 's' (FILE, line 2) cannot be substituted in 10 steps",
     ],
   ])('refuses %j', (text, message) => {
     expect(() => parseIni(text, 'FILE')).toThrow(
       expect.objectContaining({ name: 'ConfigError', message, level: 'exception', exitCode: 1 }) as Error,
+    );
+  });
+
+  it('tells the line of each value, those of [DEFAULT] included', () => {
+    const values = parseIni('[DEFAULT]\nx = 1\n\n[s]\n# no\ny = 2\n  3\nz = 4\n', 'FILE').get('s');
+    expect([...(values ?? [])].map(([key, { line }]) => [key, line])).toEqual([
+      ['x', 2],
+      ['y', 6],
+      ['z', 8],
+    ]);
+  });
+
+  it('says how a percent sign is written', () => {
+    expect(() => parseIni('[s]\na = a%b\n', 'FILE')).toThrow(
+      expect.objectContaining({ hint: 'write each percent sign of a value four times: %%%%' }) as Error,
     );
   });
 });

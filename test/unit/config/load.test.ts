@@ -56,12 +56,28 @@ describe('readMainFile', () => {
     expect(() => readMainFile({ path: main, env: {} })).toThrow("No section: 'barman'");
     await writeFile(main, Buffer.from('[barman]\na = \xe9\n', 'latin1'));
     expect(() => readMainFile({ path: main, env: {} })).toThrow(
-      "'utf-8' codec can't decode byte 0xe9 in position 13: invalid continuation byte",
+      `'utf-8' codec can't decode byte 0xe9 in position 13: invalid continuation byte (${main}, line 2)`,
     );
     await writeFile(main, '[barman]\nlock_directory_cleanup = maybe\n');
     expect(() => readMainFile({ path: main, env: {} })).toThrow(
       'Invalid boolean representation (must be one in: true|t|yes|1|on | false|f|no|0|off)',
     );
+  });
+
+  it('names the included file, and the line, that is no UTF-8', async () => {
+    await include('a.conf', '[a]\n');
+    await include('b.conf', '');
+    await writeFile(join(root, 'conf.d', 'b.conf'), Buffer.from('[b]\n; ok\ndescription = caf\xe9\n', 'latin1'));
+    await expect(load('', including())).rejects.toThrow(`byte (${root}/conf.d/b.conf, line 3)`);
+  });
+
+  it('knows where an option was written: the server, a model, [barman]', async () => {
+    await include('a.conf', '\n[a]\nslot_name = x\n');
+    const config = await load('[a]\nslot_name = y\narchiver = on\n', `${including()}\nparallel_jobs = 2`);
+    const { originOf } = server(config, 'a');
+    expect(originOf('slot_name')).toEqual({ file: `${root}/conf.d/a.conf`, line: 3 });
+    expect(originOf('parallel_jobs')).toMatchObject({ file: main });
+    expect(originOf('compression')).toBeUndefined();
   });
 
   it('reads the global options, unquoted, with their defaults', async () => {
@@ -208,7 +224,7 @@ describe('loadConfig', () => {
     await include('1.conf', '[s]\ndescription = %%(name)s\n');
     const unresolved = await load('', `${including()}\nodd = 1`);
     expect(() => unresolved.servers).toThrow(
-      "Bad value substitution: option 'description' in section 's' contains an interpolation key 'name' which is not a valid option name. Raw value: '%(name)s'",
+      'conf.d/1.conf, line 2) contains an interpolation key which is not a valid option name',
     );
     expect(unresolved.warnings).toEqual(['Invalid configuration option "odd" in [barman] section.']);
   });

@@ -2,7 +2,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { interpolate, parseIni } from '../../../src/config/ini.ts';
-import { formatConninfo, parseConninfo, redactSecrets } from '../../../src/domain/conninfo.ts';
+import { formatConninfo, parseConninfo } from '../../../src/domain/conninfo.ts';
+import { redactSecrets } from '../../../src/domain/redaction.ts';
 import { ConfigError } from '../../../src/domain/errors.ts';
 import { formatRetentionPolicy, parseRetentionPolicy } from '../../../src/domain/backup/retention-policy.ts';
 import { parseTargetTime } from '../../../src/domain/time/target-time.ts';
@@ -19,7 +20,7 @@ describe('configuration files', () => {
     const value = textNear('%(a)s', '%(b)s', '%(c)s', '%%', '%', '%(');
     always(fc.tuple(value, value, value), ([a, b, c]) => {
       const values = new Map(Object.entries({ a, b, c }));
-      readOrRefuse(() => interpolate(values, 'section', 'a'), ConfigError);
+      readOrRefuse(() => interpolate(a, (key) => values.get(key), { section: 'section', key: 'a' }), ConfigError);
     });
   });
 });

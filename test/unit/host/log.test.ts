@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openLog, parseLogLevel } from '../../../src/host/log.ts';
-import { redactSecrets } from '../../../src/domain/conninfo.ts';
+import { redactSecrets } from '../../../src/domain/redaction.ts';
 
 let folder: string;
 let file: string;
