@@ -38,7 +38,7 @@ interface Group {
 type Memory = Readonly<Record<string, Group>>;
 
 /** So few are read each time: no file is made for them. */
-const FEW = 1_000;
+const FEW = 256;
 /** The clock that stamps files goes in steps, ms. */
 const CLOCK_STEP = 1_000;
 
