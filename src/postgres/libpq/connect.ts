@@ -209,7 +209,7 @@ async function clientConfig(parameters: Parameters, attempt: Attempt, options: C
 /** Called by pg only when the server asks for a password. */
 async function passwordFor(parameters: Parameters, candidate: Candidate, options: ConnectOptions): Promise<string> {
   const given = parameters.keywords.password;
-  const password = given || (await findPassword(parameters, candidate, options))?.password;
+  const password = given || (await findPassword(parameters, candidate, options.warn))?.password;
   if (!password) {
     throw new PostgresError('fe_sendauth: no password supplied', {
       hint: `put the password of '${parameters.user}' into ~/.pgpass (mode 0600)`,

@@ -14,7 +14,7 @@ export interface FoundPassword {
 export async function findPassword(
   parameters: Parameters,
   candidate: Candidate,
-  { replication, warn }: { readonly replication: boolean; readonly warn: (text: string) => void },
+  warn: (text: string) => void,
 ): Promise<FoundPassword | undefined> {
   const file = passfileOf(parameters);
   const found = await stat(file).catch(() => undefined);
@@ -28,24 +28,12 @@ export async function findPassword(
     return undefined;
   }
   const text = await readFile(file, 'utf8').catch(() => '');
-  for (const database of databasesOf(parameters, replication)) {
-    const password = matchingPassword(text, wantedFields(parameters, candidate, database));
-    if (password !== undefined) return { password, file };
-  }
-  return undefined;
+  const password = matchingPassword(text, wantedFields(parameters, candidate, parameters.database));
+  return password === undefined ? undefined : { password, file };
 }
 
 function passfileOf({ keywords, home }: Parameters): string {
   return keywords.passfile ?? join(home, '.pgpass');
-}
-
-/**
- * Under which names the file may have it. pg_basebackup and pg_receivewal ask for the database `replication`, from
- * PostgreSQL 17 on for the one that the connection string names.
- */
-function databasesOf({ keywords, database }: Parameters, replication: boolean): readonly string[] {
-  if (!replication) return [database];
-  return ['replication', ...(keywords.dbname === undefined ? [] : [keywords.dbname])];
 }
 
 function wantedFields({ keywords, user }: Parameters, candidate: Candidate, database: string): readonly string[] {

@@ -23,8 +23,6 @@ describe('matchingPassword', () => {
   });
 });
 
-const SQL = { replication: false, warn: () => {} };
-
 describe('findPassword', () => {
   let folder: string;
   beforeAll(async () => {
@@ -44,7 +42,7 @@ describe('findPassword', () => {
   it('calls the default socket directory localhost', async () => {
     const file = join(folder, 'pass');
     await writeFile(file, '/run/pg:5432:postgres:barman:no\nlocalhost:5432:postgres:barman:s3cr3t\n', { mode: 0o600 });
-    const found = await findPassword(parameters(file), candidate, SQL);
+    const found = await findPassword(parameters(file), candidate, () => {});
     expect(found).toEqual({ password: 's3cr3t', file });
   });
 
@@ -53,33 +51,14 @@ describe('findPassword', () => {
     await writeFile(file, '*:*:*:*:s3cr3t\n');
     await chmod(file, 0o640);
     const warnings: string[] = [];
-    expect(
-      await findPassword(parameters(file), candidate, {
-        replication: false,
-        warn: (text) => warnings.push(text),
-      }),
-    ).toBeUndefined();
+    expect(await findPassword(parameters(file), candidate, (text) => warnings.push(text))).toBeUndefined();
     expect(warnings).toEqual([
       `password file "${file}" has group or world access; permissions should be u=rw (0600) or less`,
     ]);
   });
 
   it('does without a file', async () => {
-    expect(await findPassword(parameters(join(folder, 'none')), candidate, SQL)).toBeUndefined();
-  });
-
-  it('has the password of streaming under the name replication, or that of its connection string', async () => {
-    const file = join(folder, 'streaming');
-    const find = async (dbname?: string) => {
-      const own = parameters(file);
-      const keywords = { ...own.keywords, ...(dbname === undefined ? {} : { dbname }) };
-      return (await findPassword({ ...own, keywords }, candidate, { ...SQL, replication: true }))?.password;
-    };
-    await writeFile(file, '*:*:postgres:barman:sql\n*:*:own:barman:named\n', { mode: 0o600 });
-    expect(await find()).toBeUndefined();
-    expect(await find('own')).toBe('named');
-    await writeFile(file, '*:*:postgres:barman:sql\n*:*:replication:barman:streaming\n');
-    expect(await find()).toBe('streaming');
+    expect(await findPassword(parameters(join(folder, 'none')), candidate, () => {})).toBeUndefined();
   });
 });
 
