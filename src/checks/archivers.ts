@@ -4,18 +4,34 @@ import { methodOf } from '../config/methods.ts';
 import { judgeRejects } from '../domain/check-verdicts.ts';
 import { errnoOf } from '../domain/errors.ts';
 import { formatTimestamp } from '../domain/time/timestamp.ts';
+import { obstacleLine, type StreamObstacle } from '../domain/wal/stream-obstacle.ts';
 import { checkClientProgram } from './client-program.ts';
 import type { CheckRun } from './scope.ts';
 import { holderOf } from '../server/locks.ts';
+import { useWalConninfo } from '../server/wal-conninfo.ts';
+import { withServer } from '../server/with-server.ts';
+import { obstacleToStart } from '../wal/receive/start.ts';
 
 export async function checkStreamingArchiver(run: CheckRun): Promise<void> {
   if (!run.scope.config.streamingArchiver) return;
   // The names stay those of PostgreSQL 9, whatever the program is called today: scripts match on them.
   await checkClientProgram(run, 'pg_receivexlog');
   await run.check('receive-wal running', async () => {
-    const holder = await holderOf(run.scope, 'receive');
-    return holder === undefined ? { ok: false, hint: 'See the Barman log file for more details' } : { ok: true };
+    if ((await holderOf(run.scope, 'receive')) !== undefined) return { ok: true };
+    const obstacle = await obstacleToReceive(run);
+    // compat 3.20.1: the log knows more, whatever the cause.
+    return {
+      ok: false,
+      hint: obstacle === null ? 'See the Barman log file for more details' : obstacleLine(obstacle, run.scope.name),
+    };
   });
+}
+
+/** Asked of the host that the WAL comes from. */
+async function obstacleToReceive({ scope }: CheckRun): Promise<StreamObstacle | null> {
+  const { server, note } = useWalConninfo(scope);
+  if (note === null) return obstacleToStart(scope, await scope.status());
+  return withServer(scope, server, async (host) => obstacleToStart(host, await host.status()), { offline: true });
 }
 
 export async function checkFileArchiver(run: CheckRun): Promise<void> {

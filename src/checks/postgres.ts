@@ -2,7 +2,7 @@
  * The connections of a server: SQL, replication, slot, and those of another WAL host.
  * Source: docs/behaviour/check.md rows 4 to 12.
  */
-import { judgeSlot, judgeSystemId, type MaybeVerdict } from '../domain/check-verdicts.ts';
+import { judgeSlot, judgeSystemId, type MaybeVerdict, type Verdict } from '../domain/check-verdicts.ts';
 import { isSupported, NOT_ASKED, type ServerStatus } from '../server/server-status.ts';
 import type { CheckRun } from './scope.ts';
 
@@ -11,7 +11,7 @@ const NO_BACKUP_RIGHTS: MaybeVerdict = {
   name: 'no access to backup functions',
   hint: 'privileges for PostgreSQL backup functions are required (see documentation)',
 };
-const NO_MONITORING_RIGHTS: MaybeVerdict = {
+const NO_MONITORING_RIGHTS: Verdict = {
   ok: false,
   name: 'no access to monitoring functions',
   hint: 'privileges for PostgreSQL monitoring functions are required (see documentation)',
@@ -22,7 +22,8 @@ export async function checkPostgres(run: CheckRun): Promise<void> {
   const connected = await run.check('PostgreSQL', async () => {
     status = await run.scope.status();
     const { versionText } = status.sql;
-    if (versionText === null) return { ok: false };
+    // compat 3.20.1: no reason.
+    if (versionText === null) return { ok: false, hint: status.sql.connectionError ?? '' };
     if (isSupported(status) === false) {
       return {
         ok: false,
@@ -56,9 +57,11 @@ async function checkGrants(run: CheckRun): Promise<void> {
 /** Privileges, replication and identity of the connections that carry the WAL; `suffix` is part of every name. */
 export async function checkWalStreaming(run: CheckRun, status: ServerStatus): Promise<void> {
   const suffix = ' (WAL streaming)';
-  await run.check(`has monitoring privileges${suffix}`, () =>
-    status.sql.hasMonitoringPrivileges === true ? { ok: true } : NO_MONITORING_RIGHTS,
-  );
+  await run.check(`has monitoring privileges${suffix}`, () => {
+    const { hasMonitoringPrivileges, connectionError } = status.sql;
+    if (connectionError !== null) return { ...NO_MONITORING_RIGHTS, hint: connectionError };
+    return hasMonitoringPrivileges === true ? { ok: true } : NO_MONITORING_RIGHTS;
+  });
   await checkStreaming(run, status, suffix);
   if (status.sql.settings !== null) await checkWalLevel(run, status, suffix);
   await checkSystemId(run, status, suffix);
@@ -69,13 +72,17 @@ export async function checkSlot(run: CheckRun, status: ServerStatus, suffix: str
   const { config } = run.scope;
   const { slotName } = config;
   if (slotName === null) return;
+  const needed = config.streamingArchiver;
   await run.check(`replication slot${suffix}`, () => {
-    const { slot } = status.sql;
-    return judgeSlot(
-      { name: slotName, server: run.scope.name, needed: config.streamingArchiver },
-      slot && { active: slot.active, hasRestartLsn: slot.restartLsn !== null },
-    );
+    const { slot, reach } = status.sql;
+    if (reach !== 'open') return needed ? unknownSlot(status) : null;
+    return judgeSlot({ name: slotName, server: run.scope.name, needed }, slot);
   });
+}
+
+/** compat 3.20.1: it is said to be missing. */
+export function unknownSlot({ sql }: ServerStatus): Verdict {
+  return { ok: false, hint: `not known: ${sql.connectionError ?? 'PostgreSQL cannot be asked'}` };
 }
 
 /** The connections agree with each other and with the identity that the first backup wrote down. */

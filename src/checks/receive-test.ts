@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { makeDirectory } from '../host/files.ts';
 import type { Verdict } from '../domain/check-verdicts.ts';
 import { prettySize } from '../domain/text/size.ts';
+import { obstacleLine, slotObstacle, usedSlot } from '../domain/wal/stream-obstacle.ts';
 import { segmentSizeOf, type ServerStatus } from '../server/server-status.ts';
 import { checkClientProgram } from './client-program.ts';
-import { checkStreaming, checkSystemId, checkWalLevel } from './postgres.ts';
+import { checkStreaming, checkSystemId, checkWalLevel, unknownSlot } from './postgres.ts';
 import type { CheckRun } from './scope.ts';
 import { holderOf } from '../server/locks.ts';
+import { obstacleToStart } from '../wal/receive/start.ts';
 
 /** pg_receivewal fills a segment before it writes into it, and begins the next one while we archive this one. */
 const SEGMENTS_OF_ROOM = 4;
@@ -30,6 +32,12 @@ export async function checkReceiver(run: CheckRun): Promise<void> {
     await checkSystemId(run, status, '');
     await checkSenders(run, status);
     await run.check('replication slot', () => judgeSlot(run, status, holder !== undefined));
+    if (holder === undefined) {
+      await run.check('received WAL', async () => {
+        const obstacle = await obstacleToStart(scope, status);
+        return obstacle && { ok: false, hint: obstacleLine(obstacle, scope.name) };
+      });
+    }
   }
   await checkClientProgram(
     run,
@@ -56,21 +64,19 @@ async function checkSenders({ scope, check }: CheckRun, status: ServerStatus): P
 
 function judgeSlot({ scope }: CheckRun, status: ServerStatus, isRunning: boolean): Verdict {
   const { slotName, createSlot } = scope.config;
-  const create = `barman receive-wal --create-slot ${scope.name}`;
   if (slotName === null) {
     return { ok: true, hint: 'slot_name is not set: PostgreSQL may remove WAL before it was streamed' };
   }
-  const { slot } = status.sql;
-  if (slot === null) {
-    if (createSlot === 'auto') return { ok: true, hint: `'${slotName}' will be created (create_slot = auto)` };
-    return { ok: false, hint: `replication slot '${slotName}' doesn't exist. Please execute '${create}'` };
+  const { slot, reach } = status.sql;
+  if (reach !== 'open') return unknownSlot(status);
+  const obstacle = slotObstacle(slotName, slot);
+  if (obstacle?.cause === 'no slot' && createSlot === 'auto') {
+    return { ok: true, hint: `'${slotName}' will be created (create_slot = auto)` };
   }
-  if (!slot.active) return { ok: true };
+  if (obstacle !== null) return { ok: false, hint: obstacleLine(obstacle, scope.name) };
+  if (slot?.active !== true) return { ok: true };
   if (isRunning) return { ok: true, hint: `'${slotName}' is used by the receive-wal that runs` };
-  return {
-    ok: false,
-    hint: `'${slotName}' is in use by another receiver: see pg_stat_replication on the server for its address and stop it`,
-  };
+  return { ok: false, hint: obstacleLine(usedSlot(slotName), scope.name) };
 }
 
 async function checkDirectory({ scope, check }: CheckRun, status: ServerStatus): Promise<void> {

@@ -5,6 +5,8 @@
 import type { LastEnd } from './backup/backup-order.ts';
 import { humanDuration } from './time/duration.ts';
 import { prettySize } from './text/size.ts';
+import type { SlotState } from './wal/replication-slot.ts';
+import { obstacleLine, slotObstacle } from './wal/stream-obstacle.ts';
 import { parseWalName, type WalFile } from './wal/wal.ts';
 import type { WalRecord } from './wal/xlogdb.ts';
 
@@ -110,28 +112,22 @@ export function judgeSystemId(known: {
   };
 }
 
-/** The replication slot as check sees it; `state` is null when it is missing or cannot be asked for. */
+/** The replication slot as check sees it; `state` is null when there is none. */
 export function judgeSlot(
   slot: { readonly name: string; readonly server: string; readonly needed: boolean },
-  state: { readonly active: boolean; readonly hasRestartLsn: boolean } | null,
+  state: SlotState | null,
 ): MaybeVerdict {
   if (!slot.needed) {
-    if (state === null || !state.hasRestartLsn) return null;
+    if (state === null || !state.isPhysical || state.restartLsn === null) return null;
     const word = state.active ? 'active' : 'initialised';
     return { ok: true, hint: `WARNING: slot '${slot.name}' is ${word} but not required by the current config` };
   }
-  if (state === null) {
-    return {
-      ok: false,
-      hint:
-        `replication slot '${slot.name}' doesn't exist. ` +
-        `Please execute 'barman receive-wal --create-slot ${slot.server}'`,
-    };
-  }
-  if (!state.hasRestartLsn) {
+  const obstacle = slotObstacle(slot.name, state);
+  if (obstacle !== null) return { ok: false, hint: obstacleLine(obstacle, slot.server) };
+  if (state?.restartLsn === null) {
     return { ok: false, hint: `slot '${slot.name}' not initialised: is 'receive-wal' running?` };
   }
-  if (!state.active) return { ok: false, hint: `slot '${slot.name}' not active: is 'receive-wal' running?` };
+  if (!state?.active) return { ok: false, hint: `slot '${slot.name}' not active: is 'receive-wal' running?` };
   return { ok: true };
 }
 

@@ -35,6 +35,8 @@ const SINCE = {
   backupStart: 150_000,
   /** BASE_BACKUP compresses. */
   serverCompression: 150_000,
+  /** READ_REPLICATION_SLOT, by which pg_receivewal begins at the position of its slot. */
+  readsSlotPosition: 150_000,
   walSummaries: 170_000,
   incrementalBackup: 170_000,
   /** pg_walfile_name counts a position between two segments to the next one; to the one before until then. */

@@ -4,8 +4,10 @@
  */
 import type { Lsn } from '../domain/wal/lsn.ts';
 import type { PostgresVersion } from '../domain/postgres-version.ts';
-import type { ArchiverStatus, ReplicationStatus, SlotState, SqlStatus, SystemIdentity } from './status.ts';
+import type { SlotState } from '../domain/wal/replication-slot.ts';
+import type { ArchiverStatus, ReplicationStatus, SqlStatus, SystemIdentity } from './status.ts';
 import type { Timestamp } from '../domain/time/timestamp.ts';
+import type { KeptWal } from './sql/wal-directory.ts';
 import type { Tablespace } from '../domain/backup/backup-info-values.ts';
 
 /** Where the WAL stands: on a standby the file name and offset are null. */
@@ -122,7 +124,9 @@ export interface PostgresConnection {
   stopBackup(): Promise<StoppedBackup>;
   createRestorePoint(name: string): Promise<void>;
   clusterFacts(): Promise<ClusterFacts>;
+  /** A slot of that name, of either kind. */
   slot(name: string): Promise<SlotState | null>;
+  keptWal(): Promise<KeptWal>;
   systemId(): Promise<string | null>;
   /** Bytes; null when it cannot be told. */
   segmentSize(): Promise<number | null>;
@@ -151,6 +155,8 @@ export interface StreamingConnection {
   serverVersion(): Promise<PostgresVersion>;
   /** @throws PostgresError */
   identifySystem(): Promise<SystemIdentity>;
+  /** The text of the timeline's history file. @throws PostgresError, also for timeline 1, which has none */
+  timelineHistory(timeline: number): Promise<string>;
   /** @throws PostgresError; sqlStateOf (postgres/failure.ts) or `cause.code`: 42710 exists, 53400 all in use */
   createPhysicalSlot(name: string): Promise<void>;
   /** @throws PostgresError; 42704 unknown, 55006 in use */

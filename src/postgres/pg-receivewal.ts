@@ -1,5 +1,5 @@
 /**
- * pg_receivewal: its arguments, one run of it, and what its words mean. The arguments and their order are Barman's
+ * pg_receivewal: its arguments, one run of it, and how it ended. The arguments and their order are Barman's
  * (docs/behaviour/wal.md 5); the password goes by the environment.
  */
 import { constants } from 'node:os';
@@ -62,42 +62,4 @@ export async function runPgReceivewal(
 export function endText({ code, signal }: ReceiveWalEnd): string | null {
   if (signal !== null) return `pg_receivewal terminated by signal: ${constants.signals[signal] ?? signal}`;
   return code === 0 ? null : `pg_receivewal terminated with error code: ${code}`;
-}
-
-interface Advice {
-  readonly pattern: RegExp;
-  readonly advise: (match: RegExpExecArray, server: string) => string;
-}
-
-const ADVICE: readonly Advice[] = [
-  {
-    pattern: /replication slot "([^"]*)" is active for PID (\d+)/,
-    advise: ([, slot, pid]) =>
-      `another program streams from slot '${slot}' (server process ${pid}): stop that program, or wait until ` +
-      'wal_sender_timeout ends its connection; "SELECT * FROM pg_replication_slots" shows who it is',
-  },
-  {
-    pattern: /requested WAL segment ([0-9A-F]+) has already been removed/,
-    advise: ([, segment], server) =>
-      `PostgreSQL has recycled WAL from ${segment} on before it was received: the archive has a hole there. Run ` +
-      `"barman receive-wal --reset ${server}" to go on from where PostgreSQL is, then "barman backup ${server}"`,
-  },
-  {
-    pattern: /replication slot "([^"]*)" does not exist/,
-    advise: (_match, server) => `run "barman receive-wal --create-slot ${server}"`,
-  },
-  {
-    pattern: /No space left on device/,
-    advise: (_match, server) =>
-      `make space in streaming_wals_directory of server '${server}'; cron starts receive-wal again`,
-  },
-];
-
-/** What to do about a line of pg_receivewal; undefined when it needs no advice. */
-export function adviceFor(line: string, server: string): string | undefined {
-  for (const { pattern, advise } of ADVICE) {
-    const match = pattern.exec(line);
-    if (match) return advise(match, server);
-  }
-  return undefined;
 }

@@ -7,6 +7,7 @@ import { askBaseBackupProgress, askReplicationClients, askSlot } from './sql/rep
 import { Session } from './sql/session.ts';
 import { askClusterFacts, askSegmentSize, readStandbyNames, showSetting } from './sql/settings.ts';
 import { askArchiverStatus, askStatus, askSystemId, askTextVersion } from './sql/status.ts';
+import { askKeptWal } from './sql/wal-directory.ts';
 import { askInRecovery, askWalPosition, switchSegment } from './sql/wal.ts';
 
 /** What `application_name` becomes unless the string names one. */
@@ -51,6 +52,7 @@ export function openPostgres(options: PostgresOptions): PostgresConnection {
     },
     clusterFacts: async () => askClusterFacts(session, await askBackupPrivileges(session, log)),
     slot: (name) => askSlot(session, name),
+    keptWal: () => askKeptWal(session),
     systemId: () => orNull('system identifier', () => askSystemId(session)),
     segmentSize: () => orNull('segment size', () => askSegmentSize(session)),
     synchronousStandbyNames: async () => readStandbyNames(await showSetting(session, 'synchronous_standby_names')),

@@ -5,16 +5,10 @@
 import type { Timestamp } from '../domain/time/timestamp.ts';
 import type { PostgresVersion } from '../domain/postgres-version.ts';
 import type { Lsn } from '../domain/wal/lsn.ts';
+import type { SlotState } from '../domain/wal/replication-slot.ts';
 
 /** `none`: there is no such connection; `silent`: nobody answers, and every answer is null. */
 export type Reach = 'open' | 'silent' | 'none';
-
-/** A physical replication slot. */
-export interface SlotState {
-  readonly slotName: string;
-  readonly active: boolean;
-  readonly restartLsn: Lsn | null;
-}
 
 /** What IDENTIFY_SYSTEM answers. */
 export interface SystemIdentity {
@@ -26,6 +20,8 @@ export interface SystemIdentity {
 /** The answers of the SQL connection. */
 export interface SqlStatus {
   readonly reach: Reach;
+  /** Why it is silent, in the words of libpq. */
+  readonly connectionError: string | null;
   /** `15.18` from `version()`. */
   readonly versionText: string | null;
   readonly version: PostgresVersion | null;
@@ -48,7 +44,7 @@ export interface SqlStatus {
   readonly checkpointTimeout: number | null;
   readonly settings: ShownSettings | null;
   readonly configFiles: ConfigFiles | null;
-  /** The slot of `slot_name`; null also when none is configured or PostgreSQL has no such slot. */
+  /** The slot of `slot_name`, a logical one too; null also when none is configured or PostgreSQL has no such slot. */
   readonly slot: SlotState | null;
   /** The names of synchronous_standby_names; `['']` when it is empty. */
   readonly synchronousStandbyNames: readonly string[] | null;
@@ -112,6 +108,7 @@ export interface ArchiverStatistics {
 /** Nobody answers. */
 export const SILENT: SqlStatus = {
   reach: 'silent',
+  connectionError: null,
   versionText: null,
   version: null,
   isInRecovery: null,

@@ -23,6 +23,10 @@ export function openStreaming(options: PostgresOptions): StreamingConnection {
     keywords: parseConninfo(conninfo),
     serverVersion: () => session.serverVersion(),
     identifySystem,
+    timelineHistory: async (timeline) => {
+      const [row] = await session.query<{ content: string }>(`TIMELINE_HISTORY ${timeline}`);
+      return row?.content ?? '';
+    },
     createPhysicalSlot: async (name) => {
       await session.query(`CREATE_REPLICATION_SLOT "${slotName(name)}" PHYSICAL`);
     },

@@ -3,6 +3,7 @@ import type { Timestamp } from '../domain/time/timestamp.ts';
 import { pythonRepr } from '../domain/text/python-repr.ts';
 import { formatTimestamp, isoTimestamp } from '../domain/time/timestamp.ts';
 import { formatLsn } from '../domain/wal/lsn.ts';
+import type { SlotState } from '../domain/wal/replication-slot.ts';
 import { JsonFloat } from '../output/json-float.ts';
 import type { Json, JsonObject } from '../output/output.ts';
 import type {
@@ -11,7 +12,6 @@ import type {
   ConfigFiles,
   ReplicationStatus,
   ShownSettings,
-  SlotState,
   SqlStatus,
 } from '../postgres/status.ts';
 import { type BaseBackupStatus, isSupported, type ReceiverStatus, type ServerStatus } from '../server/server-status.ts';
@@ -50,7 +50,8 @@ const SQL: Rows<SqlStatus> = {
   is_in_recovery: (sql) => sql.isInRecovery,
   current_xlog: (sql) => sql.currentWal,
   replication_slot_support: (sql) => (sql.reach === 'open' ? true : null),
-  replication_slot: (sql, spell) => spell.slot(sql.slot),
+  // compat 3.20.1: a logical one is none.
+  replication_slot: (sql, spell) => spell.slot(sql.slot?.isPhysical === true ? sql.slot : null),
   synchronous_standby_names: (sql) => sql.synchronousStandbyNames,
   postgres_systemid: (sql) => sql.systemId,
 };

@@ -53,6 +53,7 @@ describe('questions', () => {
     const ask = async (sql: string) => cluster.sql(sql);
     expect(status).toEqual({
       reach: 'open',
+      connectionError: null,
       versionText: (await ask('SELECT version()')).split(' ')[1],
       version: Number(await ask('SHOW server_version_num')),
       isInRecovery: false,
@@ -80,7 +81,13 @@ describe('questions', () => {
         identFile: join(cluster.dataDir, 'pg_ident.conf'),
         includedFiles: [],
       },
-      slot: { slotName: 'barman', active: false, restartLsn: expect.any(BigInt) as bigint },
+      slot: {
+        slotName: 'barman',
+        active: false,
+        restartLsn: expect.any(BigInt) as bigint,
+        isPhysical: true,
+        lost: null,
+      },
       synchronousStandbyNames: [''],
       systemId: await ask('SELECT system_identifier FROM pg_control_system()'),
     });
@@ -124,10 +131,11 @@ describe('questions', () => {
   });
 
   it('is null and one warning when nobody answers', async () => {
-    const { reach, ...answers } = await connect('host=127.0.0.1 port=1 user=barman').status('barman');
+    const { reach, connectionError, ...answers } = await connect('host=127.0.0.1 port=1 user=barman').status('barman');
     expect(reach).toBe('silent');
     expect(new Set(Object.values(answers))).toEqual(new Set([null]));
     const refused = 'connection to server at "127.0.0.1", port 1 failed: Connection refused';
+    expect(connectionError).toBe(refused);
     expect(warnings).toEqual([`Error retrieving PostgreSQL status: ${refused}`]);
     expect(await stream('host=127.0.0.1 port=1 user=barman').status()).toEqual({
       reach: 'silent',
@@ -207,7 +215,13 @@ describe('replication', () => {
     });
     await streaming.createPhysicalSlot('mine');
     const connection = connect();
-    expect(await connection.slot('mine')).toEqual({ slotName: 'mine', active: false, restartLsn: null });
+    expect(await connection.slot('mine')).toEqual({
+      slotName: 'mine',
+      active: false,
+      restartLsn: null,
+      isPhysical: true,
+      lost: null,
+    });
     const again: unknown = await streaming.createPhysicalSlot('mine').catch((error: unknown) => error);
     expect([messageOf(again), sqlStateOf(again)]).toEqual(['replication slot "mine" already exists', '42710']);
     await streaming.dropSlot('mine');

@@ -240,7 +240,9 @@ describe('slots', () => {
     await receive();
     expect(await run('--drop-slot')).toEqual([
       1,
-      `${dropping}ERROR: Cannot drop replication slot 'barman' on server 'pg' because it is in use.\n`,
+      expect.stringMatching(
+        /ERROR: Cannot drop .* because it is in use\.\nHINT: run "barman terminate-process pg receive-wal" when it is ours, else stop /,
+      ),
     ]);
     await box.barman(['receive-wal', '--stop', 'pg']);
     expect(await run('--drop-slot')).toEqual([0, `${dropping}Replication slot 'barman' dropped\n`]);
@@ -248,63 +250,59 @@ describe('slots', () => {
   });
 });
 
-describe('--reset', () => {
-  const reset = () => box.barman(['receive-wal', '--reset', 'pg']);
-
-  it('has nothing to do while the directory goes with the slot, and no business while receive-wal runs', async () => {
-    const receiver = await receive();
-    expect(await reset()).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: 'ERROR: Unable to reset the status of receive-wal for server pg. Process is still running\n',
-    });
-    receiver.child.kill('SIGINT');
-    await receiver.end;
-    await eventually('the slot is free', async () => (await slots()).every(({ active }) => !active));
-    expect(await reset()).toEqual({
-      code: 0,
-      stdout: 'Nothing to do. Position of receive-wal is aligned.\n',
-      stderr: '',
-    });
+describe('a slot of no use', () => {
+  let other: Cluster;
+  beforeAll(async () => {
+    const small = { max_wal_size: '32MB', min_wal_size: '32MB', max_slot_wal_keep_size: '1MB' };
+    other = await startCluster({ settings: { wal_level: 'logical', ...small } });
+  });
+  afterAll(() => other?.dispose());
+  beforeEach(async () => {
+    await box.writeConfig(streamingSection('pg', other));
+    await box.listWal('pg');
   });
 
-  it('starts anew where the slot is, and keeps WAL that cannot be streamed again', async () => {
-    const receiver = await receive();
-    receiver.child.kill('SIGINT');
-    await receiver.end;
-    const [old = ''] = await readdir(streaming());
-    await box.barman(['receive-wal', '--drop-slot', 'pg']);
-    await switchWal();
-    await cluster.sql('CHECKPOINT');
-    const wal = await currentWal();
-    expect(await reset()).toEqual({
-      code: 0,
-      stdout: [
-        'Resetting receive-wal directory status',
-        `Keeping status file ${streaming(old)}: it holds WAL that cannot be streamed again`,
-        `Creating status file ${streaming(`${wal}.partial`)}`,
-        '',
-      ].join('\n'),
-      stderr: '',
+  const slotLine = async (...args: readonly string[]) =>
+    (await box.barman([...args, 'pg'])).stdout.split('\n').find((line) => line.startsWith('\treplication slot'));
+
+  it('is a lost one: told with the way out, which works', async () => {
+    await other.sql("SELECT pg_create_physical_replication_slot('barman', true)");
+    const status = "SELECT wal_status FROM pg_replication_slots WHERE slot_name = 'barman'";
+    await eventually('the slot is lost', async () => {
+      await other.sql("SELECT pg_logical_emit_message(false, '', 'x')");
+      await other.sql('SELECT pg_switch_wal()');
+      await other.sql('CHECKPOINT');
+      return (await other.sql(status)) === 'lost';
     });
-    expect(await readdir(streaming())).toEqual([old, `${wal}.partial`]);
-    const again = await receive();
-    expect(again.stdout()).toContain('starting log streaming');
-    const archived = await box.barman(['archive-wal', 'pg']);
-    expect(archived.stdout).toContain(`\t${old}\n`);
+    const words =
+      "replication slot 'barman' is lost: PostgreSQL has invalidated it (max_slot_wal_keep_size): " +
+      'run "barman receive-wal --drop-slot pg", "barman receive-wal --create-slot pg" and "barman receive-wal --reset pg", ' +
+      'then "barman backup pg": WAL is missing between the backups and the new slot';
+    expect(await slotLine('receive-wal', '--test')).toBe(`\treplication slot: FAILED (${words})`);
+    expect(await slotLine('check')).toBe(`\treplication slot: FAILED (${words})`);
+    for (const flags of [[], ['--if-not-exists']]) {
+      const { code, stderr } = await box.barman(['receive-wal', '--create-slot', ...flags, 'pg']);
+      expect([code, stderr]).toEqual([1, `ERROR: Replication slot 'barman' already exists\nHINT: ${words}\n`]);
+    }
+    expect((await box.barman(['receive-wal', '--drop-slot', 'pg'])).code).toBe(0);
+    expect((await box.barman(['receive-wal', '--create-slot', 'pg'])).code).toBe(0);
+    expect(await slotLine('receive-wal', '--test')).toBe('\treplication slot: OK');
+    await receive();
   });
 
-  it('refuses a position that PostgreSQL has not reached', async () => {
-    const receiver = await receive();
-    receiver.child.kill('SIGINT');
-    await receiver.end;
-    const wal = await currentWal();
-    await writeFile(streaming('0000000100000000000000F0'), '');
-    expect(await reset()).toEqual({
-      code: 1,
-      stdout: '',
-      stderr: `ERROR: The receive-wal position is ahead of PostgreSQL current WAL lsn (0000000100000000000000F0 > ${wal})\n`,
-    });
+  it('is a logical one of that name', async () => {
+    await box.writeConfig(streamingSection('pg', other).replace('= barman', '= logical'));
+    await other.sql("SELECT pg_create_logical_replication_slot('logical', 'pgoutput')");
+    const words = "'logical' is a logical replication slot, receive-wal needs a physical one";
+    const remedy =
+      'give slot_name another value in the section [pg] of the configuration and run "barman receive-wal --create-slot pg"';
+    expect(await slotLine('receive-wal', '--test')).toBe(`\treplication slot: FAILED (${words}: ${remedy})`);
+    expect(await slotLine('check')).toBe(`\treplication slot: FAILED (${words}: ${remedy})`);
+    const { code, stderr } = await box.barman(['receive-wal', 'pg']);
+    expect([code, stderr]).toEqual([1, `ERROR: ArchiverFailure:${words}\nHINT: ${remedy}\n`]);
+    expect((await box.barman(['receive-wal', '--create-slot', 'pg'])).stderr).toBe(
+      `ERROR: Replication slot 'logical' already exists\nHINT: ${words}: ${remedy}\n`,
+    );
   });
 });
 
@@ -394,7 +392,9 @@ describe('--test', () => {
       await eventually('it streams', () => receiver.stdout().includes('starting log streaming'));
       const { code, lines } = await test();
       expect(code).toBe(1);
-      expect(lines[6]).toMatch(/^\treplication slot: FAILED \('barman' is in use by another receiver: /);
+      expect(lines[6]).toMatch(
+        /^\treplication slot: FAILED \(replication slot 'barman' is already in use: stop the other receiver /,
+      );
     } finally {
       await other.dispose();
     }
@@ -422,6 +422,17 @@ describe('--test', () => {
       ),
     ]);
     expect(await readdir(streaming())).toEqual([]);
+  });
+
+  it('claims nothing about a slot when PostgreSQL is not there, and check has the reason', async () => {
+    const nobody = 'host=127.0.0.1 port=1 user=barman';
+    await box.writeConfig(streamingSection('pg', { ...cluster, conninfo: nobody }));
+    await box.listWal('pg');
+    const reason = 'connection to server at "127.0.0.1", port 1 failed: Connection refused';
+    expect((await test()).lines).toContain(`\treplication slot: FAILED (not known: ${reason})`);
+    const check = await box.barman(['check', 'pg']);
+    expect(check.stdout).toContain(`\tPostgreSQL: FAILED (${reason})\n`);
+    expect(check.stdout).toContain(`\treplication slot: FAILED (not known: ${reason})\n`);
   });
 
   it('goes on when PostgreSQL is not there, and says so', async () => {

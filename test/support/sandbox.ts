@@ -32,6 +32,8 @@ export interface Sandbox {
   writeConfig(serverSections: string, globalExtra?: string): Promise<void>;
   /** The [barman] section, for a further configuration file. */
   globalSection(extra?: string): string;
+  /** Gives the server an index of one line, so that its check does not wait for a first WAL file. */
+  listWal(server: string): Promise<void>;
   readonly programs: Readonly<Record<'barman' | 'reference', string>>;
   /** Our program. */
   barman(args: readonly string[], options?: ProgramOptions): Promise<ProgramResult>;
@@ -96,6 +98,11 @@ export async function makeSandbox(): Promise<Sandbox> {
     globalSection,
     writeConfig: (serverSections, globalExtra = '') =>
       writeFile(configFile, `${globalSection(globalExtra)}\n${serverSections}\n`),
+    listWal: async (server) => {
+      await mkdir(join(home, server, 'wals'), { recursive: true });
+      const line = '000000010000000000000001\t16777216\t1795228535.19\tNone\tNone\n';
+      await writeFile(join(home, server, 'wals', `${server}-xlog.db`), line);
+    },
     programs,
     barman: (args, options) => run(programs.barman, args, options),
     reference: (args, options) => {

@@ -40,6 +40,7 @@ const WAL_DOORS: readonly string[] = [
   'wal/content/foreign.ts',
   'wal/content/judge.ts',
   'wal/delete-hooks.ts',
+  'wal/receive/start.ts',
   'wal/settle-backup.ts',
   'wal/timeline-histories.ts',
   'wal/wait.ts',

@@ -4,19 +4,38 @@
  */
 import type { BaseBackupProgress, ReplicationClient } from '../connections.ts';
 import { has } from '../../domain/postgres-version.ts';
-import type { SlotState } from '../status.ts';
+import type { SlotState } from '../../domain/wal/replication-slot.ts';
 import { dialectOf } from './dialect.ts';
 import { missingPrivileges } from './privileges.ts';
 import type { Session } from './session.ts';
 import { readOptionalLsn, readTimestamp } from './values.ts';
 
 export async function askSlot(session: Session, name: string): Promise<SlotState | null> {
-  const [row] = await session.query<{ slot_name: string; active: boolean; restart_lsn: string | null }>(
-    "SELECT slot_name, active, restart_lsn FROM pg_replication_slots WHERE slot_type = 'physical' AND slot_name = $1",
+  // wal_status is of PostgreSQL 13, invalidation_reason of 17: read through JSON, which has no key for what is not there.
+  const [row] = await session.query<SlotRow>(
+    `SELECT slot_name, slot_type, active, restart_lsn, to_jsonb(s) ->> 'wal_status' AS wal_status,
+      to_jsonb(s) ->> 'invalidation_reason' AS reason
+      FROM pg_replication_slots s WHERE slot_name = $1`,
     [name],
   );
   if (row === undefined) return null;
-  return { slotName: row.slot_name, active: row.active, restartLsn: readOptionalLsn(row.restart_lsn) };
+  return {
+    slotName: row.slot_name,
+    active: row.active,
+    restartLsn: readOptionalLsn(row.restart_lsn),
+    isPhysical: row.slot_type === 'physical',
+    // Before 17 a physical slot has one reason only.
+    lost: row.reason ?? (row.wal_status === 'lost' ? 'max_slot_wal_keep_size' : null),
+  };
+}
+
+interface SlotRow {
+  readonly slot_name: string;
+  readonly slot_type: string;
+  readonly active: boolean;
+  readonly restart_lsn: string | null;
+  readonly wal_status: string | null;
+  readonly reason: string | null;
 }
 
 interface ClientRow {

@@ -30,12 +30,19 @@ export async function askStatus(session: Session, slotName: string | null, log: 
       return null;
     }
   };
-  const version = await attempt(() => session.serverVersion());
-  if (version === null) return SILENT;
+  let version: PostgresVersion;
+  try {
+    version = await session.serverVersion();
+  } catch (error) {
+    if (!(error instanceof PostgresError)) throw error;
+    log.warning(`Error retrieving PostgreSQL status: ${error.message}`);
+    return { ...SILENT, connectionError: error.message };
+  }
   const mayBackup = await askBackupPrivileges(session, log);
   const position = await attempt(() => askWalPosition(session));
   return {
     reach: 'open',
+    connectionError: null,
     dataDirectory: mayBackup ? await attempt(() => showSetting(session, 'data_directory')) : null,
     settings: await attempt(() => askSettings(session, version)),
     isSuperuser: await askSuperuser(session, log),

@@ -4,9 +4,18 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listNames, makeDirectory } from '../../host/files.ts';
-import { adviceFor, endText, receiveWalArgs, runPgReceivewal } from '../../postgres/pg-receivewal.ts';
+import { endText, receiveWalArgs, runPgReceivewal } from '../../postgres/pg-receivewal.ts';
 import { toolConnection } from '../../domain/conninfo.ts';
 import { PostgresError, WalError, withHint } from '../../domain/errors.ts';
+import {
+  causeIn,
+  obstacleLine,
+  remedyFor,
+  slotObstacle,
+  type StreamCause,
+  type StreamObstacle,
+  usedSlot,
+} from '../../domain/wal/stream-obstacle.ts';
 import { parseWalName } from '../../domain/wal/wal.ts';
 import type { CommandContext } from '../../server/context.ts';
 import type { ServerScope } from '../../server/scope.ts';
@@ -45,7 +54,7 @@ async function stream(scope: ServerScope): Promise<void> {
     slotName: supportsSlots ? config.slotName : null,
     synchronous: isSynchronous,
   });
-  let advice: string | undefined;
+  let cause: StreamCause | undefined;
   const end = await runPgReceivewal(path, args, {
     env: { ...scope.programEnv, ...connection.env },
     signal: scope.signal,
@@ -53,7 +62,7 @@ async function stream(scope: ServerScope): Promise<void> {
       // compat 3.20.1: what it says after we told it to stop goes unseen.
       if (scope.signal.aborted) scope.log.named('barman.server').info(`${scope.name}: ${line}`);
       else scope.output.info(`${scope.name}: ${line}`);
-      advice ??= adviceFor(line, scope.name);
+      cause ??= causeIn(line);
     },
   });
   if (scope.signal.reason === 'SIGINT') {
@@ -61,8 +70,9 @@ async function stream(scope: ServerScope): Promise<void> {
     return;
   }
   scope.signal.throwIfAborted();
+  if (cause === 'removed WAL' && status.sql.slot?.lost != null) cause = 'lost slot';
   const text = endText(end);
-  if (text !== null) throw new WalError(text, advice === undefined ? {} : { hint: advice });
+  if (text !== null) throw new WalError(text, cause === undefined ? {} : { hint: remedyFor(cause, scope.name) });
 }
 
 interface Receiver {
@@ -93,23 +103,20 @@ function requireProgram(scope: ServerScope, { replication, receiver }: ServerSta
 async function requireSlot(scope: ServerScope, { sql }: ServerStatus): Promise<boolean> {
   const { slotName, createSlot: creation } = scope.config;
   if (slotName === null) return true;
-  if (sql.slot === null) {
-    if (creation !== 'auto') {
-      throw new WalError(
-        `replication slot '${slotName}' doesn't exist. Please execute 'barman receive-wal --create-slot ${scope.name}'`,
-      );
-    }
+  const obstacle = slotObstacle(slotName, sql.slot);
+  if (obstacle?.cause === 'no slot' && creation === 'auto') {
     scope.output.info(`Creating replication slot '${slotName}'`);
     return createSlot(scope, { ifNotExists: true });
   }
-  if (sql.slot.active && (await isStillActive(scope, slotName))) {
-    throw new WalError(`replication slot '${slotName}' is already in use`, {
-      hint:
-        'stop the other receiver (it may be an older one that PostgreSQL has not missed yet: see wal_sender_timeout); ' +
-        'pg_stat_replication shows its address',
-    });
-  }
+  if (obstacle?.cause === 'no slot') throw new WalError(obstacleLine(obstacle, scope.name));
+  // A lost slot may still do: pg_receivewal tries.
+  if (obstacle?.cause === 'logical slot') throw inTheWay(scope, obstacle);
+  if (sql.slot?.active === true && (await isStillActive(scope, slotName))) throw inTheWay(scope, usedSlot(slotName));
   return true;
+}
+
+function inTheWay({ name }: ServerScope, { cause, words }: StreamObstacle): WalError {
+  return new WalError(words, { hint: remedyFor(cause, name) });
 }
 
 /** The status is from before we had the lock: the receiver that held it may have ended meanwhile. */

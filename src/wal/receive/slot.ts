@@ -1,7 +1,8 @@
 /** Creating and dropping the replication slot of a server. Source: docs/behaviour/wal.md 5. */
 import type { StreamingConnection } from '../../postgres/connections.ts';
 import { sqlStateOf } from '../../postgres/libpq/failure.ts';
-import { PostgresError } from '../../domain/errors.ts';
+import { PostgresError, withHint } from '../../domain/errors.ts';
+import { obstacleLine, remedyFor, slotObstacle, type StreamObstacle } from '../../domain/wal/stream-obstacle.ts';
 import type { ServerScope } from '../../server/scope.ts';
 
 const EXISTS = '42710';
@@ -25,8 +26,24 @@ export async function createSlot(scope: ServerScope, options: { readonly ifNotEx
   }
 }
 
-function refused(scope: ServerScope, slot: string, error: PostgresError, ifNotExists: boolean): boolean {
+/** What is wrong with a slot that is there; null when nothing is, or PostgreSQL does not tell. */
+async function obstacleOfSlot({ postgres }: ServerScope, name: string): Promise<StreamObstacle | null> {
+  try {
+    const slot = (await postgres?.slot(name)) ?? null;
+    return slot && slotObstacle(name, slot);
+  } catch (error) {
+    if (error instanceof PostgresError) return null;
+    throw error;
+  }
+}
+
+async function refused(scope: ServerScope, slot: string, error: PostgresError, ifNotExists: boolean): Promise<boolean> {
   const state = sqlStateOf(error);
+  const obstacle = state === EXISTS ? await obstacleOfSlot(scope, slot) : null;
+  if (obstacle !== null) {
+    scope.output.error(withHint(`Replication slot '${slot}' already exists`, obstacleLine(obstacle, scope.name)));
+    return false;
+  }
   if (state === EXISTS && ifNotExists) {
     scope.output.info(`Replication slot '${slot}' already exists and --if-not-exists was specified. Skipping creation`);
     return true;
@@ -58,7 +75,9 @@ export async function dropSlot(scope: ServerScope): Promise<void> {
     const state = sqlStateOf(error);
     if (state === UNKNOWN) scope.output.error(`Replication slot '${slot}' does not exist`);
     else if (state === IN_USE) {
-      scope.output.error(`Cannot drop replication slot '${slot}' on server '${scope.name}' because it is in use.`);
+      const words = `Cannot drop replication slot '${slot}' on server '${scope.name}' because it is in use.`;
+      const own = `run "barman terminate-process ${scope.name} receive-wal" when it is ours, else `;
+      scope.output.error(withHint(words, own + remedyFor('slot in use', scope.name)));
     } else {
       scope.output.error(`Cannot drop replication slot '${slot}' on server '${scope.name}': ${error.message}`);
     }

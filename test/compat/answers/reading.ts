@@ -163,6 +163,7 @@ const LIVE: readonly Line[] = [
   ),
   ...lines('check', ['check plain', '-f json check stream kept', 'check --nagios plain'], {
     config: 'down',
+    differs: 'reason-of-failure',
   }),
   ...inBothFormats('check', ['check all'], { moves: true }),
   ...lines('check', ['check node', '-f json check node', 'check --nagios all', 'check all plain'], {
@@ -170,8 +171,9 @@ const LIVE: readonly Line[] = [
   }),
   ...lines('check', ['check stream chain idle node broken', 'check --nagios plain kept node'], {
     config: 'down',
+    differs: 'reason-of-failure',
   }),
-  ['check', '-d check gz', { config: 'down' }],
+  ['check', '-d check gz', { config: 'down', differs: 'reason-of-failure' }],
   ['check', 'check files', { config: 'down', differs: 'check-without-postgres' }],
   ...inBothFormats('diagnose', ['diagnose', 'diagnose --show-config-source'], { moves: true, differs: 'own-runtime' }),
   ...lines('diagnose', ['diagnose --show'], { moves: true, differs: 'own-runtime' }),

@@ -2,7 +2,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { adviceFor, endText, receiveWalArgs, runPgReceivewal } from '../../../src/postgres/pg-receivewal.ts';
+import { endText, receiveWalArgs, runPgReceivewal } from '../../../src/postgres/pg-receivewal.ts';
 
 describe('receiveWalArgs', () => {
   const base = { dsn: 'dbname=replication user=x application_name=barman_receive_wal', directory: '/s' };
@@ -26,18 +26,6 @@ describe('endText', () => {
     expect(endText({ code: 0, signal: null })).toBeNull();
     expect(endText({ code: 1, signal: null })).toBe('pg_receivewal terminated with error code: 1');
     expect(endText({ code: null, signal: 'SIGKILL' })).toBe('pg_receivewal terminated by signal: 9');
-  });
-});
-
-describe('adviceFor', () => {
-  it('explains what pg_receivewal met with', () => {
-    const busy =
-      'pg_receivewal: error: could not send replication command "START_REPLICATION": ERROR:  replication slot "barman" is active for PID 4711';
-    expect(adviceFor(busy, 'pg')).toMatch(/^another program streams from slot 'barman' \(server process 4711\)/);
-    const gone =
-      'pg_receivewal: error: unexpected termination of replication stream: ERROR:  requested WAL segment 000000010000000000000003 has already been removed';
-    expect(adviceFor(gone, 'pg')).toMatch(/from 000000010000000000000003 on .* "barman receive-wal --reset pg"/);
-    expect(adviceFor('pg_receivewal: starting log streaming at 0/3000000 (timeline 1)', 'pg')).toBeUndefined();
   });
 });
 

@@ -12,6 +12,8 @@ import {
   judgeWalAge,
   walUsageOf,
 } from '../../../src/domain/check-verdicts.ts';
+import { type Lsn, lsn } from '../../../src/domain/wal/lsn.ts';
+import type { SlotState } from '../../../src/domain/wal/replication-slot.ts';
 
 const DAY = 86_400;
 
@@ -144,6 +146,15 @@ describe('system id', () => {
 });
 
 describe('replication slot', () => {
+  const state = (active: boolean, restartLsn: Lsn | null, more: Partial<SlotState> = {}): SlotState => ({
+    slotName: 'x',
+    active,
+    restartLsn,
+    isPhysical: true,
+    lost: null,
+    ...more,
+  });
+  const AT = lsn(0xf000000n);
   const needed = { name: 'x', server: 'pg', needed: true };
   const unneeded = { ...needed, needed: false };
   it.each([
@@ -152,30 +163,41 @@ describe('replication slot', () => {
       null,
       { ok: false, hint: "replication slot 'x' doesn't exist. Please execute 'barman receive-wal --create-slot pg'" },
     ],
+    [needed, state(false, null), { ok: false, hint: "slot 'x' not initialised: is 'receive-wal' running?" }],
+    [needed, state(false, AT), { ok: false, hint: "slot 'x' not active: is 'receive-wal' running?" }],
+    [needed, state(true, AT), { ok: true }],
     [
       needed,
-      { active: false, hasRestartLsn: false },
-      { ok: false, hint: "slot 'x' not initialised: is 'receive-wal' running?" },
+      state(false, null, { lost: 'wal_removed' }),
+      {
+        ok: false,
+        hint: expect.stringMatching(
+          /^replication slot 'x' is lost: .*\(wal_removed\): run "barman receive-wal --drop-slot pg"/,
+        ),
+      },
     ],
     [
       needed,
-      { active: false, hasRestartLsn: true },
-      { ok: false, hint: "slot 'x' not active: is 'receive-wal' running?" },
+      state(true, AT, { isPhysical: false }),
+      {
+        ok: false,
+        hint: expect.stringMatching(/^'x' is a logical replication slot, .*: give slot_name another value/),
+      },
     ],
-    [needed, { active: true, hasRestartLsn: true }, { ok: true }],
+    [unneeded, state(true, AT, { isPhysical: false }), null],
     [unneeded, null, null],
-    [unneeded, { active: false, hasRestartLsn: false }, null],
+    [unneeded, state(false, null), null],
     [
       unneeded,
-      { active: false, hasRestartLsn: true },
+      state(false, AT),
       { ok: true, hint: "WARNING: slot 'x' is initialised but not required by the current config" },
     ],
     [
       unneeded,
-      { active: true, hasRestartLsn: true },
+      state(true, AT),
       { ok: true, hint: "WARNING: slot 'x' is active but not required by the current config" },
     ],
-  ])('%j %j', (slot, state, verdict) => {
+  ])('case %#', (slot, state, verdict) => {
     expect(judgeSlot(slot, state)).toEqual(verdict);
   });
 });

@@ -29,7 +29,7 @@ const SQL: SqlStatus = {
     walKeepSegments: '7',
   },
   configFiles: { configFile: '/pg/postgresql.conf', hbaFile: null, identFile: null, includedFiles: [] },
-  slot: { slotName: 'barman', active: true, restartLsn: lsn('0/F000000') },
+  slot: { slotName: 'barman', active: true, restartLsn: lsn('0/F000000'), isPhysical: true, lost: null },
 };
 const ANSWERING: ServerStatus = {
   ...NOT_ASKED,
@@ -101,7 +101,7 @@ describe('statusDocument', () => {
       stats_reset: '2026-11-21 07:11:49+05:30',
       current_archived_wals_per_second: '0.00120000',
     });
-    const slot = { slotName: 'b', active: false, restartLsn: null };
+    const slot = { slotName: 'b', active: false, restartLsn: null, isPhysical: true, lost: null };
     expect(statusDocument({ ...NOT_ASKED, sql: { ...SQL, slot } }, AS_TEXT)).toMatchObject({
       replication_slot: "Record(slot_name='b', active=False, restart_lsn=None)",
     });
