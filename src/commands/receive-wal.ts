@@ -57,7 +57,9 @@ async function mayStream(scope: ServerScope): Promise<boolean> {
 
 async function reset(scope: ServerScope): Promise<void> {
   const { resetReceiver } = await import('../wal/receive/reset-receiver.ts');
-  await resetReceiver(scope);
+  if (!(await resetReceiver(scope))) return;
+  const { startReceiver } = await import('../maintenance/receiver.ts');
+  await startReceiver(scope);
 }
 
 async function receive(scope: ServerScope): Promise<void> {

@@ -36,7 +36,12 @@ export async function stopReceiver(scope: ServerScope, reason?: string): Promise
 /** After a change of configuration: ends receive-wal where it runs and starts it where the WAL is streamed. */
 export async function restartReceiver(scope: ServerScope, streams: boolean): Promise<void> {
   await stopReceiver(scope);
-  if (streams && (await needsReceiver(scope))) await startInBackground(scope, ['receive-wal', scope.name]);
+  if (streams) await startReceiver(scope);
+}
+
+/** Starts it in the background unless it runs, without waiting for the next cron. */
+export async function startReceiver(scope: ServerScope): Promise<void> {
+  if (await needsReceiver(scope)) await startInBackground(scope, ['receive-wal', scope.name]);
 }
 
 async function isReceiving(scope: ServerScope): Promise<boolean> {

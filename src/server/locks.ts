@@ -79,6 +79,15 @@ const ROWS = {
     refuse: ({ scope }) => scope.output.info(archiving(scope)),
   },
   'archive silently': { files: ['archive-wal'] },
+  /** A pass of archive-wal is short. */
+  'archive received': {
+    files: ['archive-wal'],
+    attempts: 200,
+    refuse: ({ scope }) =>
+      new WalError(`archive-wal is at work on server '${scope.name}': what was received could not be archived`, {
+        hint: 'type the command again when it has ended',
+      }),
+  },
   'resolve rejects': {
     files: ['archive-wal'],
     refuse: ({ scope }) =>

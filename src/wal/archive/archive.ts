@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { HookAbortError } from '../../domain/errors.ts';
 import { inOrder } from '../../domain/in-order.ts';
+import { parseWalName } from '../../domain/wal/wal.ts';
 import type { ServerScope } from '../../server/scope.ts';
 import { type ArchiveRun, type GrowingFiles, openRun } from './archive-run.ts';
 import { beginFile, withoutTold } from './archive-file.ts';
@@ -50,9 +51,23 @@ export async function archiveWals(scope: ServerScope, options: ArchiveOptions): 
   return { archived: archived ?? [], isBusy: archived === undefined };
 }
 
+/**
+ * Archives these streamed files, complete or not: for who holds the receive-wal lock and wants them out of its directory. What is
+ * rejected leaves it too. @throws WalError when another archive-wal does not end
+ */
+export async function archiveReceived(scope: ServerScope, names: readonly string[]): Promise<void> {
+  const { streamingWalsDirectory: directory } = scope.config;
+  const files = names.flatMap((name) => parseWalName(name) ?? []);
+  const stalePartials = files.filter(({ kind }) => kind === 'partial').map(({ name }) => name);
+  const queue: Queue = { kind: 'streaming', directory, total: files.length, files, unknown: [], stalePartials };
+  await withLock(scope, 'archive received', () =>
+    unlessAborted(() => archiveQueue(openRun(scope), queue, 0, { verbose: false })),
+  );
+}
+
 async function archiveQueues(run: ArchiveRun, options: ArchiveOptions): Promise<void> {
   const { config } = run.scope;
-  try {
+  await unlessAborted(async () => {
     if (config.streamingArchiver) {
       const { streamingWalsDirectory: directory, streamingArchiverBatchSize: size } = config;
       await archiveQueue(run, await scanQueue('streaming', directory, size), size, options);
@@ -61,6 +76,13 @@ async function archiveQueues(run: ArchiveRun, options: ArchiveOptions): Promise<
       const { incomingWalsDirectory: directory, archiverBatchSize: size } = config;
       await archiveQueue(run, await scanQueue('file archival', directory, size), size, options);
     }
+  });
+}
+
+/** A retry hook may end the pass: what is left stays queued. */
+async function unlessAborted(body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
   } catch (error) {
     if (!(error instanceof HookAbortError)) throw error;
   }
