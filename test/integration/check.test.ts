@@ -4,6 +4,7 @@ import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/pro
 import { type AddressInfo, createServer, type Server as TcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { catalogHome } from '../support/catalog-home.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Cluster, startCluster } from '../support/cluster.ts';
 import { makeSandbox, type Sandbox, streamingSection } from '../support/sandbox.ts';
@@ -120,6 +121,7 @@ describe('check and status', () => {
         join(meta, '20261121T023531-backup.info'),
         info.replace(/^server_name=.*/m, `server_name=${server}`),
       );
+      await catalogHome(box.home).addProofs(server, '20261121T023531', info);
     }
     const damaged = join(box.home, 'idle', 'meta', '20261122T010101-backup.info');
     await writeFile(damaged, '');
@@ -141,7 +143,9 @@ describe('check and status', () => {
     await box.writeConfig('[idle]\nactive = false\nlast_wal_maximum_age = 1 HOUR');
     await withWal('idle');
     await mkdir(join(box.home, 'idle', 'meta'));
-    await writeFile(join(box.home, 'idle', 'meta', '20261121T023531-backup.info'), await readFile(FIXTURE, 'utf8'));
+    const info = await readFile(FIXTURE, 'utf8');
+    await writeFile(join(box.home, 'idle', 'meta', '20261121T023531-backup.info'), info);
+    await catalogHome(box.home).addProofs('idle', '20261121T023531', info);
     await writeFile(
       join(box.home, 'idle', 'wals', 'idle-xlog.db'),
       'garbage\n000000010000000000000009\t1\t1.0\tNone\tNone\n',
