@@ -122,7 +122,8 @@ describe.skipIf(referenceFolder === undefined)('forms of WAL beside Barman 3.20.
       expect((await archive('barman', { [again]: walSegment(again) })).stdout).not.toContain('Error');
       expect((await archive('reference', { [again]: walSegment(again) })).stdout).toContain('is already present');
       await configure('compression = gzip', `encryption = gpg\nencryption_key_id = ${keys.recipient}`);
-      const blind = await archive('barman', { [again]: walSegment(again) });
+      await writeFile(path('incoming', again), walSegment(again));
+      const blind = await box.barman(['archive-wal', 'pg']);
       expect(blind.stderr).toContain(
         `the archived WAL file '${again}' of server 'pg' cannot be decrypted here: it is replaced by the one that arrived now`,
       );
