@@ -60,7 +60,9 @@ it('counts and chooses only what is there, and says why and what to type', async
 });
 
 it('takes no age of a backup that is not there', async () => {
-  for (const id of [FIRST, SECOND]) await rm(join(data(id), 'backup_manifest'));
+  for (const id of [FIRST, SECOND]) {
+    for (const name of ['backup_manifest', 'global']) await rm(join(data(id), name), { recursive: true });
+  }
   const check = await box.barman(['check', 'pg']);
   expect(check.stdout).toContain('backup maximum age: FAILED');
   expect(check.stdout).toContain('No available backups');
