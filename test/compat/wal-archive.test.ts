@@ -58,7 +58,13 @@ describe.skipIf(referenceFolder === undefined)('the WAL part of the catalog besi
       children_backup_ids: `${id(4)},${id(5)}`,
     });
     await home.addBackup('pg', id(3), { ...span(12, 12), status: 'FAILED' });
-    await home.addBackup('pg', id(4), { ...span(9, 9, 2), status: 'WAITING_FOR_WALS', mode: 'rsync-concurrent' });
+    await home.addBackup('pg', id(4), {
+      ...span(9, 9, 2),
+      begin_time: '2026-11-04 04:00:00+00:00',
+      end_time: '2026-11-04 04:00:05+00:00',
+      status: 'WAITING_FOR_WALS',
+      mode: 'rsync-concurrent',
+    });
     await home.writeWals('pg', LINES);
     const range = { begin_wal: SMALL[0] ?? '', end_wal: SMALL[2] ?? '', xlog_segment_size: '1048576' };
     await home.addBackup('small', id(1), range);
@@ -145,8 +151,9 @@ describe.skipIf(referenceFolder === undefined)('the WAL part of the catalog besi
 
   it('lists what there is where the reference does not end, or crashes', async () => {
     const list = (...args: string[]) => sandbox.barman(['list-files', ...args]);
-    const file = `${home.folder('odd', 'base', id(3), 'data')}/PG_VERSION\n`;
-    expect(await list('odd', id(3))).toEqual({ code: 0, stdout: file, stderr: '' });
+    const data = home.folder('odd', 'base', id(3), 'data');
+    const files = ['PG_VERSION', 'backup_manifest', 'global/pg_control'].map((name) => `${data}/${name}\n`);
+    expect(await list('odd', id(3))).toEqual({ code: 0, stdout: files.join(''), stderr: '' });
     expect((await list('odd', id(1))).code).toBe(0);
     const odd = Buffer.concat([
       Buffer.from(`${home.folder('odd', 'base', id(3), 'data')}/`),

@@ -4,7 +4,7 @@
  * Recorded and hand-made catalogs that no PostgreSQL of this machine can make are put beside them.
  */
 import { execFile, spawn } from 'node:child_process';
-import { chmod, copyFile, cp, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -252,6 +252,11 @@ async function putRecorded(box: Sandbox): Promise<void> {
     await cp(fixture(`legacy-3.4.0/${server}`), join(box.home, server), { recursive: true });
     for (const name of ['incoming', 'streaming', 'errors', 'meta'])
       await mkdir(join(box.home, server, name), { recursive: true });
+    const base = join(box.home, server, 'base');
+    for (const id of await readdir(base)) {
+      const record = await readFile(join(base, id, 'backup.info'), 'utf8');
+      await catalogHome(box.home).addProofs(server, id, record);
+    }
     const wals = join(box.home, server, 'wals', '0000000100000000');
     await mkdir(wals);
     await writeFile(join(wals, '000000010000000000000010'), '000000010000000000000010');
