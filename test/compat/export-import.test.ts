@@ -315,7 +315,7 @@ describe.skipIf(referenceFolder === undefined)('export-backup and import-backup'
       const change = (text: string) => text.replace(/"systemid": "7/, '"systemid": "8');
       for (const [file, spoil] of [
         [identity, async () => writeFile(identity, change(await readFile(identity, 'utf8')))],
-        [archived, async () => writeFile(archived, Buffer.from(await readFile(archived)).fill(7, 9000, 9001))],
+        [archived, async () => writeFile(archived, Buffer.from(await readFile(archived)).fill(7, 70, 71))],
       ] as const) {
         const text = await readFile(file);
         await spoil();
