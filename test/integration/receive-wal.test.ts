@@ -204,10 +204,10 @@ describe('streaming', () => {
     const [partial = ''] = (await readdir(streaming())).filter((name) => name.endsWith('.partial'));
     await truncate(streaming(partial), 12_345);
     const receiver = await receive();
+    await eventually('it has told', async () => receiver.stdout().includes('starting log streaming'));
     expect(receiver.stdout()).toContain(
       `Truncating partial file ${streaming(partial)} that has wrong size 12345 while 16777216 was expected.\n`,
     );
-    expect(receiver.stdout()).toContain('starting log streaming');
   });
 
   it('announces itself as synchronous where PostgreSQL waits for it', async () => {

@@ -95,9 +95,17 @@ function withoutUsage(code: number, stderr: string): string {
   return knownChoices(/^barman.*: error: .*$/m.exec(stderr)?.[0] ?? stderr);
 }
 
-/** The index of an archive: two compressors make files of other sizes. */
+/**
+ * The index of an archive: two compressors make files of other sizes, and ours lists the time that its file has, in
+ * microseconds.
+ */
 function withoutSizes(line: string): string {
-  return /xlog\.db:\n/.test(line) ? line.replaceAll(/^(\S+\t)\d+(\t\S+\t(?!None)\w+)/gm, '$1SIZE$2') : line;
+  if (!/xlog\.db:\n/.test(line)) return line;
+  return line.replaceAll(
+    /^(\S+\t)\d+\t(\d+)\.(\d+)(\t(?!None)\w+)/gm,
+    (_, name: string, seconds: string, fraction: string, rest: string) =>
+      `${name}SIZE\t${seconds}.${fraction.slice(0, 6).replace(/0+$/, '')}${rest}`,
+  );
 }
 
 /** Barman keeps skipped servers in a set: their order has no meaning. */

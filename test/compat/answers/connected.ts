@@ -52,7 +52,6 @@ export const CONNECTED: readonly Line[] = [
     '-f json receive-wal --stop stream',
     '-q receive-wal --stop stream',
     'receive-wal --stop --reset stream',
-    'receive-wal --reset stream',
     'receive-wal --reset plain',
     'receive-wal plain',
     'receive-wal idle',
@@ -65,6 +64,7 @@ export const CONNECTED: readonly Line[] = [
     'receive-wal nosuch',
     'receive-wal all',
   ]),
+  ...moving('receive-wal', ['receive-wal --reset stream'], { differs: 'reset-goes-on' }),
   ...moving(
     'receive-wal',
     [
