@@ -4,9 +4,9 @@ import type { Connection } from './connection.ts';
 import { isServerError } from './failure.ts';
 
 /**
- * Why the server is not what is wanted (`prefer-standby` is asked as `standby`, then as `any`), in libpq's words; undefined when it is. PostgreSQL 14 and later say with the greeting what
- * they are. Older ones are asked as libpq asks them, by the simple protocol and one setting or function: a sender of
- * physical replication knows `SHOW` and refuses the rest.
+ * Why the server is not what is wanted (`prefer-standby` is asked as `standby`, then as `any`), in libpq's words; undefined
+ * when it is. PostgreSQL 14 and later say with the greeting what they are. Older ones are asked as libpq asks them, by the
+ * simple protocol and one setting or function: a sender of physical replication knows `SHOW` and refuses the rest.
  */
 export async function attributesProblem(connection: Connection, wanted: string): Promise<PostgresError | undefined> {
   try {
